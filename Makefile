@@ -1,0 +1,58 @@
+# The doors of the project. `make help` lists them; each sets up what it needs first.
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: setup help repro test lint format bench lock hooks
+READY := .venv/.ready
+
+setup: $(READY) ## make .venv, with every tool at its pinned version
+
+help: ## list these doors
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+repro: $(READY) ## bring data, model and metrics up to date, and show the metrics
+	@python -m stages.params
+	@dvc repro
+	@cat metrics/README.md
+
+test: $(READY) ## run all tests
+	@python -m pytest -n 2
+
+lint: $(READY) ## check format, lint and types
+	ruff format --check .
+	ruff check .
+	mypy
+	python -m stages.params
+
+format: $(READY) ## rewrite the code in the one format
+	ruff format .
+	ruff check --fix .
+
+bench: $(READY) ## measure what DVC and the stages' processes cost over bare functions
+	@python benchmarks/pipeline.py
+
+lock: $(READY) ## pin again what pyproject.toml asks for (UPGRADE=1: at its newest versions)
+	$(COMPILE) --group dev --output-file requirements-dev.lock
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
+COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
+
+hooks: $(READY) ## install the Git hooks
+	@pre-commit install
+
+# The stamp comes last: set-up that was interrupted is taken up again by the next `make`.
+$(READY): requirements-dev.lock pyproject.toml src/strata/startup.py src/strata/startup.pth
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`." \
+	         "Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@uv --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
+	@uv --version >/dev/null 2>&1 || { \
+	  sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock > .venv/uv.txt && \
+	  .venv/bin/python -m pip install --quiet --require-hashes --requirement .venv/uv.txt; }
+	@test -x .venv/bin/python || uv venv --quiet --python $(PYTHON) .venv
+	@echo "Setting up .venv (a minute, once)"
+	@VIRTUAL_ENV=.venv uv pip sync --quiet --require-hashes --compile-bytecode \
+	  --build-constraints requirements-dev.lock requirements-dev.lock
+	@VIRTUAL_ENV=.venv uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
