@@ -1,0 +1,38 @@
+"""The command ``strata``: each of its commands is a module of the same name.
+
+A command module has ``configure(parser)``, which declares its arguments, and ``run(args)``, which
+does the work and returns the exit code. Only the module of the command in use is imported.
+"""
+
+import argparse
+import importlib
+import sys
+
+from strata.fault import Fault
+
+COMMANDS: dict[str, str] = {}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. A Fault ends it with exit code 1 and one line, Ctrl-C with 130."""
+    arguments = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="strata", description="Work with model versions.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        if arguments[:1] == [name]:
+            importlib.import_module(f"strata.{name}").configure(command)
+    args = parser.parse_args(arguments)
+    try:
+        return int(importlib.import_module(f"strata.{args.command}").run(args))
+    except Fault as fault:
+        for line in str(fault).splitlines():
+            print(f"strata {args.command}: {line}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"strata {args.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
