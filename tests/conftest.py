@@ -1,0 +1,128 @@
+"""A small project of the real thing: a clone of this repository on three months of its data."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+SMALL = {
+    "ingest.through": "2013-03",
+    "train.hist_gradient_boosting.max_iter": 20,
+    "train.random_forest.n_estimators": 5,
+    "evaluate.bootstrap_samples": 20,
+    "evaluate.importance_rows": 500,
+    "evaluate.importance_repeats": 1,
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A repository in a temporary folder and the environment its commands run in."""
+
+    path: Path
+    env: dict[str, str]
+
+    def run(self, *command: str, fails: bool = False, **env: str) -> str:
+        """Run a command in the project and return all that it printed, both streams.
+
+        Its exit code must be 0, or with ``fails`` anything else.
+        """
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env=self.env | env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, f"{command} gave {done.returncode}\n{done.stdout}"
+        return done.stdout
+
+    def set(self, **params: Any) -> None:
+        """Write values into params.yaml by dotted keys, as a hand would."""
+        path = self.path / "params.yaml"
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for key, value in params.items():
+            *sections, last = key.split(".")
+            section = content
+            for name in sections:
+                section = section[name]
+            section[last] = value
+        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+    def commit(self, message: str) -> str:
+        """Commit everything and return the commit's hash."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--no-verify", "--message", message)
+        return self.run("git", "rev-parse", "HEAD").strip()
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file of the project."""
+        return (self.path / name).read_bytes()
+
+    def copy(self, path: Path) -> "Project":
+        """The same project, cache and all, in another folder."""
+        shutil.copytree(self.path, path, symlinks=True)
+        return Project(path, self.env)
+
+
+def sandbox(home: Path) -> dict[str, str]:
+    """An environment in which neither git nor dvc can see or touch the user's home."""
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "gitconfig"
+    config.write_text(
+        "[user]\n name = Test\n email = test@example.org\n[init]\n defaultBranch = main\n"
+        '[protocol "file"]\n allow = always\n'
+    )
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "DVC_", "AWS_"))}
+    return inherited | {
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "DVC_SITE_CACHE_DIR": str(home / "dvc-site"),
+        "GIT_CONFIG_GLOBAL": str(config),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+    }
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """This repository as it stands, on SMALL params, reproduced and committed. Do not change it."""
+    folder = tmp_path_factory.mktemp("reproduced")
+    project = Project(folder / "project", sandbox(folder / "home"))
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+    ).stdout.split("\0")
+    for name in names:
+        if (ROOT / name).is_file():
+            (project.path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, project.path / name)
+    project.run("git", "init", "--quiet")
+    project.set(**SMALL)
+    project.run("dvc", "repro")
+    project.commit("Reproduce on three months")
+    return project
+
+
+@pytest.fixture
+def project(reproduced: Project, tmp_path: Path) -> Project:
+    """A fresh copy of the reproduced project, to do anything with."""
+    return reproduced.copy(tmp_path / "project")
