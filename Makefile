@@ -3,7 +3,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup help repro test lint format bench lock hooks
+.PHONY: setup help repro test lint format bench lock hooks storage
 READY := .venv/.ready
 
 setup: $(READY) ## make .venv, with every tool at its pinned version
@@ -12,6 +12,7 @@ help: ## list these doors
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 repro: $(READY) ## bring data, model and metrics up to date, and show the metrics
+	@test -f "`git rev-parse --git-path hooks/post-checkout`" || $(MAKE) --no-print-directory hooks || echo "Git hooks are not installed"
 	@python -m stages.params
 	@dvc repro
 	@cat metrics/README.md
@@ -39,7 +40,10 @@ COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
 
 hooks: $(READY) ## install the Git hooks
-	@pre-commit install
+	@pre-commit install --allow-missing-config >/dev/null
+
+storage: $(READY) ## set where data and models are stored: make storage URL=s3://bucket/prefix
+	@strata storage "$(URL)" $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
 
 # The stamp comes last: set-up that was interrupted is taken up again by the next `make`.
 $(READY): requirements-dev.lock pyproject.toml src/strata/startup.py src/strata/startup.pth

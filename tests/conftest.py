@@ -1,9 +1,13 @@
 """A small project of the real thing: a clone of this repository on three months of its data."""
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +77,22 @@ class Project:
     def copy(self, path: Path) -> "Project":
         """The same project, cache and all, in another folder."""
         shutil.copytree(self.path, path, symlinks=True)
-        return Project(path, self.env)
+        return Project(path, self.env | {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc-site")})
+
+
+def sources(table: str) -> dict[str, str]:
+    """The table that `strata restore` prints: each output, and where it came from.
+
+    Every row must be proven.
+    """
+    lines = table.splitlines()
+    start = next(
+        i for i, line in enumerate(lines) if line.split() == ["output", "from", "hash", "proof"]
+    )
+    rows = [line.split() for line in lines[start + 1 :] if line.endswith((" ok", " differs"))]
+    assert rows
+    assert all(row[3] == "ok" for row in rows), table
+    return {row[0]: row[1] for row in rows}
 
 
 def sandbox(home: Path) -> dict[str, str]:
@@ -126,3 +145,80 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(reproduced: Project, tmp_path: Path) -> Project:
     """A fresh copy of the reproduced project, to do anything with."""
     return reproduced.copy(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def two_models(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with two commits, tagged v1 and v2, whose models differ. Do not change it."""
+    project = reproduced.copy(tmp_path_factory.mktemp("two") / "project")
+    project.run("git", "tag", "v1")
+    project.set(**{"train.hist_gradient_boosting.max_iter": 25})
+    project.run("dvc", "repro")
+    project.commit("Try more trees")
+    project.run("git", "tag", "v2")
+    return project
+
+
+@pytest.fixture
+def versions(two_models: Project, tmp_path: Path) -> Project:
+    """A fresh copy of the project with two commits."""
+    return two_models.copy(tmp_path / "project")
+
+
+@dataclass
+class S3:
+    """A real S3 server on loopback; its objects are plain files under ``folder``."""
+
+    folder: Path
+    port: int
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What a user would export to use it."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+
+    def start(self) -> None:
+        """Start the server and wait until it listens."""
+        self.process = subprocess.Popen(
+            ["rclone", "serve", "s3", "--addr", f"127.0.0.1:{self.port}", str(self.folder)],
+            env=os.environ | {"RCLONE_AUTH_KEY": '"key,secret"', "RCLONE_CONFIG": os.devnull},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            time.sleep(0.05)
+        raise AssertionError("the S3 server does not start")
+
+    def stop(self) -> None:
+        """Stop the server; its objects stay."""
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
+    def objects(self) -> list[Path]:
+        """The files of all objects."""
+        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3]:
+    """A running S3 server with one bucket, named ``bucket``."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = S3(tmp_path / "s3", port)
+    (server.folder / "bucket").mkdir(parents=True)
+    server.start()
+    yield server
+    server.stop()

@@ -10,7 +10,15 @@ import sys
 
 from strata.fault import Fault
 
-COMMANDS: dict[str, str] = {}
+COMMANDS = {
+    "status": "tell how the workspace stands, and the next step",
+    "restore": "bring a revision's code, data and model into the workspace, and prove them",
+    "get": "take one output of a revision, without touching the workspace",
+    "verify": "run a revision's pipeline from scratch and compare every hash",
+    "gc": "free space in the cache without losing any model",
+    "storage": "set where data and models are stored",
+    "hook": "what the Git hooks run",
+}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -3,10 +3,22 @@
 A revision is anything Git can name (a commit, tag or branch) or the name of a DVC experiment.
 """
 
+import logging
+import os
 import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from strata.fault import Fault
+
+
+def _git(*arguments: str, root: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["git", *arguments], cwd=root, capture_output=True, text=True, encoding="utf-8", check=False
+    )
 
 
 def git(*arguments: str, root: Path | None = None) -> str:
@@ -14,9 +26,7 @@ def git(*arguments: str, root: Path | None = None) -> str:
 
     Raises Fault with git's own last line if it fails.
     """
-    done = subprocess.run(
-        ["git", *arguments], cwd=root, capture_output=True, text=True, encoding="utf-8", check=False
-    )
+    done = _git(*arguments, root=root)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
         raise Fault(f"git {arguments[0]}: {said[-1].removeprefix('fatal: ')}")
@@ -33,34 +43,248 @@ def commit_of(revision: str) -> str:
 
     Raises Fault if nothing has that name.
     """
-    for name in (revision, f"refs/tags/{revision}"):
-        found = _resolve(name)
-        if found:
-            return found
+    name = ["--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
+    if revision and (found := _git("rev-parse", *name)).returncode == 0:
+        return found.stdout.strip()
     for line in git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps").splitlines():
-        name, commit = line.split(" ")
-        if name.rsplit("/", 1)[-1] == revision and "/exec/" not in name:
+        ref, commit = line.split(" ")
+        if ref.rsplit("/", 1)[-1] == revision and "/exec/" not in ref:
             return commit
-    raise Fault(f"{revision!r} is not a commit, tag, branch or experiment of this repository")
-
-
-def _resolve(name: str) -> str | None:
-    done = subprocess.run(
-        ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"],
-        capture_output=True,
-        text=True,
-        check=False,
+    raise Fault(
+        f"{revision!r} is not a commit, tag, branch or experiment of this repository; "
+        "`git fetch` or `dvc exp pull` may know it"
     )
-    return done.stdout.strip() or None
 
 
 def show(revision: str, path: str) -> str | None:
     """The text of a file of Git's at a revision, or None if that revision does not have it."""
+    done = _git("show", f"{revision}:{path}")
+    return done.stdout if done.returncode == 0 else None
+
+
+def files_of(revision: str) -> list[str]:
+    """The paths of all files that Git tracks at a revision, from the top."""
+    return git("ls-tree", "-r", "-z", "--full-tree", "--name-only", revision).split("\0")[:-1]
+
+
+def changes(root: Path) -> list[str]:
+    """What is not committed, each as ``git status`` puts it: a code of two letters and a path."""
+    return git("status", "--porcelain", root=root).splitlines()
+
+
+def position(root: Path) -> str:
+    """The branch that is checked out, or where there is none the commit."""
+    branch = git("branch", "--show-current", root=root)
+    return branch or git("rev-parse", "HEAD", root=root)
+
+
+def switch(root: Path, revision: str) -> None:
+    """``git checkout`` of a branch or a commit, without hooks. Raises Fault if git refuses."""
+    is_branch = not _git("show-ref", "--verify", f"refs/heads/{revision}", root=root).returncode
+    target = revision if is_branch else commit_of(revision)
+    quiet = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+    git(*quiet, "checkout", "--quiet", target, root=root)
+
+
+def programs() -> dict[str, str]:
+    """This process's environment with this Python's programs first on PATH."""
+    here = str(Path(sys.executable).parent)
+    return os.environ | {"PATH": os.pathsep.join([here, os.environ.get("PATH", "")])}
+
+
+def dvc(*arguments: str, root: Path, quiet: bool = True) -> str:
+    """Run dvc and return what it printed (nothing if not ``quiet``: then it prints itself).
+
+    Raises Fault with dvc's own error lines if it fails. An exit code of 0 is no proof that
+    anything was fetched: look for yourself.
+    """
     done = subprocess.run(
-        ["git", "show", f"{revision}:{path}"],
-        capture_output=True,
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=root,
+        env=programs(),
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
         text=True,
         encoding="utf-8",
         check=False,
     )
-    return done.stdout if done.returncode == 0 else None
+    if done.returncode:
+        said = [line for line in (done.stdout or "").splitlines() if line.startswith("ERROR")]
+        raise Fault("\n".join(said) or f"dvc {arguments[0]} failed with {done.returncode}")
+    return done.stdout or ""
+
+
+@contextmanager
+def opened(root: Path, commit: str | None = None) -> Iterator[Any]:
+    """DVC's own object for the repository; its log is kept off the screen.
+
+    With ``commit``, the storage that this commit or a branch names is used where the checked-out
+    commit names none: it may be older than the storage that keeps its data.
+    """
+    from dvc.exceptions import DvcException, NotDvcRepoError
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)
+    logging.getLogger("dvc_data").setLevel(logging.CRITICAL)
+    logging.getLogger("dvc_objects").setLevel(logging.CRITICAL)
+    try:
+        with Repo(str(root)) as repo:
+            known = remote_name(repo)
+        later = None if known or not commit else storage_of(root, commit)
+        with Repo(str(root), config=later) as repo:
+            yield repo
+    except NotDvcRepoError:
+        raise Fault(f"{root} is not a DVC repository") from None
+    except DvcException as error:
+        raise Fault(f"dvc: {error}") from None
+
+
+def storage_of(root: Path, commit: str) -> dict[str, Any] | None:
+    """The remote settings of the first of a commit and all branches that has a default remote."""
+    from configobj import ConfigObj
+
+    branches = git(
+        "for-each-ref", "--format=%(objectname)", "refs/heads", "refs/remotes", root=root
+    )
+    for revision in (commit, *branches.splitlines()):
+        text = _git("show", f"{revision}:.dvc/config", root=root).stdout
+        config = ConfigObj(text.splitlines())
+        name = config.get("core", {}).get("remote")
+        for section, settings in config.items():
+            if name and section.strip("'") == f'remote "{name}"':
+                url = settings["url"]
+                where = url if "://" in url else str((root / ".dvc" / url).resolve())
+                return {"core": {"remote": name}, "remote": {name: {**settings, "url": where}}}
+    return None
+
+
+def cached(repo: Any, oid: str) -> Path:
+    """Where the local cache keeps the object of this hash, whether or not it has it."""
+    return Path(repo.cache.local.oid_to_path(oid))
+
+
+def remote_name(repo: Any) -> str | None:
+    """The name of the default remote, or None where storage was never set up."""
+    name: str | None = repo.config["core"].get("remote")
+    return name
+
+
+def reach(repo: Any) -> Any:
+    """Ask the default remote for a sign of life and return its store of objects.
+
+    Raises Fault that says what is wrong: no server, no permission, no bucket.
+    """
+    name = remote_name(repo)
+    remote = repo.cloud.get_remote(name)
+    where = f"remote {name!r} ({repo.config['remote'][name].get('url')})"
+    bucket = remote.path.split("/")[0] if remote.fs.protocol == "s3" else remote.path
+    try:
+        remote.fs.ls(bucket, detail=False)
+    except FileNotFoundError:
+        if remote.fs.protocol == "s3":
+            raise Fault(f"{where}: there is no bucket {bucket!r}") from None
+    except PermissionError as error:
+        raise Fault(f"{where}: access denied: {error}; check the credentials") from None
+    except Exception as error:  # each kind of storage has errors of its own
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise Fault(f"{where}: cannot be reached: {reason}") from None
+    return remote.odb
+
+
+def transfer(repo: Any, oids: set[str], push: bool) -> str:
+    """Copy objects from the default remote to the cache, or with ``push`` the other way.
+
+    Objects are named by hash, not by revision: DVC would go by the storage settings of each
+    revision, and pass over those that are older than the storage. What comes from the remote is
+    hashed. Returns the first complaint, or nothing; whether all came is for the caller to see.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.fs.callbacks import TqdmCallback
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    ends = [repo.cloud.get_remote_odb(remote_name(repo)), repo.cache.local]
+    source, target = reversed(ends) if push else ends
+    objects = {HashInfo("md5", oid) for oid in oids}
+    title = "Pushing" if push else "Fetching"
+    try:
+        with TqdmCallback(desc=title, unit="file") as progress:
+            repo.cloud.transfer(
+                *(source, target, objects),
+                cache_odb=source,
+                verify=not push,
+                callback=progress,
+            )
+    except (DvcException, OSError) as error:
+        return str(error).splitlines()[0]
+    return ""
+
+
+def used_everywhere(repo: Any, root: Path) -> set[str]:
+    """The hashes of all objects that the workspace or anything Git still knows refers to.
+
+    Every branch, tag, remote branch, stash and experiment counts, what only the reflog names, and
+    the heads of all worktrees.
+    """
+    commits = git("rev-list", "--all", "--reflog", root=root).splitlines()
+    used = repo.used_objs(revs=commits, all_commits=True, all_experiments=True)
+    return {found.value for objects in used.values() for found in objects}
+
+
+def stored(repo: Any) -> Iterable[str]:
+    """The hashes of all objects in the local cache."""
+    return list(repo.cache.local.all())
+
+
+def stale(repo: Any) -> dict[str, list[str]]:
+    """The stages whose code, params or data differ from dvc.lock, each with the reasons.
+
+    Data that is only absent from the workspace does not count: nothing says that it changed.
+    """
+    found: dict[str, list[str]] = {}
+    for stage, reasons in repo.status().items():
+        for reason in reasons:
+            if isinstance(reason, str):
+                found.setdefault(stage, []).append(reason)
+                continue
+            for kind, items in reason.items():
+                for path, what in items.items() if isinstance(items, dict) else [(kind, items)]:
+                    found.setdefault(stage, []).extend(_words(path, what))
+    return {stage: words for stage, words in found.items() if words}
+
+
+def _words(path: str, what: Any) -> list[str]:
+    if isinstance(what, dict):  # a file of params: its keys, each with what happened
+        return [f"param {key}: {change}" for key, change in what.items()]
+    return [] if what in ("deleted", "not in cache") else [f"{path}: {what}"]
+
+
+def data_status(repo: Any) -> dict[str, Any]:
+    """``dvc data status``, its uncommitted part by kind: modified, deleted, added, unknown."""
+    found: dict[str, Any] = repo.data_status(granular=True)
+    return found
+
+
+def supports(scheme: str) -> bool:
+    """Whether DVC's plugin for a kind of storage is installed."""
+    from dvc.exceptions import DvcException
+    from dvc.fs import get_cloud_fs, registry
+
+    try:
+        return scheme in registry and get_cloud_fs({}, url=f"{scheme}://x")[0] is not None
+    except (DvcException, ImportError):
+        return False
+
+
+def is_stepping(root: Path) -> bool:
+    """Whether Git is in the middle of a rebase or a bisect."""
+    return any(
+        (root / git("rev-parse", "--git-path", name, root=root)).exists()
+        for name in ("rebase-merge", "rebase-apply", "BISECT_LOG")
+    )
+
+
+def main_worktree(root: Path) -> Path:
+    """The folder of the repository's first worktree, which is ``root`` if there is one only."""
+    return Path(
+        git("worktree", "list", "--porcelain", root=root).split("\n")[0][len("worktree ") :]
+    )

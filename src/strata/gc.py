@@ -1,0 +1,43 @@
+"""Free space in the cache, and lose no model that Git still knows."""
+
+import argparse
+
+from strata import repository
+from strata.fault import Fault
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Remove the cached objects that nothing refers to; the remote is not touched."""
+    root = repository.top()
+    with repository.opened(root) as repo:
+        used = repository.used_everywhere(repo, root)
+        unused = [
+            repository.cached(repo, oid) for oid in repository.stored(repo) if oid not in used
+        ]
+        size = sum(path.stat().st_size for path in unused) / 1e6
+        for path in unused:
+            print(f"{path.relative_to(root) if path.is_relative_to(root) else path}")
+        print(f"{len(unused)} objects, {size:.1f} MB, belong to no commit, tag or experiment")
+        if not unused:
+            return 0
+        if not args.yes and not agreed():
+            print("nothing removed")
+            return 1
+        for path in unused:
+            path.chmod(0o644)
+            path.unlink()
+    print(f"removed {len(unused)} objects, {size:.1f} MB")
+    return 0
+
+
+def agreed() -> bool:
+    """Ask. Raises Fault where nobody can answer."""
+    try:
+        return input("Remove them? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        raise Fault("nobody to ask; `strata gc --yes` does not ask") from None
