@@ -39,9 +39,10 @@ def calibration(label: Floats, probability: Floats, bins: int) -> pd.DataFrame:
     Columns predicted, observed (0 to 1) and flights; fewer rows where predictions repeat.
     """
     table = pd.DataFrame({"predicted": probability, "observed": label, "flights": 1})
-    groups = pd.qcut(table["predicted"], bins, duplicates="drop")
+    inner_edges = np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1])
+    groups = np.searchsorted(inner_edges, probability)
     kinds = {"predicted": "mean", "observed": "mean", "flights": "sum"}
-    return table.groupby(groups, observed=True).agg(kinds).round(DIGITS)
+    return table.groupby(groups).agg(kinds).round(DIGITS)
 
 
 def confusion(label: Floats, probability: Floats, threshold: float) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def holiday_offset(dates: pd.Series, window_days: int) -> pd.Series:
 
     Negative before the holiday. Between two equally near, the earlier one counts.
     """
-    around = pd.Timedelta(days=60)  # holidays are at most about six weeks apart
+    around = pd.Timedelta(days=60)  # no day is more than seven weeks from a holiday
     first, last = dates.min() - around, dates.max() + around
     holidays = USFederalHolidayCalendar().holidays(first, last).to_numpy()
     days = dates.drop_duplicates()

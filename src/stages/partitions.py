@@ -3,6 +3,7 @@
 A month is the unit of arrival, storage and memory: a stage reads and writes month by month.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,19 +12,29 @@ from tqdm import tqdm
 
 from stages.stage import Fault
 
+MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
 
 def months(folder: Path) -> list[str]:
-    """The months a table has, oldest first. Raises Fault if it has none."""
-    found = sorted(path.stem for path in folder.glob("????-??.parquet"))
+    """The months a table has, oldest first. Raises Fault if it has none or skips one."""
+    found = sorted(path.stem for path in folder.glob("*.parquet") if MONTH.fullmatch(path.stem))
     if not found:
         raise Fault(f"{folder}: no month of data here; `dvc repro` makes it")
+    every = pd.period_range(found[0], found[-1], freq="M").astype(str)
+    if skipped := sorted(set(every) - set(found)):
+        raise Fault(f"{folder}: no file for {', '.join(skipped)}, between months that have one")
     return found
 
 
 def read(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read one Parquet file. Raises Fault if it is missing, truncated or not Parquet."""
+    """Read one Parquet file, its rows numbered from 0 whatever index it was written with.
+
+    Raises Fault if it is missing, truncated or not Parquet.
+    """
     try:
-        return pd.read_parquet(path, columns=columns)
+        return pd.read_parquet(path, columns=columns).reset_index(drop=True)
+    except FileNotFoundError:
+        raise Fault(f"{path}: not found; `dvc repro` makes it") from None
     except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
         reason = str(error).splitlines()[0].rstrip(".")
         raise Fault(f"{path}: cannot be read as Parquet: {reason}") from None

@@ -23,6 +23,7 @@ from stages.stage import run
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
+HOUR = ["origin", "time_hour"]  # what makes an hour of weather one
 
 
 def disrupted(flights: pd.DataFrame, late_minutes: int) -> pd.Series:
@@ -45,9 +46,9 @@ def join_weather(flights: pd.DataFrame, weather: pd.DataFrame, lag_hours: int) -
     The join is on UTC, since a local hour happens twice when summer time ends. Where no weather
     was recorded the columns are missing. Rows keep their number and order.
     """
-    known = weather[["origin", "time_hour", *schema.WEATHER]]
+    known = weather[[*HOUR, *schema.WEATHER]]
     known = known.assign(time_hour=known["time_hour"] + pd.Timedelta(hours=lag_hours))
-    return flights.merge(known, on=["origin", "time_hour"], how="left", validate="many_to_one")
+    return flights.merge(known, on=HOUR, how="left", validate="many_to_one")
 
 
 def join_airports(flights: pd.DataFrame, airports: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +68,7 @@ def prepare(
     joined = join_weather(flights, weather, settings.weather_lag_hours)
     joined = join_airports(joined, airports)
     joined["date"] = pd.to_datetime(joined[["year", "month", "day"]]).astype("datetime64[us]")
-    joined[TARGET] = disrupted(flights, settings.late_minutes)
+    joined[TARGET] = disrupted(joined, settings.late_minutes)
     return joined[list(schema.PREPARED.columns)]
 
 
@@ -86,7 +87,7 @@ def main() -> str:
         for month in progress(names, "prepare"):
             weather = raw("weather", month, schema.RAW_WEATHER)
             flights = raw("flights", month, schema.RAW_FLIGHTS)
-            recent = pd.concat([before, weather])
+            recent = pd.concat([before, weather]).drop_duplicates(HOUR, keep="last")
             frame = prepare(flights, recent, airports, settings)
             yield month, schema.validate(frame, schema.PREPARED, PREPARED / f"{month}.parquet")
             before = weather

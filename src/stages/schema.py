@@ -137,12 +137,14 @@ def of_month(frame: pd.DataFrame, month: str, path: Path) -> pd.DataFrame:
 
 
 def _describe(cases: pd.DataFrame, frame: pd.DataFrame, schema: pa.DataFrameSchema) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for (column, check), failed in cases.groupby(["column", "check"], sort=False, dropna=False):
         if check == "column_in_dataframe":
-            lines.append(f"column {failed['failure_case'].iloc[0]}: missing")
+            lines.extend(f"column {name}: missing" for name in failed["failure_case"])
         elif check == "column_in_schema":
-            lines.append(f"column {failed['failure_case'].iloc[0]}: not allowed here")
+            lines.extend(f"column {name}: not allowed here" for name in failed["failure_case"])
+        elif check == "column_ordered":
+            lines.append(f"columns: order: must be {', '.join(map(str, schema.columns))}")
         elif check == "multiple_fields_uniqueness":
             if not set(schema.unique or []) <= set(frame):
                 continue  # said already: a column is missing
