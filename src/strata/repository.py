@@ -69,7 +69,7 @@ def files_of(revision: str) -> list[str]:
 
 def changes(root: Path) -> list[str]:
     """What is not committed, each as ``git status`` puts it: a code of two letters and a path."""
-    return git("status", "--porcelain", root=root).splitlines()
+    return git("status", "--porcelain", "--untracked-files=all", root=root).splitlines()
 
 
 def position(root: Path) -> str:
@@ -136,7 +136,8 @@ def opened(root: Path, commit: str | None = None) -> Iterator[Any]:
     except NotDvcRepoError:
         raise Fault(f"{root} is not a DVC repository") from None
     except DvcException as error:
-        raise Fault(f"dvc: {error}") from None
+        why = f": {error.__cause__}" if error.__cause__ else ""
+        raise Fault(f"dvc: {error}{why}") from None
 
 
 def storage_of(root: Path, commit: str) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strata import obtain, proof, repository
 from strata.fault import Fault
-from strata.outputs import hash_of, outputs_at
+from strata.outputs import Output, hash_of, outputs_at
 from strata.rebuild import install, same_environment
 
 
@@ -27,13 +27,13 @@ def run(args: argparse.Namespace) -> int:
     fails or is interrupted, it is put back.
     """
     root = repository.top()
-    refuse_to_lose(root)
     target = previous(root) if args.revision == "-" else args.revision
     commit = repository.commit_of(target)
     old = repository.position(root)
+    outs = outputs_at(commit)
+    refuse_to_lose(root, outs)
     keep(root)
     same = same_environment(root, commit)
-    outs = outputs_at(commit)
     try:
         with obtain.obtained(root, commit, outs, args.rebuild) as found:
             enter(root, target, found, old)
@@ -49,15 +49,21 @@ def run(args: argparse.Namespace) -> int:
     return 0 if proven else 1
 
 
-def refuse_to_lose(root: Path) -> None:
-    """Raise Fault if the workspace has work that is neither in Git nor in DVC."""
-    changes = repository.changes(root)
+def refuse_to_lose(root: Path, outs: list[Output]) -> None:
+    """Raise Fault if the workspace has work that is neither in Git nor in DVC.
+
+    An untracked file is in nobody's way: Git leaves it alone, unless an output lies there.
+    """
+    current = {out.path for out in outputs_at("HEAD")}
+    new = [out.path for out in outs if out.path not in current and (root / out.path).exists()]
+    changes = [change for change in repository.changes(root) if not change.startswith("??")]
+    changes += [f"?? {path}" for path in new]
     if changes:
         raise Fault(
             "uncommitted changes would be lost: "
             + ", ".join(change[3:] for change in changes[:5])
             + (f" and {len(changes) - 5} more" if len(changes) > 5 else "")
-            + "; commit them, or `git stash --include-untracked`"
+            + "; commit them, `git stash` them or move them away"
         )
     with repository.opened(root) as repo:
         data = repository.data_status(repo)["uncommitted"]

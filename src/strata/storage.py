@@ -40,8 +40,11 @@ def run(args: argparse.Namespace) -> int:
     for key, value in settings.items():
         repository.dvc("remote", "modify", NAME, key, value, root=root)
     if args.endpoint:
-        local = ("remote", "modify", "--local", NAME, "endpointurl", args.endpoint)
-        repository.dvc(*local, root=root)
+        # With its URL: a commit older than the storage has only this file to know it by, and DVC
+        # refuses the settings of a remote without one.
+        local = ("--local", NAME)
+        repository.dvc("remote", "add", "--force", *local, args.url, root=root)
+        repository.dvc("remote", "modify", *local, "endpointurl", args.endpoint, root=root)
     print(f"storage is {args.url}; commit .dvc/config, then `dvc push` and `dvc pull`")
     with repository.opened(root) as repo:
         try:

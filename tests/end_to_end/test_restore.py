@@ -118,7 +118,6 @@ def test_restore_an_experiment(project: Project) -> None:
     ("spoil", "said"),
     [
         (lambda path: (path / "params.yaml").write_text("mine"), "params.yaml"),
-        (lambda path: (path / "new.txt").write_text("mine"), "new.txt"),
         (lambda path: (path / "data/raw/airports.parquet").write_text("mine"), "data/raw"),
     ],
 )
@@ -131,6 +130,23 @@ def test_restore_refuses_to_lose_work(versions: Project, spoil: object, said: st
     assert "would be lost" in output
     assert "Traceback" not in output
     assert state(versions) == before
+
+
+def test_an_untracked_file_stays_and_one_in_the_way_is_not_lost(versions: Project) -> None:
+    notes = versions.path / "notes.txt"
+    notes.write_text("mine")
+    versions.run("strata", "restore", "v1")
+    assert notes.read_text() == "mine"
+    versions.run("strata", "restore", "-")
+
+    (versions.path / "extra.txt").write_text("an output")
+    versions.run("dvc", "add", "extra.txt")
+    versions.commit("Track one more file")
+    versions.run("git", "tag", "v3")
+    versions.run("strata", "restore", "v2")
+    (versions.path / "extra.txt").write_text("mine")
+    assert "extra.txt" in versions.run("strata", "restore", "v3", fails=True)
+    assert (versions.path / "extra.txt").read_text() == "mine"
 
 
 def test_an_unknown_revision_is_said_to_be(versions: Project) -> None:

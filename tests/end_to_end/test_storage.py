@@ -142,3 +142,26 @@ def test_storage_in_a_folder(project: Project, tmp_path: Path) -> None:
     shutil.rmtree(project.path / "data/raw")
     project.run("dvc", "pull")
     assert "up to date" in project.run("dvc", "status")
+
+
+def test_a_full_disk_is_said_and_changes_nothing(versions: Project, s3: S3) -> None:
+    versions = stored(versions, s3)
+    versions.run("dvc", "push")
+    cache = versions.path / ".dvc/cache"
+    shutil.rmtree(cache)
+    cache.mkdir()
+    small = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(cache)]
+    if (
+        not shutil.which("mount")
+        or subprocess.run(small, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("only root can make a small disk")
+    try:
+        before = (versions.read("models/model.joblib"), versions.read("dvc.lock"))
+        output = versions.run("strata", "restore", "v1", fails=True)
+        assert "No space left on device" in output
+        assert "Traceback" not in output
+        assert (versions.read("models/model.joblib"), versions.read("dvc.lock")) == before
+        assert versions.run("git", "status", "--porcelain") == ""
+    finally:
+        subprocess.run(["umount", str(cache)], check=True)

@@ -1,0 +1,47 @@
+"""The commands of the documentation do what it says: each page is run from top to bottom."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, S3, Project
+
+pytestmark = pytest.mark.slow
+
+
+def commands(page: str) -> str:
+    """The text of all ``sh`` blocks of a page of docs/."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    found = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert found
+    return "".join(found)
+
+
+@pytest.fixture
+def desk(versions: Project, s3: S3) -> Project:
+    """The project as a user has it: an environment in .venv, hooks, an S3 server."""
+    (versions.path / ".venv").symlink_to(sys.prefix)
+    Path(sys.prefix, ".ready").touch()
+    desk = Project(versions.path, versions.env | s3.env)
+    desk.run("pre-commit", "install", "--allow-missing-config")
+    return desk
+
+
+def test_restore(desk: Project) -> None:
+    old = desk.run("git", "show", "v1:dvc.lock")
+    output = desk.run("bash", "-euxc", commands("restore.md"))
+    assert "differs" not in output
+    assert output.count("reproduces") == 2
+    assert "next: " in output
+    assert desk.read("old.joblib") != desk.read("models/model.joblib")
+    assert desk.run("git", "show", "v1:dvc.lock") == old
+
+
+def test_storage(desk: Project, s3: S3) -> None:
+    output = desk.run("bash", "-euxc", commands("storage.md"))
+    assert "storage is s3://bucket/prefix" in output
+    assert s3.objects()
+    assert "next: " in output
+    assert desk.run("git", "status", "--porcelain") == ""
