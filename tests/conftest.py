@@ -14,8 +14,15 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+
+# No deadline on a busy machine; where CI is set, the same examples each run.
+settings.register_profile(
+    "strata", deadline=None, max_examples=30, derandomize=bool(os.environ.get("CI"))
+)
+settings.load_profile("strata")
 
 SMALL = {
     "ingest.through": "2013-03",
@@ -116,6 +123,16 @@ def sandbox(home: Path) -> dict[str, str]:
         "NO_COLOR": "1",
         "COLUMNS": "200",
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What runs in the tests' own process cannot see the user's home either."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in sandbox(tmp_path_factory.mktemp("home")).items():
+            if os.environ.get(name) != value:
+                patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")
