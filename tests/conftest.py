@@ -121,6 +121,7 @@ def sandbox(home: Path) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "NO_COLOR": "1",
+        "OMP_NUM_THREADS": "1",  # tests run side by side; threads would wait for each other
         "COLUMNS": "200",
     }
 

@@ -26,7 +26,7 @@ def rebuilt(root: Path, commit: str, outs: list[Output], force: bool) -> Iterato
     with tempfile.TemporaryDirectory(prefix="strata-") as parent:
         folder = Path(parent) / root.name
         repository.git("clone", "--quiet", "--shared", "--no-checkout", str(root), str(folder))
-        repository.switch(folder, commit)
+        repository.git("checkout", "--quiet", "--detach", commit, root=folder)
         with repository.opened(root) as repo:
             cache = repo.cache.local_cache_dir
         repository.dvc("cache", "dir", "--local", str(cache), root=folder)

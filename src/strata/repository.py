@@ -79,9 +79,14 @@ def position(root: Path) -> str:
 
 
 def switch(root: Path, revision: str) -> None:
-    """``git checkout`` of a branch or a commit, without hooks. Raises Fault if git refuses."""
+    """``git checkout`` of a branch or a commit, without hooks. Raises Fault if git refuses.
+
+    Does nothing where that commit is checked out already: HEAD stays on its branch.
+    """
     is_branch = not _git("show-ref", "--verify", f"refs/heads/{revision}", root=root).returncode
     target = revision if is_branch else commit_of(revision)
+    if target == _git("rev-parse", "--verify", "HEAD", root=root).stdout.strip():
+        return
     quiet = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
     git(*quiet, "checkout", "--quiet", target, root=root)
 

@@ -149,6 +149,16 @@ def test_an_untracked_file_stays_and_one_in_the_way_is_not_lost(versions: Projec
     assert (versions.path / "extra.txt").read_text() == "mine"
 
 
+def test_outputs_that_were_deleted_come_back_and_the_branch_stays(project: Project) -> None:
+    before = state(project)
+    shutil.rmtree(project.path / "data/features")
+    (project.path / "models/model.joblib").unlink()
+    assert "next: `strata restore HEAD`" in project.run("strata", "status")
+    project.run("strata", "restore", "HEAD")
+    assert state(project) == before
+    assert project.run("git", "branch", "--show-current").strip() == "main"
+
+
 def test_an_unknown_revision_is_said_to_be(versions: Project) -> None:
     before = state(versions)
     output = versions.run("strata", "restore", "v7", fails=True)
