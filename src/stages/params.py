@@ -76,6 +76,13 @@ class Train(Section):
     random_forest: RandomForest
 
 
+class Gates(Section):
+    """What `strata report` holds a change to; no stage reads it. Names such as test.roc_auc."""
+
+    minimum: dict[str, float]
+    maximum_regression: dict[str, Annotated[float, Field(ge=0)]]
+
+
 class Evaluate(Section):
     seed: Seed
     bootstrap_samples: Annotated[int, Field(ge=2)]
@@ -83,6 +90,7 @@ class Evaluate(Section):
     calibration_bins: Annotated[int, Field(ge=2)]
     importance_rows: Count
     importance_repeats: Count
+    gates: Gates
 
 
 class Params(Section):

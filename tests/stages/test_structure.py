@@ -16,6 +16,7 @@ from stages.params import Params
 
 ROOT = Path(__file__).parents[2]
 LOCK = "requirements.lock"
+JUDGING = {"evaluate.gates"}  # params that judge a result: `strata report` reads them, no stage may
 
 # The text of a program by the name of its module.
 Sources = dict[str, str]
@@ -180,6 +181,16 @@ def reads_params(source: str) -> bool:
     return False
 
 
+def by_section(declared: set[str], params: Any) -> set[str]:
+    """Put a section for its keys where they are declared one by one, all but those that judge."""
+    found = set(declared)
+    for section, content in params.items():
+        keys = {f"{section}.{key}" for key in content} if isinstance(content, dict) else set()
+        if keys & JUDGING and keys & declared == keys - JUDGING:
+            found = found - keys | {section}
+    return found
+
+
 def param_faults(
     pipeline: Any, sources: Sources, params: Any, sections: dict[str, str]
 ) -> list[str]:
@@ -189,14 +200,15 @@ def param_faults(
     for name, stage in pipeline["stages"].items():
         modules = closure(stage["cmd"].rsplit(maxsplit=1)[-1], sources) - {"stages.params"}
         loaded = {s for m in modules for s in sections_loaded(sources[m], sections)}
-        declared = set(stage.get("params", []))
+        named = set(stage.get("params", []))
+        declared = by_section(named, params)
         everywhere |= declared
         faults += [f"{name}: {section} is missing" for section in sorted(loaded - declared)]
         faults += [f"{name}: {section} is not loaded" for section in sorted(declared - loaded)]
         faults += [f"{name}: {m} reads params.yaml" for m in modules if reads_params(sources[m])]
         faults += [
             f"{name}: {path} is not in params.yaml"
-            for path in sorted(declared)
+            for path in sorted(named)
             if not exists(params, path.split("."))
         ]
     return faults + [f"{section}: of no stage" for section in params if section not in everywhere]
@@ -219,6 +231,18 @@ def test_each_stage_declares_just_the_params_it_loads() -> None:
         )
         == []
     )
+
+
+def test_params_that_judge_a_result_make_no_stage_stale_and_are_read_by_none() -> None:
+    for name, stage in read_yaml("dvc.yaml")["stages"].items():
+        for path in stage.get("params", []):
+            assert not any((key + ".").startswith(path + ".") for key in JUDGING), (name, path)
+    for module, source in read_sources("stages").items():
+        found = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Attribute)]
+        assert not [n for n in found if f"evaluate.{n.attr}" in JUDGING], module
+    keys = {"evaluate": {"seed": 0, "bins": 1, "gates": {}}}
+    assert by_section({"evaluate.seed", "evaluate.bins"}, keys) == {"evaluate"}
+    assert by_section({"evaluate.seed"}, keys) == {"evaluate.seed"}
 
 
 def test_wrong_params_are_found() -> None:
