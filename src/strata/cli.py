@@ -18,6 +18,7 @@ COMMANDS = {
     "gc": "free space in the cache without losing any model",
     "storage": "set where data and models are stored",
     "hook": "what the Git hooks run",
+    "report": "say what a change does to data, params and metrics, for its reviewer",
 }
 
 
