@@ -3,7 +3,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup help repro test lint format bench lock hooks storage
+.PHONY: setup help repro report test lint format bench lock hooks storage
 READY := .venv/.ready
 
 setup: $(READY) ## make .venv, with every tool at its pinned version
@@ -17,13 +17,20 @@ repro: $(READY) ## bring data, model and metrics up to date, and show the metric
 	@dvc repro
 	@cat metrics/README.md
 
+report: $(READY) ## say what differs from the main branch, as a pull request would (BASE=REV: from REV)
+	@strata report $(if $(BASE),--base "$(BASE)")
+
 test: $(READY) ## run all tests
 	@python -m pytest -n 2
 
-lint: $(READY) ## check format, lint and types
+lint: $(READY) ## check format, lint, types and workflows
 	ruff format --check .
 	ruff check .
 	mypy
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
+	zizmor --offline --quiet --no-progress .github
 	python -m stages.params
 
 format: $(READY) ## rewrite the code in the one format
