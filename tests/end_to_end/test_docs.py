@@ -39,6 +39,14 @@ def test_restore(desk: Project) -> None:
     assert desk.run("git", "show", "v1:dvc.lock") == old
 
 
+def test_reports(desk: Project) -> None:
+    output = desk.run("bash", "-euxc", commands("reports.md"))
+    assert "## Strata: no change" in output
+    assert "## Strata: no change" in desk.read("report.md").decode()
+    assert b"<h2>Strata: no change</h2>" in desk.read("report.html")
+    assert desk.run("git", "status", "--porcelain") == ""
+
+
 def test_storage(desk: Project, s3: S3) -> None:
     output = desk.run("bash", "-euxc", commands("storage.md"))
     assert "storage is s3://bucket/prefix" in output
