@@ -10,7 +10,9 @@ import os
 import sys
 import tomllib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
+from subprocess import SubprocessError
 from typing import Any
 
 import pandas as pd
@@ -29,6 +31,7 @@ from strata.repository import Tree
 from strata.verdict import Direction, check, overall
 
 GATES = "evaluate.gates."
+MOST = 10  # problems that are listed
 Sections = list[tuple[str, str]]
 Problems = list[tuple[str, str]]  # a verdict and its sentence, as Markdown
 
@@ -86,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         print(join(found), end="")
-    for name, sentence in problems:
+    for name, sentence in problems[:MOST]:
         print(f"strata report: {name}: {sentence}", file=sys.stderr)
     return 1 if problems else 0
 
@@ -101,9 +104,12 @@ def build(
     settings = load_settings(root)
     this = read(Tree(root, None))
     problems: Problems = []
+    notes: list[str] = []
     commit, base = None, None
     try:
         commit = repository.commit_of(base_rev) if base_rev else repository.merge_base(root)
+        if rebuild:
+            notes += made_again(root, commit)
         base = read(Tree(root, commit))
         if not base.metrics:
             raise Fault(f"{base.tree.name} has no metrics")
@@ -115,19 +121,12 @@ def build(
     problems += staleness(root, this)
 
     groups: dict[str, Group] = {}
-    notes = []
-    if base and commit and rebuild and not all(map(base.tree.at_hand, diff.outputs(base.lock))):
-        try:
-            with rebuilt(root, commit, outputs_at(commit), force=False):
-                base = read(Tree(root, commit))
-        except Fault as fault:
-            notes.append(f"{code(fault, 200)}.")
     if base and settings.columns:
         try:
             groups = compare(
                 predictions(base, settings), predictions(this, settings), settings.columns
             )
-        except (Fault, ValueError) as fault:
+        except (Fault, ValueError, TypeError) as fault:
             notes.append(f"Not compared row by row: {code(fault, 200)}.")
     was = base.metrics if base else {}
     limits = {n.removeprefix(GATES): v for n, v in this.params.items() if n.startswith(GATES)}
@@ -162,6 +161,18 @@ def build(
     if not pictures:
         found.append(("Pipeline", charts.pipeline(this.lock, list(moved or []))))
     return found + cards(this), problems
+
+
+def made_again(root: Path, commit: str) -> list[str]:
+    """Run the pipeline of the base if any output of it cannot be had; says it if that fails."""
+    tree = Tree(root, commit)
+    try:
+        if not all(map(tree.at_hand, diff.outputs(parsed(tree, "dvc.lock") or {}))):
+            with rebuilt(root, commit, outputs_at(commit), force=False):
+                pass  # what it makes stays in the cache
+    except (Fault, OSError, SubprocessError) as fault:
+        return [f"The base could not be rebuilt: {code(fault, 200)}."]
+    return []
 
 
 def load_settings(root: Path) -> Settings:
@@ -282,7 +293,9 @@ def heading(
     if problems and found:
         lines[-1] += f" By itself: {word}."
     if problems:
-        lines += ["", *(f"- **{name}**: {sentence}" for name, sentence in problems)]
+        lines += ["", *(f"- **{name}**: {sentence}" for name, sentence in problems[:MOST])]
+        if len(problems) > MOST:
+            lines.append(f"- and {len(problems) - MOST:,} more")
     return "\n".join(lines)
 
 
@@ -335,9 +348,20 @@ def row_count(tree: Tree, path: str) -> int:
 
 def plots(base: Version, this: Version, pictures: bool) -> Sections:
     """The curves of dvc.yaml, both versions in each."""
-    drawn = charts.charts(this.pipeline.get("plots"), base.tree.text, this.tree.text)
-    draw = charts.picture if pictures else charts.mermaid
-    return [("Plots", "\n\n".join(map(draw, drawn)))] if drawn else []
+    faults: list[str] = []
+
+    def text(tree: Tree, path: str) -> str | None:
+        try:
+            return tree.text(path)
+        except Fault as fault:
+            faults.append(f"Not drawn: {code(fault, 200)}.")
+            return None
+
+    found = charts.charts(
+        this.pipeline.get("plots"), partial(text, base.tree), partial(text, this.tree)
+    )
+    parts = [*map(charts.picture if pictures else charts.mermaid, found), *faults]
+    return [("Plots", "\n\n".join(parts))] if parts else []
 
 
 def cards(this: Version) -> Sections:

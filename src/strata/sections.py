@@ -132,6 +132,8 @@ def data(outputs: Sequence[Output]) -> str:
 
 
 def _files(out: str, names: Sequence[str], most: int = 6) -> str:
+    if list(names) == [out]:
+        return "all of it"
     short = [code(name.removeprefix(out + "/"), 40) for name in names[:most]]
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(short) + more

@@ -271,6 +271,30 @@ def test_hostile_names_come_out_inert(repo: Project) -> None:
     assert "<img/src" not in page
 
 
+def test_a_report_of_thousands_of_names_is_short_enough(repo: Project) -> None:
+    names = {f"{'|' * 60}{number}": number for number in range(1_000)}
+    repo.set(many=names, **{"evaluate.gates": {"minimum": dict.fromkeys(names, 1000000000.0)}})
+    rewritten(METRICS.replace("{}", repr({"test": {"roc_auc": 0.9}, **names})))(repo)
+    text = report(repo, fails=True)
+    assert "- and 990 more" in text
+    assert "Left out, as a comment has a limit: " in text
+
+
+def test_plots_whose_data_is_nowhere_are_said(repo: Project) -> None:
+    path = repo.path / "dvc.yaml"
+    path.write_text(path.read_text().replace("months.csv: {cache: false}", "months.csv"))
+    repo.run("git", "rm", "--quiet", "--cached", "metrics/months.csv")
+    with (repo.path / ".gitignore").open("a") as ignored:
+        ignored.write("/metrics/months.csv\n")
+    repo.run("dvc", "commit", "--force", "--quiet")
+    base = repo.commit("Keep the plot in DVC")
+    change(repo, **{"train.skill": 3.0})
+    tiny.forget(repo)
+    text = report(repo, "--base", base)
+    assert "Not drawn: `metrics/months.csv of " in text
+    assert "xychart" not in text
+
+
 def test_a_page_with_pictures(repo: Project) -> None:
     change(repo, **{"train.skill": 3.0})
     assert report(repo, "--html", "page.html") == ""
