@@ -130,7 +130,7 @@ def build(
             notes.append(f"Not compared row by row: {code(fault, 200)}.")
     was = base.metrics if base else {}
     limits = {n.removeprefix(GATES): v for n, v in this.params.items() if n.startswith(GATES)}
-    gates = check(limits, settings.direction, was, this.metrics)
+    gates = check(limits, settings.direction, was, this.metrics, groups)
     problems += [
         (
             "gate failed",

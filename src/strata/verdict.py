@@ -110,8 +110,17 @@ def overall(
     return found.judge(direction) or "direction unknown", found, where
 
 
-def check(gates: Leaves, direction: Direction, base: Leaves | None, this: Leaves) -> list[Gate]:
-    """Hold the metrics against gates named KIND.METRIC. One that cannot be understood fails."""
+def check(
+    gates: Leaves,
+    direction: Direction,
+    base: Leaves,
+    this: Leaves,
+    groups: Mapping[str, Group],
+) -> list[Gate]:
+    """Hold the metrics against gates named KIND.METRIC. One that cannot be understood fails.
+
+    Where a split has other rows than the base's, a regression is measured on the rows in both.
+    """
     checked = []
     for name, limit in gates.items():
         kind, _, metric = name.partition(".")
@@ -121,12 +130,11 @@ def check(gates: Leaves, direction: Direction, base: Leaves | None, this: Leaves
             checked.append(Gate(metric, kind, limit, value, False))
             continue
         if kind == "maximum_regression":
-            was = real((base or {}).get(metric))
-            if value is not None and was is not None:
-                value = (was - value) * (direction.of(metric) or 1)
+            found = overall(metric, 1, base, this, groups)[1]
+            passed = None if value is not None else False
+            if value is not None and found is not None:
+                value = -found.difference * (direction.of(metric) or 1)
                 passed = value <= bound
-            elif value is None:
-                passed = False
         else:
             passed = value is not None and (value >= bound if kind == "minimum" else value <= bound)
         checked.append(Gate(metric, kind, limit, value, passed))

@@ -64,7 +64,10 @@ def test_changed_labels_cannot_be_compared() -> None:
 @pytest.mark.parametrize("value", [None, math.nan, "0.7", True, math.inf])
 def test_what_is_no_number_is_not_compared(value: Any) -> None:
     assert overall("test.auc", 1, BASE, {"test.auc": value}, {})[0] == "not comparable"
-    assert check({"minimum.test.auc": 0.1}, DIRECTION, BASE, {"test.auc": value})[0].passed is False
+    assert (
+        check({"minimum.test.auc": 0.1}, DIRECTION, BASE, {"test.auc": value}, {})[0].passed
+        is False
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,4 +92,15 @@ def test_what_is_no_number_is_not_compared(value: Any) -> None:
 def test_gates(gate: str, limit: Any, passed: bool | None) -> None:
     base = {"test.auc": 0.7, "test.loss": 0.4, "test.gone": 1}
     this = {"test.auc": 0.71, "test.loss": 0.45, "test.new": 1}
-    assert check({gate: limit}, DIRECTION, base, this)[0].passed is passed
+    assert check({gate: limit}, DIRECTION, base, this, {})[0].passed is passed
+
+
+def test_a_regression_is_measured_on_the_rows_in_both() -> None:
+    harder = {"test.auc": 0.5}
+    (gate,) = check(
+        {"maximum_regression.test.auc": 0.1}, DIRECTION, BASE, harder, {COMMON: group(0.0, 0.0)}
+    )
+    assert gate.passed
+    assert gate.value == pytest.approx(-0.01)
+    (gate,) = check({"maximum_regression.test.auc": 0.1}, DIRECTION, BASE, harder, {})
+    assert not gate.passed
