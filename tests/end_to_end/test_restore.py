@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 import zlib
 from pathlib import Path
 
@@ -269,8 +268,11 @@ def test_ctrl_c_leaves_a_whole_state_and_says_which(versions: Project) -> None:
         text=True,
         start_new_session=True,
     )
-    time.sleep(6)  # it is rebuilding by now
-    os.killpg(process.pid, signal.SIGINT)
+    assert process.stdout
+    for line in process.stdout:
+        if "Running stage 'train'" in line:
+            os.killpg(process.pid, signal.SIGINT)
+            break
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
     assert "the workspace is at main, whole" in output
