@@ -19,6 +19,7 @@ COMMANDS = {
     "storage": "set where data and models are stored",
     "hook": "what the Git hooks run",
     "report": "say what a change does to data, params and metrics, for its reviewer",
+    "sweep": "search over parameters: many experiments, none lost",
 }
 
 

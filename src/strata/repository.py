@@ -7,7 +7,8 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -396,3 +397,159 @@ class Tree:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def experimenting(root: Path) -> Iterator[Any]:
+    """DVC's own object, as ``opened`` gives, with DVC's root cause in its Fault, and for speed."""
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+    from scmrepo.exceptions import SCMError
+
+    try:
+        with Repo(str(root)) as repo:
+            yield repo
+    except (DvcException, SCMError) as error:
+        if isinstance(error, LockError):
+            raise Busy(str(error)) from None
+        cause: BaseException = error
+        while cause.__cause__:
+            cause = cause.__cause__
+        said = str(cause).strip().splitlines() or [type(cause).__name__]
+        raise Fault(said[0]) from error
+
+
+class Busy(Fault):
+    """Another process is at work in the repository."""
+
+
+def _patiently(root: Path, work: Callable[[Any], Any], seconds: float = 300) -> None:
+    """Do some work with DVC, waiting for other processes that hold its lock."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with experimenting(root) as repo:
+                work(repo)
+            return
+        except Busy:
+            if time.monotonic() > end:
+                raise
+
+
+def experiment_ref(base: str, name: str) -> str:
+    """The Git reference under which DVC keeps an experiment of this name on this commit.
+
+    Raises Fault if Git cannot take the name.
+    """
+    ref = f"refs/exps/{base[:2]}/{base[2:]}/{name}"
+    try:
+        git("check-ref-format", ref)
+    except Fault:
+        raise Fault(f"{name!r} cannot name an experiment; use letters, digits, - and _") from None
+    return ref
+
+
+def commit_at(root: Path, ref: str) -> str | None:
+    """The commit at a full reference, or None if the repository does not have it."""
+    return git("for-each-ref", "--format=%(objectname)", ref, root=root) or None
+
+
+def clone_for_trials(home: Path, base: str, folder: Path) -> list[str]:
+    """Make ``folder`` a clone of ``home`` at a commit, with its data and sharing its cache.
+
+    Returns the commands of its stages. ``home`` stays as it is, so that the user can go on
+    working there. Raises Fault if the commit is missing.
+    """
+    git("clone", "--quiet", "--shared", "--no-checkout", str(home), str(folder))
+    git("checkout", "--quiet", "--detach", base, root=folder)
+    with experimenting(home) as repo:
+        cache = {"dir": repo.cache.local_cache_dir}
+        if kinds := repo.config["cache"].get("type"):
+            cache["type"] = ",".join(kinds)
+    lines = [f"    {key} = {value}" for key, value in cache.items()]
+    (folder / ".dvc/config.local").write_text("\n".join(["[cache]", *lines, ""]), encoding="utf-8")
+    (folder / ".dvc/tmp").mkdir(exist_ok=True)
+    with experimenting(folder) as repo:
+        repo.checkout(force=True, allow_missing=True)
+        commands = [getattr(stage, "cmd", None) or [] for stage in repo.index.stages]
+    return [line for cmd in commands for line in (cmd if isinstance(cmd, list) else [cmd])]
+
+
+def run_experiment(root: Path, base: str, name: str, overrides: list[str]) -> dict[str, float]:
+    """Run the pipeline with changed parameters as an experiment, as ``dvc exp run -S`` does.
+
+    ``root`` is a clone that nobody else uses and the current folder; whatever an earlier trial
+    left in it goes. Returns the metrics. Raises Fault with DVC's reason if a stage fails.
+    """
+    git("checkout", "--quiet", "--force", "--detach", base, root=root)
+    git("update-ref", "-d", experiment_ref(base, name), root=root)
+    with experimenting(root) as repo:
+        if not repo.experiments.run(params=overrides, name=name):
+            raise Fault("DVC made no experiment of it")
+        return _metrics(repo)
+
+
+def metrics(root: Path, revision: str | None = None) -> dict[str, Any]:
+    """The metrics of the workspace or of a revision, by dotted key.
+
+    A key that two files share is the later file's; ``FILE:KEY`` tells them apart. Raises Fault
+    if a file of metrics cannot be read.
+    """
+    with experimenting(root) as repo:
+        return _metrics(repo, revision)
+
+
+def _metrics(repo: Any, revision: str | None = None) -> dict[str, Any]:
+    shown = repo.metrics.show(revs=[revision] if revision else None, hide_workspace=bool(revision))
+    found: dict[str, Any] = {}
+    for state in shown.values():
+        for path, file in state.get("data", {}).items():
+            if "error" in file:
+                raise Fault(f"{path}: cannot be read: {str(file['error']).splitlines()[0]}")
+            for key, value in _flat("", file["data"]):
+                found[key] = found[f"{path}:{key}"] = value
+    return found
+
+
+def parameters(root: Path, path: str) -> list[str]:
+    """The dotted keys of a file of parameters, sections included. Raises Fault without the file."""
+    from dvc.utils.serialize import load_path
+
+    with experimenting(root) as repo:
+        content = load_path(str(root / path), repo.fs)
+    return [key for key, _ in _flat("", content, sections=True)]
+
+
+def _flat(prefix: str, value: Any, sections: bool = False) -> Iterator[tuple[str, Any]]:
+    if prefix and (sections or not isinstance(value, dict)):
+        yield prefix, value
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _flat(f"{prefix}.{key}" if prefix else str(key), part, sections)
+
+
+def check_pushed(root: Path, remote: str, commit: str) -> None:
+    """Raise Fault unless other machines can get a commit and its data from the remotes."""
+    git("fetch", "--quiet", remote, root=root)
+    if not git("branch", "--remotes", "--list", f"{remote}/*", "--contains", commit, root=root):
+        raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; `git push` it")
+    with experimenting(root) as repo:
+        missing = repo.data_status(not_in_remote=True, remote_refresh=True).get("not_in_remote", [])
+    if missing:
+        raise Fault(f"{missing[0]} is not on the DVC remote; `dvc push` it")
+
+
+def fetch_commit(root: Path, remote: str, commit: str) -> None:
+    """Bring a commit, and the data that it names, from the Git and the DVC remote."""
+    git("fetch", "--quiet", remote, root=root)
+    try:
+        git("cat-file", "-e", f"{commit}^{{commit}}", root=root)
+    except Fault:
+        raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; push it") from None
+    _patiently(root, lambda repo: repo.fetch(revs=[commit], workspace=False))
+
+
+def push_experiment(root: Path, remote: str, name: str) -> None:
+    """Send an experiment to the Git remote and its data to the DVC remote."""
+    _patiently(root, lambda repo: repo.experiments.push(remote, [name], push_cache=True))

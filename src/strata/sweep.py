@@ -1,0 +1,355 @@
+"""The command ``strata sweep``: many experiments, over a grid or by a search, and none lost.
+
+Every trial is an experiment of DVC's, on the commit at which the sweep began. joblib hands the
+trials to workers (see trial.py), here or on a Dask cluster. Optuna chooses the parameters and
+keeps account in sweeps/NAME/journal.log, so that a sweep can go on after anything.
+"""
+
+import argparse
+import contextlib
+import difflib
+import json
+import logging
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from strata import ranking, repository, space, trial
+from strata.fault import Fault
+
+if TYPE_CHECKING:
+    import optuna
+
+REMOTE = "origin"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for, as sweeps/NAME/plan.json keeps it; ``trials`` is None for a grid."""
+
+    name: str
+    base: str
+    settings: list[str]
+    trials: int | None
+    seed: int
+    metric: str
+    direction: str
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--name", help="begin a sweep; its experiments are NAME-1, NAME-2, ...")
+    which.add_argument("--resume", metavar="NAME", help="go on with a sweep that was stopped")
+    parser.add_argument(
+        "-S",
+        "--set-param",
+        action="append",
+        default=[],
+        metavar="KEY=VALUES",
+        help="values of a parameter: a,b or choice(a,b) or range(start,stop,step); "
+        "with --trials also interval(a,b) and tag(log,interval(a,b))",
+    )
+    parser.add_argument("--trials", type=int, metavar="N", help="search with N trials; else a grid")
+    parser.add_argument("--seed", type=int, default=0, help="of the search; default 0")
+    parser.add_argument(
+        "--metric", help="its dotted key; default in pyproject.toml, [tool.strata.sweep]"
+    )
+    parser.add_argument("--direction", choices=["maximize", "minimize"], help="of the metric")
+    parser.add_argument("--jobs", type=int, metavar="N", help="workers; default one a processor")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="run on a Dask cluster instead")
+    parser.add_argument("--apply", metavar="NAME", help="then put a trial, or `best`, in place")
+    parser.add_argument("--branch", metavar="BRANCH", help="then make a branch of the best trial")
+
+
+def run(args: argparse.Namespace) -> int:
+    home = repository.top()
+    if args.jobs is not None and args.jobs < 1:
+        raise Fault(f"--jobs {args.jobs}: at least 1")
+    if args.apply:
+        _clean(home, "--apply would overwrite that")
+    plan = _load(home, args) if args.resume else _plan(home, args)
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(_connected(args.scheduler)) if args.scheduler else None
+        if cluster:
+            repository.check_pushed(home, REMOTE, plan.base)
+        folder = home / "sweeps" / plan.name
+        folder.mkdir(parents=True, exist_ok=True)
+        (home / "sweeps/.gitignore").write_text("*\n", encoding="utf-8")
+        stack.enter_context(_alone(folder))
+        (folder / "plan.json").write_text(json.dumps(asdict(plan), indent=2) + "\n", "utf-8")
+        sweep = Sweep(home, folder, plan)
+        sweep.run(args.jobs or os.cpu_count() or 1, cluster)
+        return sweep.close(args.apply, args.branch)
+
+
+def _plan(home: Path, args: argparse.Namespace) -> Plan:
+    """Check all that can be checked before work begins. Raises Fault."""
+    _clean(home, "the trials start from HEAD")
+    base = repository.commit_of("HEAD")
+    if (home / "sweeps" / args.name / "plan.json").exists():
+        raise Fault(f"a sweep {args.name} exists; go on with --resume {args.name} or name another")
+    if repository.commit_at(home, repository.experiment_ref(base, f"{args.name}-1")):
+        raise Fault(f"an experiment {args.name}-1 exists on this commit; name the sweep otherwise")
+    if args.trials is not None and args.trials < 1:
+        raise Fault(f"--trials {args.trials}: at least 1")
+    if not args.set_param:
+        raise Fault("nothing to vary; name values, such as -S train.seed=1,2,3")
+    dimensions = space.parse(args.set_param, partial(repository.parameters, home))
+    if args.trials is None:
+        space.grid(dimensions)
+    metric, direction = _aim(home, args)
+    return Plan(args.name, base, args.set_param, args.trials, args.seed, metric, direction)
+
+
+def _clean(home: Path, why: str) -> None:
+    """Raise Fault if a file of Git's differs from HEAD."""
+    changed = [line[3:] for line in repository.changes(home) if not line.startswith("??")]
+    if changed:
+        raise Fault(f"{changed[0]} has changes, and {why}; commit it first")
+
+
+def _aim(home: Path, args: argparse.Namespace) -> tuple[str, str]:
+    """The metric and whether to maximize or minimize it. Raises Fault for an unknown metric."""
+    settings: dict[str, str] = {}
+    if (file := home / "pyproject.toml").exists():
+        tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
+        settings = tool.get("strata", {}).get("sweep", {})
+    metric = args.metric or settings.get("metric")
+    if not metric:
+        raise Fault("no metric to look at; name one with --metric KEY --direction DIRECTION")
+    known = repository.metrics(home)
+    if known and metric not in known:
+        near = difflib.get_close_matches(metric, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "`dvc metrics show` lists them"
+        raise Fault(f"no metric {metric!r}; {hint}")
+    direction = args.direction or (
+        settings.get("direction") if metric == settings.get("metric") else None
+    )
+    if not direction:
+        raise Fault(f"is more or less of {metric} better? --direction maximize or minimize")
+    return metric, direction
+
+
+def _load(home: Path, args: argparse.Namespace) -> Plan:
+    file = home / "sweeps" / args.resume / "plan.json"
+    if not file.exists():
+        known = sorted(path.parent.name for path in home.glob("sweeps/*/plan.json"))
+        raise Fault(f"no sweep {args.resume!r} to go on with; there are: {', '.join(known) or '-'}")
+    if args.set_param or args.trials or args.metric or args.direction:
+        raise Fault("--resume goes on with the sweep as planned: leave its other arguments out")
+    return Plan(**json.loads(file.read_text(encoding="utf-8")))
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the sweep's lock, which ends with this process. Raises Fault if another has it."""
+    import zc.lockfile
+
+    try:
+        lock = zc.lockfile.LockFile(str(folder / "lock"))
+    except zc.lockfile.LockError:
+        raise Fault(f"the sweep {folder.name} is running in another process") from None
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+@contextlib.contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    """A client of a Dask cluster, as joblib's default one. Raises Fault if nothing answers."""
+    from distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+
+    try:
+        client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:  # TimeoutError is an OSError
+        raise Fault(f"no Dask scheduler answers at {address}: {type(error).__name__}") from None
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise Fault(f"the Dask scheduler at {address} has no workers; start `dask worker`")
+        yield client
+
+
+class Sweep:
+    """A sweep under way: its plan and Optuna's account of it.
+
+    Trials are numbered from 1 in the user attribute ``number``. One that was running when an
+    earlier process died is given up in Optuna's account, and asked again under its number.
+    """
+
+    def __init__(self, home: Path, folder: Path, plan: Plan) -> None:
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+        from optuna.study import StudyDirection
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.home, self.folder, self.plan = home, folder, plan
+        self.dimensions = space.parse(plan.settings, lambda _: _Everything())
+        storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+        self.study = optuna.create_study(
+            storage=storage,
+            study_name=plan.name,
+            direction=StudyDirection[plan.direction.upper()],
+            load_if_exists=True,
+        )
+        # A new seed for each resumption: the same one would draw the first points again.
+        seed = plan.seed + len(self.study.trials)
+        self.study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        self.asked: dict[str, optuna.Trial] = {}
+        points = space.grid(self.dimensions) if plan.trials is None else []
+        self.total = plan.trials or len(points)
+        self._reconcile(points)
+
+    def settled(self) -> "dict[int, optuna.trial.FrozenTrial]":
+        """The trials that finished or failed, by number."""
+        return {t.user_attrs["number"]: t for t in self.study.trials if _settled(t)}
+
+    def _reconcile(self, points: list[dict[str, str]]) -> None:
+        """Queue what is to be asked: points of the grid, and what a dead process was running."""
+        from optuna.trial import TrialState
+
+        known = set(self.settled())
+        for old in self.study.trials:
+            number: int = old.user_attrs.get("number", 0)
+            if old.state == TrialState.WAITING:
+                known.add(number)
+            elif old.state == TrialState.RUNNING:
+                self.study.tell(old.number, state=TrialState.FAIL)
+                if number and number not in known and old.params:
+                    self.study.enqueue_trial(old.params, user_attrs={"number": number})
+                    known.add(number)
+        for number, point in enumerate(points, start=1):
+            if number not in known:
+                self.study.enqueue_trial(dict(point), user_attrs={"number": number})
+
+    def tasks(self, threads: int, cluster: bool) -> Iterator[trial.Task]:
+        """Ask for the trials that are not settled, each when a worker is about to take it."""
+        distributions = space.distributions(self.dimensions, self.plan.trials is not None)
+        settled = self.settled()
+        queued = {
+            t.user_attrs.get("number") for t in self.study.trials if not t.state.is_finished()
+        }
+        fresh = iter(n for n in range(1, self.total + 1) if n not in settled and n not in queued)
+        for _ in range(self.total - len(settled)):
+            asked = self.study.ask(distributions)
+            number = asked.user_attrs.get("number") or next(fresh)
+            asked.set_user_attr("number", number)
+            name = f"{self.plan.name}-{number}"
+            self.asked[name] = asked
+            yield {
+                "home": None if cluster else str(self.home),
+                "remote": REMOTE if cluster else None,
+                "base": self.plan.base,
+                "threads": threads,
+                "name": name,
+                "overrides": space.overrides(asked.params),
+                "metric": self.plan.metric,
+            }
+
+    def run(self, jobs: int, cluster: Any) -> None:
+        """Run all trials that are not settled. Ctrl-C ends the workers and is raised again."""
+        from joblib import Parallel, delayed, parallel_config
+
+        trial.begin()
+        threads = 1 if cluster else max(1, (os.cpu_count() or 1) // jobs)
+        config = {"backend": "dask"} if cluster else {"backend": "threading", "n_jobs": jobs}
+        try:
+            with parallel_config(**config):
+                parallel = Parallel(
+                    return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs"
+                )
+                tasks = self.tasks(threads, cluster is not None)
+                for result in parallel(delayed(trial.run)(task) for task in tasks):
+                    self._settle(result, cluster)
+        except KeyboardInterrupt:
+            done = len(self.settled())
+            print(f"{done} of {self.total} trials are done; go on: --resume {self.plan.name}")
+            raise
+        finally:
+            trial.end_all()
+        if cluster:
+            names = [
+                f"{self.plan.name}-{number}" for number, t in self.settled().items() if t.value
+            ]
+            repository.dvc("exp", "pull", REMOTE, *names, root=self.home)
+
+    def _settle(self, result: trial.Result, cluster: Any) -> None:
+        """Write a trial's outcome down and say it."""
+        from optuna.trial import TrialState
+
+        name = result["name"]
+        if result.get("log"):
+            (self.folder / "logs").mkdir(exist_ok=True)
+            (self.folder / "logs" / f"{name}.log").write_text(result["log"], encoding="utf-8")
+        if result["commit"] and cluster:
+            ref = repository.experiment_ref(self.plan.base, name)
+            repository.git("fetch", "--quiet", REMOTE, f"+{ref}:{ref}", root=self.home)
+        if not result["commit"] and not result["error"]:
+            return  # the sweep is being stopped
+        asked = self.asked[name]
+        for key in ("commit", "se", "seconds", "error"):
+            asked.set_user_attr(key, result.get(key))
+        if result["error"]:
+            self.study.tell(asked, state=TrialState.FAIL)
+            outcome = f"failed: {result['error']}"
+        else:
+            self.study.tell(asked, result["value"])
+            figure = ranking.figure(result["value"], result["se"])
+            best = self.study.best_trial
+            said = f"best {ranking.figure(best.value)} ({self.plan.name}-{_number(best)})"
+            outcome = f"{self.plan.metric} {figure}  {said}  {result['seconds']:.1f} s"
+        print(f"[{len(self.settled())}/{self.total}] {name}  {outcome}", flush=True)
+
+    def close(self, apply: str | None, branch: str | None) -> int:
+        """Account for every trial, rank them, and do with the best what was asked.
+
+        Raises Fault if asked = finished + failed does not hold, or no trial finished.
+        """
+        settled = self.settled()
+        finished = {n: t for n, t in settled.items() if not t.user_attrs.get("error")}
+        for number, done in finished.items():
+            ref = repository.experiment_ref(self.plan.base, f"{self.plan.name}-{number}")
+            if repository.commit_at(self.home, ref) != done.user_attrs["commit"]:
+                raise Fault(f"{self.plan.name}-{number} finished, but its experiment is gone")
+        failed = len(settled) - len(finished)
+        lost = self.total - len(settled)
+        print(f"{self.total} trials asked = {len(finished)} finished + {failed} failed", end="")
+        print(f" + {lost} lost" if lost else "", flush=True)
+        if lost:
+            raise Fault(f"{lost} trials are not accounted for; run them: --resume {self.plan.name}")
+        if not finished:
+            raise Fault(f"no trial finished; see {self.folder.relative_to(self.home) / 'logs'}")
+        best = ranking.write(self.folder, self.plan.metric, self.study, self.dimensions, settled)
+        if apply:
+            _clean(self.home, "--apply would overwrite that")
+            chosen = best if apply == "best" else apply
+            repository.dvc("exp", "apply", chosen, root=self.home)
+            print(f"{chosen} is in the workspace; commit it to keep it")
+        if branch:
+            repository.dvc("exp", "branch", best, branch, root=self.home)
+            print(f"branch {branch} begins with {best}")
+        return 0
+
+
+def _settled(found: "optuna.trial.FrozenTrial") -> bool:
+    return "number" in found.user_attrs and (
+        found.state.name == "COMPLETE" or bool(found.user_attrs.get("error"))
+    )
+
+
+def _number(found: "optuna.trial.FrozenTrial") -> int:
+    return int(found.user_attrs["number"])
+
+
+class _Everything(list[str]):
+    """The known keys of a plan that has been checked already."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
