@@ -3,7 +3,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup help repro report test lint format bench lock hooks storage
+.PHONY: setup help repro report test lint format bench bench-sweep lock hooks storage
 READY := .venv/.ready
 
 setup: $(READY) ## make .venv, with every tool at its pinned version
@@ -39,6 +39,10 @@ format: $(READY) ## rewrite the code in the one format
 
 bench: $(READY) ## measure what DVC and the stages' processes cost over bare functions
 	@python benchmarks/pipeline.py
+
+bench-sweep: $(READY) ## measure a sweep beside the bare training and DVC's queue; a quarter hour
+	@python -m benchmarks.sweep
+	@python -m benchmarks.sweep --flat
 
 lock: $(READY) ## pin again what pyproject.toml asks for (UPGRADE=1: at its newest versions)
 	$(COMPILE) --group dev --output-file requirements-dev.lock
