@@ -49,6 +49,10 @@ evaluate:
   calibration_bins: 5
   importance_rows: 40
   importance_repeats: 2
+  gates:
+    minimum:
+      test.roc_auc: 0.5
+    maximum_regression: {}
 """
 SETTINGS = params.check(YAML(typ="safe", pure=True).load(PARAMS_YAML))
 

@@ -211,6 +211,8 @@ def values(field: FieldInfo) -> st.SearchStrategy[Any]:
     kinds = get_args(field.annotation) or (field.annotation,)
     if get_origin(field.annotation) is Literal:
         return st.sampled_from(kinds)
+    if get_origin(field.annotation) is dict:
+        return st.dictionaries(st.sampled_from(["test.roc_auc", "n"]), values_of(kinds[1], limits))
     return st.one_of(*(values_of(kind, limits) for kind in kinds))
 
 
