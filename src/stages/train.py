@@ -17,6 +17,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from stages import params, split
 from stages.keys import NOT_FEATURES, TARGET
@@ -79,7 +80,9 @@ def main() -> str:
     frame = split.load("train")["train"]
     names = feature_names(frame)
     print(f"train: fitting {settings.model} to {len(frame):,} flights, {len(names)} features")
-    model = portable(build(settings).fit(frame[names], frame[TARGET]))
+    # BLAS adds up in another order on another number of cores, and gives other bytes.
+    with threadpool_limits(limits=1, user_api="blas"):
+        model = portable(build(settings).fit(frame[names], frame[TARGET]))
     MODEL.parent.mkdir(exist_ok=True)
     part = MODEL.with_suffix(".part")
     joblib.dump(model, part, compress=3)
