@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
+
+from strata.diff import flatten
 
 TOLERANCE = 1e-3  # of a metric, between platforms; a day-blocked standard error is ten times that
 
@@ -18,13 +19,13 @@ def table(rows: list[tuple[str, str, str, str]]) -> str:
     )
 
 
-def flat(metrics: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
+def numbers(metrics: Any) -> dict[str, float]:
     """The numbers of a nested mapping, each under its dotted key."""
-    if isinstance(metrics, dict):
-        for key, value in metrics.items():
-            yield from flat(value, f"{prefix}.{key}" if prefix else str(key))
-    elif isinstance(metrics, int | float) and not isinstance(metrics, bool):
-        yield prefix, float(metrics)
+    return {
+        key: float(value)
+        for key, value in flatten(metrics).items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def largest_difference(before: str, after: str) -> tuple[str, float]:
@@ -32,7 +33,7 @@ def largest_difference(before: str, after: str) -> tuple[str, float]:
 
     A metric that only one of them has differs infinitely.
     """
-    old, new = dict(flat(json.loads(before))), dict(flat(json.loads(after)))
+    old, new = numbers(json.loads(before)), numbers(json.loads(after))
     worst = ("none", 0.0)
     for key in sorted(old.keys() | new.keys()):
         apart = abs(old.get(key, math.inf) - new.get(key, math.inf))

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from strata.diff import flatten
 from strata.fault import Fault
 
 
@@ -507,7 +508,7 @@ def _metrics(repo: Any, revision: str | None = None) -> dict[str, Any]:
         for path, file in state.get("data", {}).items():
             if "error" in file:
                 raise Fault(f"{path}: cannot be read: {str(file['error']).splitlines()[0]}")
-            for key, value in _flat("", file["data"]):
+            for key, value in flatten(file["data"]).items():
                 found[key] = found[f"{path}:{key}"] = value
     return found
 
@@ -518,15 +519,8 @@ def parameters(root: Path, path: str) -> list[str]:
 
     with experimenting(root) as repo:
         content = load_path(str(root / path), repo.fs)
-    return [key for key, _ in _flat("", content, sections=True)]
-
-
-def _flat(prefix: str, value: Any, sections: bool = False) -> Iterator[tuple[str, Any]]:
-    if prefix and (sections or not isinstance(value, dict)):
-        yield prefix, value
-    if isinstance(value, dict):
-        for key, part in value.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else str(key), part, sections)
+    leaves = [key.split(".") for key in flatten(content)]
+    return sorted({".".join(key[: i + 1]) for key in leaves for i in range(len(key))})
 
 
 def check_pushed(root: Path, remote: str, commit: str) -> None:

@@ -61,7 +61,7 @@ def show(title: str, paths: list[str]) -> None:
 def metrics(repo: Any) -> None:
     """Print the workspace's metrics, each with its standard error where it has one."""
     for name, found in repo.metrics.show().get("", {}).get("data", {}).items():
-        values = dict(proof.flat(found.get("data", {})))
+        values = proof.numbers(found.get("data", {}))
         print(f"{Path(name).as_posix()}:" if values else f"{name}: cannot be read")
         for key, value in values.items():
             error = values.get(f"{key}_se")

@@ -10,7 +10,7 @@ from strata import proof
 
 def test_numbers_are_found_under_dotted_keys() -> None:
     metrics = {"test": {"auc": 0.7, "n": 3, "ok": True, "name": "x", "none": None}}
-    assert dict(proof.flat(metrics)) == {"test.auc": 0.7, "test.n": 3.0}
+    assert proof.numbers(metrics) == {"test.auc": 0.7, "test.n": 3.0}
 
 
 @pytest.mark.parametrize(
