@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -100,6 +101,11 @@ def sources(table: str) -> dict[str, str]:
     assert rows
     assert all(row[3] == "ok" for row in rows), table
     return {row[0]: row[1] for row in rows}
+
+
+def heed_ctrl_c() -> None:
+    """Make a process heed SIGINT, even where the tests run in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def sandbox(home: Path) -> dict[str, str]:

@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from strata import repository
 from strata.fault import Fault
 from strata.warm import Warm
@@ -39,7 +41,8 @@ class Worker:
         home = Path(task["home"] or repository.top())
         place = home / ".dvc/tmp/sweeps"
         place.mkdir(parents=True, exist_ok=True)
-        self._folder = tempfile.mkdtemp(prefix="worker-", dir=place)
+        clear(place)
+        self._folder = tempfile.mkdtemp(prefix=f"worker-{os.getpid()}-", dir=place)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "strata.trial", str(home), self._folder],
             cwd=home,
@@ -70,6 +73,13 @@ class Worker:
             self._process.kill()
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def clear(place: Path) -> None:
+    """Remove the clones of workers whose sweep is gone: killed, it could not wait for theirs."""
+    for folder in place.glob("worker-*-*"):
+        if not psutil.pid_exists(int(folder.name.split("-")[1])):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _threads(count: int) -> dict[str, str]:

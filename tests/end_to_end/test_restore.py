@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import S3, Project, sources
+from tests.conftest import S3, Project, heed_ctrl_c, sources
 
 pytestmark = pytest.mark.slow
 
@@ -267,6 +267,7 @@ def test_ctrl_c_leaves_a_whole_state_and_says_which(versions: Project) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_ctrl_c,
     )
     assert process.stdout
     for line in process.stdout:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.conftest import Project, sandbox
+from tests.conftest import Project, heed_ctrl_c, sandbox
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +106,7 @@ def begin(project: Project, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_ctrl_c,
     )
 
 
