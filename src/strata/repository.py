@@ -136,9 +136,10 @@ def opened(root: Path, commit: str | None = None) -> Iterator[Any]:
     logging.getLogger("dvc_objects").setLevel(logging.CRITICAL)
     try:
         with Repo(str(root)) as repo:
-            known = remote_name(repo)
-        later = None if known or not commit else storage_of(root, commit)
-        with Repo(str(root), config=later) as repo:
+            if not commit or remote_name(repo):
+                yield repo
+                return
+        with Repo(str(root), config=storage_of(root, commit)) as repo:
             yield repo
     except NotDvcRepoError:
         raise Fault(f"{root} is not a DVC repository") from None

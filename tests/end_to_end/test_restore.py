@@ -29,6 +29,14 @@ def state(project: Project) -> dict[str, bytes]:
     }
 
 
+def state_of_v1(versions: Project) -> dict[str, bytes]:
+    """What v1 consists of; the project is back at main afterwards."""
+    versions.run("strata", "restore", "v1")
+    old = state(versions)
+    versions.run("strata", "restore", "main")
+    return old
+
+
 def drop_cache(project: Project) -> None:
     shutil.rmtree(project.path / ".dvc/cache")
 
@@ -72,9 +80,7 @@ def test_restore_and_back_from_the_cache(versions: Project) -> None:
 def test_restore_from_s3_when_the_cache_is_gone_and_by_rebuilding_when_both_are(
     versions: Project, s3: S3
 ) -> None:
-    versions.run("strata", "restore", "v1")
-    old = state(versions)
-    versions.run("strata", "restore", "main")
+    old = state_of_v1(versions)
     versions = use(versions, s3)
 
     drop_cache(versions)
@@ -196,9 +202,7 @@ def test_storage_that_does_not_answer_leaves_all_as_it_was(
 def test_a_damaged_object_is_found_replaced_and_mended_on_the_remote(
     versions: Project, s3: S3
 ) -> None:
-    versions.run("strata", "restore", "v1")
-    old = state(versions)
-    versions.run("strata", "restore", "main")
+    old = state_of_v1(versions)
     versions = use(versions, s3)
 
     # In the cache: fetched again.
