@@ -1,14 +1,15 @@
 """What a sweep costs over the bare training, and over DVC's own queue.
 
-Three ways to run the same trials of the real training and evaluation with two workers, side by
+Four ways to run the same trials of the real training and evaluation with two workers, side by
 side in one run, each in a clone of its own with a cache of its own:
 
 - bare: the stages' own functions in a warm process loop of joblib, one thread each: the limit;
 - sweep: `strata sweep --jobs 2`, start to end;
-- queue: `dvc exp run --queue` and `dvc queue start -j 2`, as DVC documents it. `--queue-threads`
-  also sets OMP_NUM_THREADS, which a user of the queue may or may not do.
+- queue: `dvc exp run --queue` and `dvc queue start -j 2`, as DVC documents it;
+- tuned: the same queue for a user who knows to set OMP_NUM_THREADS=1: its workers else compete
+  for the processors.
 
-The trials go in rounds, bare, sweep, queue, bare, ..., so that what else the machine does falls on
+The trials go in rounds, bare, sweep, ..., bare, ..., so that what else the machine does falls on
 all. `--flat` instead compares 24 with 240 trials of a training that takes next to no time.
 """
 
@@ -21,7 +22,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from joblib import Parallel, delayed, parallel_config
@@ -83,11 +84,18 @@ def sweep(root: Path, rates: list[str], leaves: list[str], label: str) -> None:
     subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
 
 
+def tuned(root: Path, rates: list[str], leaves: list[str], label: str) -> None:
+    queue(root, rates, leaves, label, os.environ | {"OMP_NUM_THREADS": "1"})
+
+
 def queue(
-    root: Path, rates: list[str], leaves: list[str], label: str, threads: str | None = None
+    root: Path,
+    rates: list[str],
+    leaves: list[str],
+    label: str,
+    env: Mapping[str, str] = os.environ,
 ) -> None:
     """DVC's queue, started again when its workers are gone before the work is done."""
-    env = os.environ | ({"OMP_NUM_THREADS": threads} if threads else {})
     settings = [
         "-S",
         f"{SECTION}.learning_rate={','.join(rates)}",
@@ -119,28 +127,29 @@ def clock(run: Callable[..., None], *args: object) -> float:
     return time.perf_counter() - start
 
 
-def side_by_side(folder: Path, trials: int, rounds: int, queue_threads: str | None) -> None:
-    roots = {name: clone(folder, name) for name in ("bare", "sweep", "queue")}
+def side_by_side(folder: Path, trials: int, rounds: int) -> None:
+    ways: dict[str, Callable[..., None]] = {
+        "bare": bare,
+        "sweep": sweep,
+        "queue": queue,
+        "tuned": tuned,
+    }
+    roots = {name: clone(folder, name) for name in ways}
     leaves = [str(8 + number) for number in range(trials // rounds)]
-    total = dict.fromkeys(roots, 0.0)
+    total = dict.fromkeys(ways, 0.0)
     print(f"{trials} trials in {rounds} rounds, {JOBS} workers, seconds", flush=True)
     with parallel_config("loky", n_jobs=JOBS, inner_max_num_threads=1):
-        Parallel()(delayed(imports)() for _ in range(JOBS))  # warm, and not timed
         for number in range(rounds):
-            grid = [f"{0.05 + number / 100:.2f}"], leaves, f"round{number + 1}"
-            took = {
-                "bare": clock(bare, roots["bare"], *grid),
-                "sweep": clock(sweep, roots["sweep"], *grid),
-                "queue": clock(queue, roots["queue"], *grid, queue_threads),
-            }
-            print(
-                "  " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in took.items()),
-                flush=True,
-            )
-            total = {name: total[name] + took[name] for name in took}
+            Parallel()(delayed(imports)() for _ in range(JOBS))  # warm, and not timed
+            for name, way in ways.items():
+                rates = [f"{0.05 + number / 100:.2f}"]
+                took = clock(way, roots[name], rates, leaves, f"round{number + 1}")
+                total[name] += took
+                print(f"  round {number + 1}: {name} {took:.1f}", flush=True)
     print(", ".join(f"{name} {seconds:.1f} s" for name, seconds in total.items()))
     print(f"sweep / bare  {total['sweep'] / total['bare']:.2f}")
-    print(f"queue / sweep {total['queue'] / total['sweep']:.2f}")
+    for name in ("queue", "tuned"):
+        print(f"{name} / sweep {total[name] / total['sweep']:.2f}")
 
 
 def flat(folder: Path) -> None:
@@ -168,14 +177,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--queue-threads", metavar="N")
     parser.add_argument("--flat", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if args.flat:
             flat(Path(folder))
         else:
-            side_by_side(Path(folder), args.trials, args.rounds, args.queue_threads)
+            side_by_side(Path(folder), args.trials, args.rounds)
 
 
 if __name__ == "__main__":

@@ -189,6 +189,13 @@ def versions(two_models: Project, tmp_path: Path) -> Project:
     return two_models.copy(tmp_path / "project")
 
 
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @dataclass
 class S3:
     """A real S3 server on loopback; its objects are plain files under ``folder``."""
@@ -238,10 +245,7 @@ class S3:
 @pytest.fixture
 def s3(tmp_path: Path) -> Iterator[S3]:
     """A running S3 server with one bucket, named ``bucket``."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = S3(tmp_path / "s3", port)
+    server = S3(tmp_path / "s3", free_port())
     (server.folder / "bucket").mkdir(parents=True)
     server.start()
     yield server

@@ -93,6 +93,13 @@ class Evaluate(Section):
     gates: Gates
 
 
+class Sweep(Section):
+    """What `strata sweep` looks for unless told otherwise; no stage reads it."""
+
+    metric: str
+    direction: Literal["maximize", "minimize"]
+
+
 class Params(Section):
     ingest: Ingest
     prepare: Prepare
@@ -100,6 +107,7 @@ class Params(Section):
     split: Split
     train: Train
     evaluate: Evaluate
+    sweep: Sweep
 
 
 S = TypeVar("S", bound=Section)

@@ -514,14 +514,12 @@ def _metrics(repo: Any, revision: str | None = None) -> dict[str, Any]:
     return found
 
 
-def parameters(root: Path, path: str) -> list[str]:
-    """The dotted keys of a file of parameters, sections included. Raises Fault without the file."""
+def parameters(root: Path, path: str) -> dict[str, Any]:
+    """What a file of parameters sets, by dotted key. Raises Fault without the file."""
     from dvc.utils.serialize import load_path
 
     with experimenting(root) as repo:
-        content = load_path(str(root / path), repo.fs)
-    leaves = [key.split(".") for key in flatten(content)]
-    return sorted({".".join(key[: i + 1]) for key in leaves for i in range(len(key))})
+        return flatten(load_path(str(root / path), repo.fs))
 
 
 def check_pushed(root: Path, remote: str, commit: str) -> None:

@@ -8,7 +8,7 @@ other than params.yaml stands in front of the key: ``-S other.yaml:key=1,2``.
 
 import difflib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,25 +33,35 @@ class Dimension:
     sweep: Any
 
 
-def parse(settings: list[str], known: Callable[[str], list[str]]) -> list[Dimension]:
-    """Read what stands after ``-S``; ``known`` lists the dotted keys of a file of parameters.
+def parse(settings: list[str]) -> list[Dimension]:
+    """Read what stands after ``-S``.
 
-    Raises Fault for what is not in the grammar, an unknown key, no values, and a key named twice.
+    Raises Fault for what is not in the grammar, no values, and a key named twice.
     """
     dimensions = [_dimension(setting) for setting in settings]
     names = [dimension.name for dimension in dimensions]
     for name in names:
         if names.count(name) > 1:
             raise Fault(f"-S {name} is there twice; name all of its values in one")
+    return dimensions
+
+
+def check(dimensions: list[Dimension], known: Callable[[str], Iterable[str]]) -> None:
+    """Raise Fault for a key that is not in its file; ``known`` gives the keys that a file sets."""
     for dimension in dimensions:
         if dimension.name.startswith(("+", "~")) or "[" in dimension.key:
             continue  # adds a key, takes one away, or reaches into a list
-        keys = known(dimension.path)
+        keys = sections(known(dimension.path))
         if dimension.key not in keys:
             near = difflib.get_close_matches(dimension.key, keys, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"see {dimension.path}"
             raise Fault(f"{dimension.key} is not a key of {dimension.path}; {hint}")
-    return dimensions
+
+
+def sections(keys: Iterable[str]) -> list[str]:
+    """Dotted keys together with the sections they stand in, sorted."""
+    paths = [key.split(".") for key in keys]
+    return sorted({".".join(path[: i + 1]) for path in paths for i in range(len(path))})
 
 
 def _dimension(setting: str) -> Dimension:

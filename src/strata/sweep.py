@@ -11,7 +11,6 @@ import difflib
 import json
 import logging
 import os
-import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -55,9 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--trials", type=int, metavar="N", help="search with N trials; else a grid")
     parser.add_argument("--seed", type=int, default=0, help="of the search; default 0")
-    parser.add_argument(
-        "--metric", help="its dotted key; default in pyproject.toml, [tool.strata.sweep]"
-    )
+    parser.add_argument("--metric", help="its dotted key; default sweep.metric of params.yaml")
     parser.add_argument("--direction", choices=["maximize", "minimize"], help="of the metric")
     parser.add_argument("--jobs", type=int, metavar="N", help="workers; default one a processor")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="run on a Dask cluster instead")
@@ -98,7 +95,8 @@ def _plan(home: Path, args: argparse.Namespace) -> Plan:
         raise Fault(f"--trials {args.trials}: at least 1")
     if not args.set_param:
         raise Fault("nothing to vary; name values, such as -S train.seed=1,2,3")
-    dimensions = space.parse(args.set_param, partial(repository.parameters, home))
+    dimensions = space.parse(args.set_param)
+    space.check(dimensions, partial(repository.parameters, home))
     if args.trials is None:
         space.grid(dimensions)
     metric, direction = _aim(home, args)
@@ -114,11 +112,9 @@ def _clean(home: Path, why: str) -> None:
 
 def _aim(home: Path, args: argparse.Namespace) -> tuple[str, str]:
     """The metric and whether to maximize or minimize it. Raises Fault for an unknown metric."""
-    settings: dict[str, str] = {}
-    if (file := home / "pyproject.toml").exists():
-        tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
-        settings = tool.get("strata", {}).get("sweep", {})
-    metric = args.metric or settings.get("metric")
+    settings = repository.parameters(home, "params.yaml")
+    default = settings.get("sweep.metric")
+    metric = args.metric or default
     if not metric:
         raise Fault("no metric to look at; name one with --metric KEY --direction DIRECTION")
     known = repository.metrics(home)
@@ -126,10 +122,8 @@ def _aim(home: Path, args: argparse.Namespace) -> tuple[str, str]:
         near = difflib.get_close_matches(metric, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "`dvc metrics show` lists them"
         raise Fault(f"no metric {metric!r}; {hint}")
-    direction = args.direction or (
-        settings.get("direction") if metric == settings.get("metric") else None
-    )
-    if not direction:
+    direction = args.direction or (metric == default and settings.get("sweep.direction"))
+    if direction not in ("maximize", "minimize"):
         raise Fault(f"is more or less of {metric} better? --direction maximize or minimize")
     return metric, direction
 
@@ -164,16 +158,33 @@ def _connected(address: str) -> Iterator[Any]:
     """A client of a Dask cluster, as joblib's default one. Raises Fault if nothing answers."""
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-
+    for name in ("distributed.client", "distributed.core"):  # what they say is said here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
         raise Fault(f"no Dask scheduler answers at {address}: {type(error).__name__}") from None
     with client:
-        if not client.scheduler_info()["workers"]:
-            raise Fault(f"the Dask scheduler at {address} has no workers; start `dask worker`")
+        try:
+            client.wait_for_workers(1, timeout=5)
+        except TimeoutError:
+            why = "has no workers; start `dask worker`"
+            raise Fault(f"the Dask scheduler at {address} {why}") from None
         yield client
+
+
+def _blaming_dask(results: Iterator[trial.Result]) -> Iterator[trial.Result]:
+    """Pass results on. Raises Fault if the cluster ends them: no scheduler, workers without Strata.
+
+    Dask has no common class for what can go wrong, hence the ``except Exception``.
+    """
+    try:
+        yield from results
+    except Fault:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise Fault(f"the Dask cluster failed: {reason}") from error
 
 
 class Sweep:
@@ -191,7 +202,7 @@ class Sweep:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.home, self.folder, self.plan = home, folder, plan
-        self.dimensions = space.parse(plan.settings, lambda _: _Everything())
+        self.dimensions = space.parse(plan.settings)
         storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
         self.study = optuna.create_study(
             storage=storage,
@@ -266,18 +277,18 @@ class Sweep:
                     return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs"
                 )
                 tasks = self.tasks(threads, cluster is not None)
-                for result in parallel(delayed(trial.run)(task) for task in tasks):
+                results = parallel(delayed(trial.run)(task) for task in tasks)
+                for result in _blaming_dask(results) if cluster else results:
                     self._settle(result, cluster)
-        except KeyboardInterrupt:
-            done = len(self.settled())
-            print(f"{done} of {self.total} trials are done; go on: --resume {self.plan.name}")
+        except (Fault, KeyboardInterrupt):
+            done = f"{len(self.settled())} of {self.total} trials are done"
+            print(f"{done}; go on: --resume {self.plan.name}", flush=True)
             raise
         finally:
             trial.end_all()
-        if cluster:
-            names = [
-                f"{self.plan.name}-{number}" for number, t in self.settled().items() if t.value
-            ]
+        far = [n for n, t in self.settled().items() if t.user_attrs.get("far")]
+        if far:
+            names = [f"{self.plan.name}-{number}" for number in far]
             repository.dvc("exp", "pull", REMOTE, *names, root=self.home)
 
     def _settle(self, result: trial.Result, cluster: Any) -> None:
@@ -296,6 +307,7 @@ class Sweep:
         asked = self.asked[name]
         for key in ("commit", "se", "seconds", "error"):
             asked.set_user_attr(key, result.get(key))
+        asked.set_user_attr("far", bool(result["commit"] and cluster))  # its data is not here yet
         if result["error"]:
             self.study.tell(asked, state=TrialState.FAIL)
             outcome = f"failed: {result['error']}"
@@ -346,10 +358,3 @@ def _settled(found: "optuna.trial.FrozenTrial") -> bool:
 
 def _number(found: "optuna.trial.FrozenTrial") -> int:
     return int(found.user_attrs["number"])
-
-
-class _Everything(list[str]):
-    """The known keys of a plan that has been checked already."""
-
-    def __contains__(self, key: object) -> bool:
-        return True

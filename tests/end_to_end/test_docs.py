@@ -53,3 +53,11 @@ def test_storage(desk: Project, s3: S3) -> None:
     assert s3.objects()
     assert "next: " in output
     assert desk.run("git", "status", "--porcelain") == ""
+
+
+def test_sweeps(desk: Project) -> None:
+    output = desk.run("bash", "-euxc", commands("sweeps.md"))
+    assert "4 trials asked = 4 finished + 0 failed" in output
+    assert "6 trials asked = 6 finished + 0 failed" in output
+    assert "is in the workspace" in output
+    assert "up to date" in desk.run("dvc", "status")

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.conftest import Project, heed_ctrl_c, sandbox
+from tests.conftest import Project, heed_ctrl_c, sandbox, sources
 
 pytestmark = pytest.mark.slow
 
@@ -314,6 +314,9 @@ def test_a_trial_is_what_dvc_exp_run_makes_of_the_same_params(project: Project) 
         assert fresh.read("dvc.lock").decode() == show(project, f"real-{number}", "dvc.lock")
         params = show(project, f"real-{number}", "params.yaml")
         assert fresh.read("params.yaml").decode() == params
+    assert set(sources(project.run("strata", "restore", "real-3")).values()) == {"cache"}
+    assert project.read("dvc.lock").decode() == show(project, "real-3", "dvc.lock")
+    project.run("git", "checkout", "--quiet", "main")
     project.run("dvc", "exp", "apply", "real-6")
     assert "up to date" in project.run("dvc", "status")
     lock = project.read("dvc.lock")
@@ -321,10 +324,13 @@ def test_a_trial_is_what_dvc_exp_run_makes_of_the_same_params(project: Project) 
     assert project.read("dvc.lock") == lock
 
 
-def test_the_page_tells_the_truth(project: Project) -> None:
-    page = (Path(__file__).parents[2] / "docs/sweeps.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
-    assert blocks
-    for block in blocks:
-        project.run("bash", "-euo", "pipefail", "-c", block)
-    assert "up to date" in project.run("dvc", "status")
+def test_without_fork_the_trials_are_the_same(tiny: Project, tmp_path: Path) -> None:
+    command = ("strata", "sweep", "-S", "step.x=1,2", *AIM, "--name")
+    tiny.run(*command, "warm")
+    (tmp_path / "lacking").mkdir()
+    (tmp_path / "lacking/sitecustomize.py").write_text("import os\n\ndel os.fork\n")
+    lacking = Project(tiny.path, tiny.env | {"PYTHONPATH": str(tmp_path / "lacking")})
+    said = lacking.run(*command, "cold")
+    assert "2 trials asked = 2 finished + 0 failed" in said
+    for number in (1, 2):
+        assert lock_of(tiny, f"cold-{number}") == lock_of(tiny, f"warm-{number}")

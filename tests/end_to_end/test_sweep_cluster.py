@@ -1,158 +1,159 @@
 """A sweep on a Dask cluster: two worker processes, each in a clone of its own, a Git remote and an
 S3 server, all on loopback."""
 
-import shutil
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.conftest import Project
-from tests.end_to_end.test_sweep import AIM, lock_of, made, table, tiny
+from tests.conftest import S3, Project, free_port
+from tests.end_to_end.test_sweep import AIM, begin, lock_of, made, table, tiny, wait_for_trials
 
 __all__ = ["made", "tiny"]  # fixtures
 
 pytestmark = pytest.mark.slow
 
-KEYS = ("a-key", "a-secret-of-the-test")
+
+@dataclass
+class Cluster:
+    """The tiny project with remotes, the clones in which Dask workers run, and their scheduler."""
+
+    home: Project
+    clones: list[Project]
+    address: str
+    scheduler: "subprocess.Popen[bytes]"
+
+    def sweep(self, *values: str) -> tuple[str, ...]:
+        """The arguments of a sweep of ``far`` on this cluster."""
+        return ("--name", "far", "-S", *values, *AIM, "--scheduler", self.address)
+
+    def worker(self, clone: Project) -> "subprocess.Popen[bytes]":
+        """Start a Dask worker in a clone."""
+        return start(clone, "dask_worker", self.address, "--nthreads", "1", "--no-nanny")
+
+    def models_are_home(self) -> None:
+        """Each of 12 experiments is on the Git remote, and its model in this cache, proven."""
+        refs = self.home.run("git", "ls-remote", "origin", "refs/exps/*").split()
+        for number in range(1, 13):
+            assert any(ref.endswith(f"/far-{number}") for ref in refs)
+            outs = lock_of(self.home, f"far-{number}")["stages"]["step"]["outs"]
+            (model,) = [out["md5"] for out in outs if out["path"] == "model.txt"]
+            cached = self.home.path / ".dvc/cache/files/md5" / model[:2] / model[2:]
+            assert md5(cached.read_bytes()).hexdigest() == model
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def start(place: Project, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", f"distributed.cli.{program}", *arguments, "--no-dashboard"],
+        cwd=place.path,
+        env=place.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 @contextmanager
-def serving(port: int, *command: str, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server while the block lasts, once it answers on its port; 0 is no port to wait for."""
-    process = subprocess.Popen(command, **options)
+def ended(*processes: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """End processes after a block."""
     try:
-        for _ in range(300):
-            assert process.poll() is None, f"{command} ended"
-            with socket.socket() as probe:
-                if not port or probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield process
+        yield
     finally:
-        process.terminate()
-        process.wait()
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
 
 
 @pytest.fixture
-def far(tiny: Project, tmp_path: Path) -> Iterator[tuple[Project, list[Project], str]]:
-    """The tiny project with remotes, the clones in which two Dask workers run, their scheduler."""
-    rclone = shutil.which("rclone", path=tiny.env["PATH"])
-    if not rclone:
-        pytest.skip("needs rclone, the S3 server of these tests")
-    store, s3, dask = tmp_path / "store", free_port(), free_port()
-    (store / "bucket").mkdir(parents=True)
-    env = tiny.env | {
-        "AWS_ACCESS_KEY_ID": KEYS[0],
-        "AWS_SECRET_ACCESS_KEY": KEYS[1],
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3}",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_MAX_ATTEMPTS": "1",
-    }
-    home = Project(tiny.path, env)
-    address = f"tcp://127.0.0.1:{dask}"
-    quiet: dict[str, Any] = {"stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-    with (
-        serving(
-            s3,
-            *(rclone, "serve", "s3", "--addr", f"127.0.0.1:{s3}", str(store)),
-            env=env | {"RCLONE_AUTH_KEY": f'"{",".join(KEYS)}"'},
-            **quiet,
-        ),
-        serving(
-            dask,
-            *(sys.executable, "-m", "distributed.cli.dask_scheduler"),
-            *("--host", "127.0.0.1", "--port", str(dask), "--no-dashboard"),
-            env=env,
-            cwd=tmp_path,
-            **quiet,
-        ),
-    ):
-        home.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
-        home.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
-        home.run("dvc", "remote", "add", "--default", "storage", "s3://bucket/data")
-        home.commit("Name the remotes")
-        home.run("git", "push", "--quiet", "origin", "HEAD")
-        clones = []
-        for name in ("one", "two"):
-            clones.append(Project(tmp_path / name, env))
-            home.run("git", "clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / name))
-        yield home, clones, address
+def cluster(tiny: Project, s3: S3, tmp_path: Path) -> Iterator[Cluster]:
+    home = Project(tiny.path, tiny.env | s3.env)
+    home.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    home.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    home.run("dvc", "remote", "add", "--default", "storage", "s3://bucket/data")
+    home.commit("Name the remotes")
+    home.run("git", "push", "--quiet", "origin", "HEAD")
+    clones = [Project(tmp_path / name, home.env) for name in ("one", "two")]
+    for clone in clones:
+        home.run("git", "clone", "--quiet", str(tmp_path / "origin.git"), str(clone.path))
+    port = free_port()
+    scheduler = start(home, "dask_scheduler", "--host", "127.0.0.1", "--port", str(port))
+    with ended(scheduler):
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield Cluster(home, clones, f"tcp://127.0.0.1:{port}", scheduler)
 
 
-@contextmanager
-def worker(clone: Project, address: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = (sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1")
-    options = ("--host", "127.0.0.1", "--no-dashboard", "--no-nanny")
-    with serving(0, *command, *options, cwd=clone.path, env=clone.env) as process:
-        yield process
-
-
-def test_a_sweep_on_two_machines_comes_home_whole(
-    far: tuple[Project, list[Project], str],
-) -> None:
-    home, clones, address = far
-    command: tuple[str, ...] = (
-        "strata",
-        "sweep",
-        "--name",
-        "far",
-        *AIM,
-        "-S",
-        "step.x=range(0,12)",
-    )
-    command = (*command, "-S", "step.sleep=0.3", "--scheduler", address)
+def test_a_sweep_on_two_machines_comes_home_whole(cluster: Cluster) -> None:
+    home, clones = cluster.home, cluster.clones
+    command = ("strata", "sweep", *cluster.sweep("step.x=range(0,12)", "-S", "step.sleep=0.3"))
     assert "has no workers" in home.run(*command, fails=True)
-    with worker(clones[0], address), worker(clones[1], address):
+    with ended(*map(cluster.worker, clones)):
         said = home.run(*command, fails=True)
         assert "is not on the DVC remote; `dvc push` it" in said
         home.run("dvc", "push")
         said = home.run(*command)
     assert "12 trials asked = 12 finished + 0 failed" in said
     assert len(table(home, "far")) == 12
-    refs = {"git": home.run("git", "ls-remote", "origin", "refs/exps/*")}
+    cluster.models_are_home()
     for clone in clones:
-        refs[clone.path.name] = clone.run("git", "for-each-ref", "refs/exps")
-        assert "/far-" in refs[clone.path.name], "each worker ran some"
+        assert "/far-" in clone.run("git", "for-each-ref", "refs/exps"), "each worker ran some"
         assert list((clone.path / ".dvc/tmp/sweeps").iterdir()) == []
-    for number in range(1, 13):
-        name = f"far-{number}"
-        assert f"/{name}\n" in refs["git"] + "\n"
-        outs = lock_of(home, name)["stages"]["step"]["outs"]
-        (model,) = [out["md5"] for out in outs if out["path"] == "model.txt"]
-        cached = home.path / ".dvc/cache/files/md5" / model[:2] / model[2:]
-        assert md5(cached.read_bytes()).hexdigest() == model
     home.run("dvc", "exp", "apply", "far-7")
     assert home.read("model.txt").startswith(b"6 0")
     assert "up to date" in home.run("dvc", "status")
 
 
-def test_a_sweep_needs_its_commit_on_the_git_remote(
-    far: tuple[Project, list[Project], str],
+def test_a_dask_worker_that_is_killed_loses_no_trial(cluster: Cluster) -> None:
+    cluster.home.run("dvc", "push")
+    killed, rest = map(cluster.worker, cluster.clones)
+    with ended(killed, rest):
+        arguments = cluster.sweep("step.x=range(0,12)", "-S", "step.sleep=0.5")
+        sweep = begin(cluster.home, *arguments)
+        while "/far-" not in cluster.clones[0].run("git", "for-each-ref", "refs/exps"):
+            assert sweep.poll() is None
+        killed.kill()
+        said = sweep.communicate(timeout=300)[0]
+    assert sweep.returncode == 0, said
+    assert "12 trials asked = 12 finished + 0 failed" in said
+    assert sorted(int(row["x"]) for row in table(cluster.home, "far")) == list(range(12))
+    cluster.models_are_home()
+
+
+def test_a_scheduler_that_dies_is_said_in_a_line_and_the_sweep_goes_on_here(
+    cluster: Cluster,
 ) -> None:
-    home, clones, address = far
-    home.run("dvc", "push")
-    (home.path / "notes").write_text("new")
-    home.commit("Not pushed")
-    with worker(clones[0], address):
-        said = home.run(
-            *("strata", "sweep", "--name", "far", "-S", "step.x=1,2", *AIM),
-            *("--scheduler", address),
-            fails=True,
-        )
+    cluster.home.run("dvc", "push")
+    with ended(*map(cluster.worker, cluster.clones)):
+        arguments = cluster.sweep("step.x=range(0,12)", "-S", "step.sleep=0.5")
+        sweep = begin(cluster.home, *arguments)
+        wait_for_trials(sweep, 2)
+        cluster.scheduler.kill()
+        said = sweep.communicate(timeout=300)[0]
+    assert sweep.returncode == 1, said
+    assert "Traceback" not in said, said
+    assert re.search(r"^\d+ of 12 trials are done; go on: --resume far$", said, re.MULTILINE)
+    assert said.splitlines()[-1].startswith("strata sweep: the Dask cluster failed: ")
+    said = cluster.home.run("strata", "sweep", "--resume", "far", "--apply", "far-1")
+    assert "12 trials asked = 12 finished + 0 failed" in said
+    assert "up to date" in cluster.home.run("dvc", "status")
+
+
+def test_a_sweep_needs_its_commit_on_the_git_remote(cluster: Cluster) -> None:
+    cluster.home.run("dvc", "push")
+    (cluster.home.path / "notes").write_text("new")
+    cluster.home.commit("Not pushed")
+    with ended(cluster.worker(cluster.clones[0])):
+        said = cluster.home.run("strata", "sweep", *cluster.sweep("step.x=1,2"), fails=True)
     assert "is not on the Git remote 'origin'; `git push` it" in said
     assert len(said.splitlines()) == 1

@@ -53,6 +53,9 @@ evaluate:
     minimum:
       test.roc_auc: 0.5
     maximum_regression: {}
+sweep:
+  metric: validation.roc_auc
+  direction: maximize
 """
 SETTINGS = params.check(YAML(typ="safe", pure=True).load(PARAMS_YAML))
 

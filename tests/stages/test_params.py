@@ -224,7 +224,7 @@ def values_of(kind: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
     if issubclass(kind, BaseModel):
         return st.builds(kind, **{k: values(field) for k, field in kind.model_fields.items()})
     if kind is str:
-        return st.from_regex(limits["pattern"], fullmatch=True)
+        return st.from_regex(limits.get("pattern", r"[a-z_]+(\.[a-z_]+)*"), fullmatch=True)
     low, high = limits.get("gt", limits.get("ge")), limits.get("lt", limits.get("le"))
     if kind is int:
         whole = st.integers(low, high)

@@ -16,7 +16,8 @@ from stages.params import Params
 
 ROOT = Path(__file__).parents[2]
 LOCK = "requirements.lock"
-JUDGING = {"evaluate.gates"}  # params that judge a result: `strata report` reads them, no stage may
+# Params that judge a result: `strata report` and `strata sweep` read them, no stage may.
+JUDGING = {"evaluate.gates", "sweep"}
 
 # The text of a program by the name of its module.
 Sources = dict[str, str]
@@ -211,7 +212,8 @@ def param_faults(
             for path in sorted(named)
             if not exists(params, path.split("."))
         ]
-    return faults + [f"{section}: of no stage" for section in params if section not in everywhere]
+    unused = params.keys() - everywhere - JUDGING
+    return faults + [f"{section}: of no stage" for section in params if section in unused]
 
 
 def exists(content: Any, path: list[str]) -> bool:

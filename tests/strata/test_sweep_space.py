@@ -5,11 +5,13 @@ import pytest
 from strata import space
 from strata.fault import Fault
 
-KEYS = ["train", "train.lr", "train.seed", "train.model", "evaluate.seed"]
+KEYS = ["train.lr", "train.seed", "train.model", "evaluate.seed"]
 
 
 def parse(*settings: str) -> list[space.Dimension]:
-    return space.parse(list(settings), lambda _: KEYS)
+    found = space.parse(list(settings))
+    space.check(found, lambda _: KEYS)
+    return found
 
 
 def test_a_grid_is_every_combination_in_the_order_of_dvc() -> None:
