@@ -40,7 +40,7 @@ format: $(READY) ## rewrite the code in the one format
 bench: $(READY) ## measure what DVC and the stages' processes cost over bare functions
 	@python benchmarks/pipeline.py
 
-bench-sweep: $(READY) ## measure a sweep beside the bare training and DVC's queue; a quarter hour
+bench-sweep: $(READY) ## measure a sweep beside the bare training and DVC's queue; half an hour
 	@python -m benchmarks.sweep
 	@python -m benchmarks.sweep --flat
 

@@ -10,7 +10,7 @@ side in one run, each in a clone of its own with a cache of its own:
   for the processors.
 
 The trials go in rounds, bare, sweep, ..., bare, ..., so that what else the machine does falls on
-all. `--flat` instead compares 24 with 240 trials of a training that takes next to no time.
+all. `--flat` instead runs 24 and 240 trials of a training that takes next to no time.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from ruamel.yaml import YAML
 HOME = Path.cwd()
 SECTION = "train.hist_gradient_boosting"
 FAST = [f"{SECTION}.max_iter=1", "evaluate.bootstrap_samples=2", "evaluate.importance_rows=100"]
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 JOBS = 2
 
 
@@ -74,43 +75,42 @@ def bare(root: Path, rates: list[str], leaves: list[str], label: str) -> None:
 
 
 def sweep(root: Path, rates: list[str], leaves: list[str], label: str) -> None:
-    settings = [
-        "-S",
-        f"{SECTION}.learning_rate={','.join(rates)}",
-        "-S",
-        f"{SECTION}.max_leaf_nodes={','.join(leaves)}",
-    ]
-    command = ["strata", "sweep", "--name", label, "--jobs", str(JOBS), *settings]
-    subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
+    run_sweep(root, label, grid(rates, leaves))
+
+
+def queue(root: Path, rates: list[str], leaves: list[str], label: str) -> None:
+    run_queue(root, label, grid(rates, leaves), len(rates) * len(leaves), os.environ)
 
 
 def tuned(root: Path, rates: list[str], leaves: list[str], label: str) -> None:
-    queue(root, rates, leaves, label, os.environ | {"OMP_NUM_THREADS": "1"})
+    run_queue(root, label, grid(rates, leaves), len(rates) * len(leaves), ONE_THREAD)
 
 
-def queue(
-    root: Path,
-    rates: list[str],
-    leaves: list[str],
-    label: str,
-    env: Mapping[str, str] = os.environ,
-) -> None:
-    """DVC's queue, started again when its workers are gone before the work is done."""
-    settings = [
-        "-S",
+def grid(rates: list[str], leaves: list[str]) -> list[str]:
+    return [
         f"{SECTION}.learning_rate={','.join(rates)}",
-        "-S",
         f"{SECTION}.max_leaf_nodes={','.join(leaves)}",
     ]
-    command = ["dvc", "exp", "run", "--queue", "--quiet", "--name", label, *settings]
+
+
+def run_sweep(root: Path, label: str, settings: list[str]) -> None:
+    command = ["strata", "sweep", "--name", label, "--jobs", str(JOBS), *varied(settings)]
+    subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
+
+
+def run_queue(
+    root: Path, label: str, settings: list[str], trials: int, env: Mapping[str, str]
+) -> None:
+    """DVC's queue, started again when its workers are gone before the work is done."""
+    command = ["dvc", "exp", "run", "--queue", "--quiet", "--name", label, *varied(settings)]
     subprocess.run(command, cwd=root, check=True, env=env)
     start = ["dvc", "queue", "start", "--quiet", "--jobs", str(JOBS)]
     subprocess.run(start, cwd=root, check=True, env=env)
-    wanted, checked = len(rates) * len(leaves), time.monotonic()
+    checked = time.monotonic()
     refs = ["git", "for-each-ref", "--format=%(refname)", "refs/exps"]
     while True:
         names = subprocess.check_output(refs, cwd=root, text=True).split()
-        if sum(f"/{label}-" in name for name in names) >= wanted:
+        if sum(f"/{label}-" in name for name in names) >= trials:
             return
         if time.monotonic() - checked > 20:
             said = subprocess.check_output(["dvc", "queue", "status"], cwd=root, text=True)
@@ -119,6 +119,10 @@ def queue(
                 subprocess.run(start, cwd=root, check=True, env=env)
             checked = time.monotonic()
         time.sleep(0.5)
+
+
+def varied(settings: list[str]) -> list[str]:
+    return [part for setting in settings for part in ("-S", setting)]
 
 
 def clock(run: Callable[..., None], *args: object) -> float:
@@ -153,24 +157,22 @@ def side_by_side(folder: Path, trials: int, rounds: int) -> None:
 
 
 def flat(folder: Path) -> None:
-    """Seconds a trial of a fast training, with 24 and with 240 trials."""
-    fixed = [part for setting in FAST for part in ("-S", setting)]
+    """Seconds a trial of a training that takes next to no time, with 24 and with 240 trials."""
     root = clone(folder, "flat")
     for trials in (24, 240):
-        command = ["strata", "sweep", "--name", f"n{trials}", "--jobs", str(JOBS), *fixed]
-        values = f"train.seed=range(1,{trials + 1})"
-        start = time.perf_counter()
-        subprocess.run([*command, "-S", values], cwd=root, check=True, stdout=subprocess.DEVNULL)
-        whole = time.perf_counter() - start
+        start = 1000 * trials  # seeds that no trial before had: DVC would take its results
+        settings = [*FAST, f"train.seed=range({start},{start + trials})"]
+        took = clock(run_sweep, root, f"n{trials}", settings) / trials
         with (root / f"sweeps/n{trials}/trials.csv").open() as file:
             rows = sorted(csv.DictReader(file), key=lambda row: int(row["trial"]))
         seconds = [float(row["seconds"]) for row in rows]
         parts = {"first 24": seconds[:24], "last 24": seconds[-24:]}
         means = {name: round(sum(part) / len(part), 2) for name, part in parts.items()}
-        print(
-            f"{trials} trials: {whole / trials:.2f} s each; in a worker {json.dumps(means)}",
-            flush=True,
-        )
+        print(f"{trials} trials: {took:.2f} s each; in a worker {json.dumps(means)}", flush=True)
+    root = clone(folder, "queue")
+    settings = [*FAST, "train.seed=range(0,24)"]
+    took = clock(run_queue, root, "queue", settings, 24, ONE_THREAD) / 24
+    print(f"24 trials of DVC's queue, one thread a worker: {took:.2f} s each")
 
 
 def main() -> None:

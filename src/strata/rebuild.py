@@ -25,11 +25,7 @@ def rebuilt(root: Path, commit: str, outs: list[Output], force: bool) -> Iterato
     """
     with tempfile.TemporaryDirectory(prefix="strata-") as parent:
         folder = Path(parent) / root.name
-        repository.git("clone", "--quiet", "--shared", "--no-checkout", str(root), str(folder))
-        repository.git("checkout", "--quiet", "--detach", commit, root=folder)
-        with repository.opened(root) as repo:
-            cache = repo.cache.local_cache_dir
-        repository.dvc("cache", "dir", "--local", str(cache), root=folder)
+        repository.clone(root, commit, folder)
         sources = [out.path for out in outs if not out.made]
         if sources:
             repository.dvc("checkout", *sources, root=folder)

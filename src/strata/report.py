@@ -27,7 +27,7 @@ from strata.markdown import code, details, join, number, quoted
 from strata.outputs import outputs_at
 from strata.paired import Columns, Group, compare
 from strata.rebuild import rebuilt
-from strata.repository import Tree
+from strata.tree import Tree
 from strata.verdict import Direction, check, overall
 
 GATES = "evaluate.gates."

@@ -1,4 +1,4 @@
-"""The only module that talks to Git and to DVC; the others ask it.
+"""What Strata asks of Git and DVC. Beside it only tree.py and experiments.py talk to them.
 
 A revision is anything Git can name (a commit, tag or branch) or the name of a DVC experiment.
 """
@@ -7,13 +7,11 @@ import logging
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from strata.diff import flatten
 from strata.fault import Fault
 
 
@@ -93,6 +91,21 @@ def switch(root: Path, revision: str) -> None:
     git(*quiet, "checkout", "--quiet", target, root=root)
 
 
+def clone(home: Path, commit: str, folder: Path) -> None:
+    """Make ``folder`` a clone of ``home`` at a commit, sharing its cache of data; and no data yet.
+
+    Raises Fault if the commit is missing.
+    """
+    git("clone", "--quiet", "--shared", "--no-checkout", str(home), str(folder))
+    git("checkout", "--quiet", "--detach", commit, root=folder)
+    with opened(home) as repo:
+        cache = {"dir": repo.cache.local_cache_dir}
+        if kinds := repo.config["cache"].get("type"):
+            cache["type"] = ",".join(kinds)
+    lines = [f"    {key} = {value}" for key, value in cache.items()]
+    (folder / ".dvc/config.local").write_text("\n".join(["[cache]", *lines, ""]), encoding="utf-8")
+
+
 def programs() -> dict[str, str]:
     """This process's environment with this Python's programs first on PATH."""
     here = str(Path(sys.executable).parent)
@@ -127,13 +140,17 @@ def opened(root: Path, commit: str | None = None) -> Iterator[Any]:
 
     With ``commit``, the storage that this commit or a branch names is used where the checked-out
     commit names none: it may be older than the storage that keeps its data.
+
+    Raises Fault with the reason for which DVC fails in the block, Busy where it waits in vain for
+    another process.
     """
     from dvc.exceptions import DvcException, NotDvcRepoError
+    from dvc.lock import LockError
     from dvc.repo import Repo
+    from scmrepo.exceptions import SCMError
 
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)
-    logging.getLogger("dvc_data").setLevel(logging.CRITICAL)
-    logging.getLogger("dvc_objects").setLevel(logging.CRITICAL)
+    for name in ("dvc", "dvc_data", "dvc_objects"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         with Repo(str(root)) as repo:
             if not commit or remote_name(repo):
@@ -143,9 +160,21 @@ def opened(root: Path, commit: str | None = None) -> Iterator[Any]:
             yield repo
     except NotDvcRepoError:
         raise Fault(f"{root} is not a DVC repository") from None
-    except DvcException as error:
-        why = f": {error.__cause__}" if error.__cause__ else ""
-        raise Fault(f"dvc: {error}{why}") from None
+    except LockError as error:
+        raise Busy(_reason(error)) from None
+    except (DvcException, SCMError) as error:
+        raise Fault(_reason(error)) from None
+
+
+class Busy(Fault):
+    """Another process is at work in the repository."""
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what lies at the root of an error of DVC's, which wraps others in it."""
+    while error.__cause__:
+        error = error.__cause__
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def storage_of(root: Path, commit: str) -> dict[str, Any] | None:
@@ -311,238 +340,3 @@ def merge_base(root: Path) -> str:
 def uncommitted(root: Path, paths: list[str]) -> list[str]:
     """Those of ``paths``, and files in them, that Git tracks and that differ from HEAD."""
     return git("diff", "--name-only", "HEAD", "--", *paths, root=root).splitlines() if paths else []
-
-
-class Tree:
-    """The files of a revision or, for None, of the workspace: those in Git and those in DVC.
-
-    What is in DVC is read from the workspace, its cache, or else its remote. What a remote that
-    is down, a file that is gone or a broken dvc.yaml raise there has no common class, hence the
-    ``except Exception``, each of which becomes a Fault or the answer no.
-    """
-
-    def __init__(self, root: Path, revision: str | None) -> None:
-        from dvc.api import DVCFileSystem
-
-        self.revision = revision
-        self.name = revision[:9] if revision else "the workspace"
-        try:
-            self._files: Any = DVCFileSystem(
-                str(root), rev=revision, config=storage_of(root, revision) if revision else None
-            )
-        except Exception as error:
-            raise Fault(f"{self.name}: {_first_line(error)}") from None
-
-    def open(self, path: str) -> IO[bytes]:
-        """Open a file for reading. Raises Fault if it is not there or its data cannot be had."""
-        try:
-            stream: IO[bytes] = self._files.open(path)
-        except Exception as error:
-            if self.has(path):
-                why = "its data is in neither the cache nor a remote that answers"
-                raise Fault(f"{path} of {self.name}: {why}") from None
-            raise Fault(f"{path} of {self.name}: {_first_line(error)}") from None
-        return stream
-
-    def has(self, path: str) -> bool:
-        """Whether the revision has this path, be its data at hand or not."""
-        try:
-            return bool(self._files.exists(path))
-        except Exception:
-            return False
-
-    def at_hand(self, path: str) -> bool:
-        """Whether the data of a path, a file or a folder, can be had."""
-        try:
-            for name in self._files.find(path):
-                self._files.open(name).close()
-                break
-            else:
-                return False
-        except Exception:
-            return False
-        return True
-
-    def metrics(self) -> list[str]:
-        """The files of metrics, of stages and those named at the top of dvc.yaml."""
-        try:
-            index = self._files.repo.index
-            named = [out.def_path for out in index.outs if out.metric]
-            tops = [path for paths in index._metrics.values() for path in paths]
-        except Exception as error:
-            raise Fault(f"{self.name}: {_first_line(error)}") from None
-        return sorted({*named, *tops})
-
-    def text(self, path: str) -> str | None:
-        """The text of a file, None if there is no such file; Fault if it cannot be read."""
-        if not self.has(path):
-            return None
-        try:
-            with self.open(path) as stream:
-                return stream.read().decode("utf-8")
-        except Exception as error:
-            raise Fault(f"{path} of {self.name}: {_first_line(error)}") from None
-
-    def files(self, path: str) -> dict[str, str]:
-        """Each file in an output of DVC, with its hash. Raises Fault if they cannot be listed."""
-        try:
-            if self._files.info(path)["type"] != "directory":
-                return {path: self._files.info(path)["dvc_info"]["md5"]}
-            found = self._files.find(path, detail=True)
-            hashes = {name: info["dvc_info"]["md5"] for name, info in found.items()}
-        except Exception:
-            hashes = {}
-        if not hashes:
-            raise Fault(f"{path} of {self.name}: its list of files cannot be had")
-        return hashes
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-@contextmanager
-def experimenting(root: Path) -> Iterator[Any]:
-    """DVC's own object, as ``opened`` gives, with DVC's root cause in its Fault, and for speed."""
-    from dvc.exceptions import DvcException
-    from dvc.lock import LockError
-    from dvc.repo import Repo
-    from scmrepo.exceptions import SCMError
-
-    try:
-        with Repo(str(root)) as repo:
-            yield repo
-    except (DvcException, SCMError) as error:
-        if isinstance(error, LockError):
-            raise Busy(str(error)) from None
-        cause: BaseException = error
-        while cause.__cause__:
-            cause = cause.__cause__
-        said = str(cause).strip().splitlines() or [type(cause).__name__]
-        raise Fault(said[0]) from error
-
-
-class Busy(Fault):
-    """Another process is at work in the repository."""
-
-
-def _patiently(root: Path, work: Callable[[Any], Any], seconds: float = 300) -> None:
-    """Do some work with DVC, waiting for other processes that hold its lock."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            with experimenting(root) as repo:
-                work(repo)
-            return
-        except Busy:
-            if time.monotonic() > end:
-                raise
-
-
-def experiment_ref(base: str, name: str) -> str:
-    """The Git reference under which DVC keeps an experiment of this name on this commit.
-
-    Raises Fault if Git cannot take the name.
-    """
-    ref = f"refs/exps/{base[:2]}/{base[2:]}/{name}"
-    try:
-        git("check-ref-format", ref)
-    except Fault:
-        raise Fault(f"{name!r} cannot name an experiment; use letters, digits, - and _") from None
-    return ref
-
-
-def commit_at(root: Path, ref: str) -> str | None:
-    """The commit at a full reference, or None if the repository does not have it."""
-    return git("for-each-ref", "--format=%(objectname)", ref, root=root) or None
-
-
-def clone_for_trials(home: Path, base: str, folder: Path) -> list[str]:
-    """Make ``folder`` a clone of ``home`` at a commit, with its data and sharing its cache.
-
-    Returns the commands of its stages. ``home`` stays as it is, so that the user can go on
-    working there. Raises Fault if the commit is missing.
-    """
-    git("clone", "--quiet", "--shared", "--no-checkout", str(home), str(folder))
-    git("checkout", "--quiet", "--detach", base, root=folder)
-    with experimenting(home) as repo:
-        cache = {"dir": repo.cache.local_cache_dir}
-        if kinds := repo.config["cache"].get("type"):
-            cache["type"] = ",".join(kinds)
-    lines = [f"    {key} = {value}" for key, value in cache.items()]
-    (folder / ".dvc/config.local").write_text("\n".join(["[cache]", *lines, ""]), encoding="utf-8")
-    (folder / ".dvc/tmp").mkdir(exist_ok=True)
-    with experimenting(folder) as repo:
-        repo.checkout(force=True, allow_missing=True)
-        commands = [getattr(stage, "cmd", None) or [] for stage in repo.index.stages]
-    return [line for cmd in commands for line in (cmd if isinstance(cmd, list) else [cmd])]
-
-
-def run_experiment(root: Path, base: str, name: str, overrides: list[str]) -> dict[str, float]:
-    """Run the pipeline with changed parameters as an experiment, as ``dvc exp run -S`` does.
-
-    ``root`` is a clone that nobody else uses and the current folder; whatever an earlier trial
-    left in it goes. Returns the metrics. Raises Fault with DVC's reason if a stage fails.
-    """
-    git("checkout", "--quiet", "--force", "--detach", base, root=root)
-    git("update-ref", "-d", experiment_ref(base, name), root=root)
-    with experimenting(root) as repo:
-        if not repo.experiments.run(params=overrides, name=name):
-            raise Fault("DVC made no experiment of it")
-        return _metrics(repo)
-
-
-def metrics(root: Path, revision: str | None = None) -> dict[str, Any]:
-    """The metrics of the workspace or of a revision, by dotted key.
-
-    A key that two files share is the later file's; ``FILE:KEY`` tells them apart. Raises Fault
-    if a file of metrics cannot be read.
-    """
-    with experimenting(root) as repo:
-        return _metrics(repo, revision)
-
-
-def _metrics(repo: Any, revision: str | None = None) -> dict[str, Any]:
-    shown = repo.metrics.show(revs=[revision] if revision else None, hide_workspace=bool(revision))
-    found: dict[str, Any] = {}
-    for state in shown.values():
-        for path, file in state.get("data", {}).items():
-            if "error" in file:
-                raise Fault(f"{path}: cannot be read: {str(file['error']).splitlines()[0]}")
-            for key, value in flatten(file["data"]).items():
-                found[key] = found[f"{path}:{key}"] = value
-    return found
-
-
-def parameters(root: Path, path: str) -> dict[str, Any]:
-    """What a file of parameters sets, by dotted key. Raises Fault without the file."""
-    from dvc.utils.serialize import load_path
-
-    with experimenting(root) as repo:
-        return flatten(load_path(str(root / path), repo.fs))
-
-
-def check_pushed(root: Path, remote: str, commit: str) -> None:
-    """Raise Fault unless other machines can get a commit and its data from the remotes."""
-    git("fetch", "--quiet", remote, root=root)
-    if not git("branch", "--remotes", "--list", f"{remote}/*", "--contains", commit, root=root):
-        raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; `git push` it")
-    with experimenting(root) as repo:
-        missing = repo.data_status(not_in_remote=True, remote_refresh=True).get("not_in_remote", [])
-    if missing:
-        raise Fault(f"{missing[0]} is not on the DVC remote; `dvc push` it")
-
-
-def fetch_commit(root: Path, remote: str, commit: str) -> None:
-    """Bring a commit, and the data that it names, from the Git and the DVC remote."""
-    git("fetch", "--quiet", remote, root=root)
-    try:
-        git("cat-file", "-e", f"{commit}^{{commit}}", root=root)
-    except Fault:
-        raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; push it") from None
-    _patiently(root, lambda repo: repo.fetch(revs=[commit], workspace=False))
-
-
-def push_experiment(root: Path, remote: str, name: str) -> None:
-    """Send an experiment to the Git remote and its data to the DVC remote."""
-    _patiently(root, lambda repo: repo.experiments.push(remote, [name], push_cache=True))

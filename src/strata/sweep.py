@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strata import ranking, repository, space, trial
+from strata import experiments, ranking, repository, space, trial
 from strata.fault import Fault
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(_connected(args.scheduler)) if args.scheduler else None
         if cluster:
-            repository.check_pushed(home, REMOTE, plan.base)
+            experiments.check_pushed(home, REMOTE, plan.base)
         folder = home / "sweeps" / plan.name
         folder.mkdir(parents=True, exist_ok=True)
         (home / "sweeps/.gitignore").write_text("*\n", encoding="utf-8")
@@ -89,14 +89,14 @@ def _plan(home: Path, args: argparse.Namespace) -> Plan:
     base = repository.commit_of("HEAD")
     if (home / "sweeps" / args.name / "plan.json").exists():
         raise Fault(f"a sweep {args.name} exists; go on with --resume {args.name} or name another")
-    if repository.commit_at(home, repository.experiment_ref(base, f"{args.name}-1")):
+    if experiments.commit_at(home, experiments.ref(base, f"{args.name}-1")):
         raise Fault(f"an experiment {args.name}-1 exists on this commit; name the sweep otherwise")
     if args.trials is not None and args.trials < 1:
         raise Fault(f"--trials {args.trials}: at least 1")
     if not args.set_param:
         raise Fault("nothing to vary; name values, such as -S train.seed=1,2,3")
     dimensions = space.parse(args.set_param)
-    space.check(dimensions, partial(repository.parameters, home))
+    space.check(dimensions, partial(experiments.parameters, home))
     if args.trials is None:
         space.grid(dimensions)
     metric, direction = _aim(home, args)
@@ -112,12 +112,12 @@ def _clean(home: Path, why: str) -> None:
 
 def _aim(home: Path, args: argparse.Namespace) -> tuple[str, str]:
     """The metric and whether to maximize or minimize it. Raises Fault for an unknown metric."""
-    settings = repository.parameters(home, "params.yaml")
+    settings = experiments.parameters(home, "params.yaml")
     default = settings.get("sweep.metric")
     metric = args.metric or default
     if not metric:
         raise Fault("no metric to look at; name one with --metric KEY --direction DIRECTION")
-    known = repository.metrics(home)
+    known = experiments.metrics(home)
     if known and metric not in known:
         near = difflib.get_close_matches(metric, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "`dvc metrics show` lists them"
@@ -300,7 +300,7 @@ class Sweep:
             (self.folder / "logs").mkdir(exist_ok=True)
             (self.folder / "logs" / f"{name}.log").write_text(result["log"], encoding="utf-8")
         if result["commit"] and cluster:
-            ref = repository.experiment_ref(self.plan.base, name)
+            ref = experiments.ref(self.plan.base, name)
             repository.git("fetch", "--quiet", REMOTE, f"+{ref}:{ref}", root=self.home)
         if not result["commit"] and not result["error"]:
             return  # the sweep is being stopped
@@ -327,8 +327,8 @@ class Sweep:
         settled = self.settled()
         finished = {n: t for n, t in settled.items() if not t.user_attrs.get("error")}
         for number, done in finished.items():
-            ref = repository.experiment_ref(self.plan.base, f"{self.plan.name}-{number}")
-            if repository.commit_at(self.home, ref) != done.user_attrs["commit"]:
+            ref = experiments.ref(self.plan.base, f"{self.plan.name}-{number}")
+            if experiments.commit_at(self.home, ref) != done.user_attrs["commit"]:
                 raise Fault(f"{self.plan.name}-{number} finished, but its experiment is gone")
         failed = len(settled) - len(finished)
         lost = self.total - len(settled)

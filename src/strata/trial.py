@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from strata import repository
+from strata import experiments, repository
 from strata.fault import Fault
 from strata.warm import Warm
 
@@ -145,30 +145,30 @@ class Workshop:
     def run(self, task: Task) -> Result:
         """Run a trial, unless an earlier attempt has already brought its experiment home."""
         base, name, remote = task["base"], task["name"], task["remote"]
-        ref = repository.experiment_ref(base, name)
+        ref = experiments.ref(base, name)
         if remote and base != self._base:
-            repository.fetch_commit(self.home, remote, base)
+            experiments.fetch_commit(self.home, remote, base)
         if remote and repository.git("ls-remote", remote, ref, root=self.home):
             repository.git("fetch", "--quiet", remote, f"+{ref}:{ref}", root=self.home)
-            found = repository.metrics(self.home, repository.commit_at(self.home, ref))
-        elif not remote and (commit := repository.commit_at(self.home, ref)):
-            found = repository.metrics(self.home, commit)
+            found = experiments.metrics(self.home, experiments.commit_at(self.home, ref))
+        elif not remote and (commit := experiments.commit_at(self.home, ref)):
+            found = experiments.metrics(self.home, commit)
         else:
             self._prepare(base)
-            found = repository.run_experiment(self.root, base, name, task["overrides"])
+            found = experiments.run(self.root, base, name, task["overrides"])
             value_of(found, task["metric"])  # an experiment without its metric has failed
             repository.git("push", "--quiet", str(self.home), f"+{ref}:{ref}", root=self.root)
             if remote:
-                repository.push_experiment(self.home, remote, name)
+                experiments.push(self.home, remote, name)
         value, error = value_of(found, task["metric"])
-        commit = repository.commit_at(self.home, ref)
+        commit = experiments.commit_at(self.home, ref)
         return {"name": name, "commit": commit, "value": value, "se": error, "error": None}
 
     def _prepare(self, base: str) -> None:
         if base != self._base:
             os.chdir(self.home)
             shutil.rmtree(self.root, ignore_errors=True)
-            commands = repository.clone_for_trials(self.home, base, self.root)
+            commands = experiments.prepare(self.home, base, self.root)
             self._warm = Warm(self.root, commands)
             os.environ.update(self._warm.environment)
             os.chdir(self.root)
