@@ -1,6 +1,7 @@
 """A pipeline of three tiny stages, for tests of tools that must work on any dvc.yaml."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.conftest import Project
@@ -47,6 +48,7 @@ evaluate:
 """,
     "data.py": """
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 import numpy as np
 import pyarrow as pa
@@ -119,16 +121,16 @@ probability = "score"
 }
 
 
-def write(path: Path) -> None:
+def write(path: Path, files: Mapping[str, str] = FILES) -> None:
     """Write the project's files."""
-    for name, text in FILES.items():
+    for name, text in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text(text.removeprefix("\n"), encoding="utf-8", newline="\n")
 
 
-def create(path: Path, env: dict[str, str]) -> Project:
-    """A repository with the tiny pipeline, reproduced and committed on main."""
-    write(path)
+def create(path: Path, env: dict[str, str], files: Mapping[str, str] = FILES) -> Project:
+    """A repository with the tiny pipeline, or another's ``files``, reproduced and committed."""
+    write(path, files)
     project = Project(path, env)
     project.run("git", "init", "--quiet")
     project.run("dvc", "init", "--quiet")

@@ -13,7 +13,9 @@ command = sys.argv[-1]
 server = socket.socket(socket.AF_UNIX)
 root = os.environ.pop("STRATA_WARM")
 os.environ["SHELL"] = shell = os.environ.pop("STRATA_SHELL")
-warm = command.split()[:2] == ["python", "-m"] and not SYNTAX & set(command)
+words = [*command.split(), "", ""]
+module, script = words[1] == "-m", words[1].endswith(".py") and os.path.isfile(words[1])
+warm = words[0] == "python" and (module or script) and not SYNTAX & set(command)
 if warm:
     folder = os.getcwd()
     try:

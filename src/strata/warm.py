@@ -1,9 +1,10 @@
 """A warm Python: it has imported a pipeline's libraries once, and forks for each stage command.
 
 DVC runs a stage as ``$SHELL -c COMMAND``. Here SHELL is a tiny client, shell.py, which hands a
-plain ``python -m MODULE ...`` with its folder, environment and standard streams to a server on a
-Unix socket. The server forks: the child is a Python that has done its imports and nothing else.
-Any other command goes to the shell it would have gone to. Without fork, all of them do.
+plain ``python -m MODULE ...`` or ``python FILE.py ...`` with its folder, environment and standard
+streams to a server on a Unix socket. The server forks: the child is a Python that has done its
+imports and nothing else. Any other command goes to the shell it would have gone to. Without fork,
+all of them do.
 
 Only libraries are imported beforehand, never the pipeline's own code, which a trial may change.
 """
@@ -32,17 +33,21 @@ ADDRESS = ".dvc/tmp/warm"  # from the top of the repository: the path of a socke
 
 
 def libraries(commands: Iterable[str], root: Path) -> list[str]:
-    """The modules from outside of the repository that ``python -m`` commands import, sorted.
+    """The modules from outside of the repository that Python commands import, sorted.
 
     Found by reading the sources, from each command's module on through those it imports.
     """
+    words = [[*command.split(), "", "", ""] for command in commands]
+    scripts = [root / w[1] for w in words if w[0] == "python" and w[1].endswith(".py")]
+    folders = [root, root / "src", *(script.parent for script in scripts)]
     outside: set[str] = set()
     seen: set[Path] = set()
-    todo = [words[2] for words in map(str.split, commands) if words[:2] == ["python", "-m"]]
+    todo = [w[2] for w in words if w[:2] == ["python", "-m"]]
+    todo += [name for script in scripts if script.is_file() for name in _imports(script)]
     while todo:
         name = todo.pop()
-        inside = [path for path in _files(name, root) if path.is_file()]
-        if not inside and not _files(name.split(".")[0], root)[-1].exists():
+        inside = [path for path in _files(name, folders) if path.is_file()]
+        if not inside and not _files(name.split(".")[0], folders)[-1].exists():
             outside.add(name)
         for path in set(inside) - seen:
             seen.add(path)
@@ -50,9 +55,9 @@ def libraries(commands: Iterable[str], root: Path) -> list[str]:
     return sorted(outside)
 
 
-def _files(module: str, root: Path) -> list[Path]:
+def _files(module: str, folders: list[Path]) -> list[Path]:
     """Where a module of the repository may lie; the last is the folder of a package."""
-    places = [base.joinpath(*module.split(".")) for base in (root, root / "src")]
+    places = [base.joinpath(*module.split(".")) for base in folders]
     package = next((place for place in places if place.is_dir()), places[0])
     files = [place.with_suffix(".py") for place in places]
     return [*files, package / "__init__.py", package / "__main__.py", package]
@@ -166,22 +171,26 @@ def _become(request: list[str], streams: list[int]) -> list[str]:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(dict(pair.split("=", 1) for pair in environment))
-    sys.path[0] = folder
+    words = command.split()
+    sys.path[0] = folder if words[1] == "-m" else str(Path(folder, words[1]).parent)
     sys.path_importer_cache.clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "strata"]:
         del sys.modules[name]
     random.seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()  # else every fork would draw the same numbers
-    return command.split()
+    return words
 
 
 def main() -> None:
     os.chdir(sys.argv[1])
     words = serve(sys.argv[2:])
-    if words:
+    if words and words[1] == "-m":
         sys.argv = words[2:]
         runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+    elif words:
+        sys.argv = words[1:]
+        runpy.run_path(str(Path(words[1]).absolute()), run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.conftest import Project, heed_ctrl_c, sandbox, sources
+from tests.tiny import create
 
 pytestmark = pytest.mark.slow
 
@@ -59,21 +60,9 @@ AIM = ("--metric", "score", "--direction", "maximize")
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("tiny")
-    project = Project(folder / "project", sandbox(folder / "home"))
-    project.path.mkdir()
-    for name, text in {
-        "step.py": STEP,
-        "dvc.yaml": PIPELINE,
-        "params.yaml": "step:\n  x: 1\n  y: 0\n  sleep: 0.0 # seconds\n",
-    }.items():
-        (project.path / name).write_text(text)
-    project.run("git", "init", "--quiet")
-    project.run("dvc", "init", "--quiet")
-    project.run("dvc", "config", "core.autostage", "true")
-    project.run("dvc", "config", "core.analytics", "false")
-    project.run("dvc", "repro", "--quiet")
-    project.commit("Begin")
-    return project
+    params = "step:\n  x: 1\n  y: 0\n  sleep: 0.0 # seconds\n"
+    files = {"step.py": STEP, "dvc.yaml": PIPELINE, "params.yaml": params}
+    return create(folder / "project", sandbox(folder / "home"), files)
 
 
 @pytest.fixture

@@ -29,6 +29,10 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     (tmp_path / "probe.py").write_text(PROBE)
     (tmp_path / "helper.py").write_text("import json.tool\nfrom xml import dom\nSAID = 1\n")
+    (tmp_path / "part").mkdir()
+    script = PROBE.replace("sys.argv[1:]", "sys.argv[1:], 'file': __file__")
+    (tmp_path / "part/script.py").write_text(script)
+    (tmp_path / "part/helper.py").write_text("SAID = 3\n")
     return tmp_path
 
 
@@ -37,9 +41,12 @@ def test_libraries_are_found_through_the_pipelines_own_modules(root: Path) -> No
     (root / "src/pack/__init__.py").touch()
     (root / "src/pack/part.py").write_text("def f():\n    import wave\nfrom pack import other\n")
     (root / "src/pack/other.py").write_text("import helper, colorsys\nfrom . import part\n")
-    found = libraries(["python -m pack.part --fast", "echo python -m nothing"], root)
-    assert {"colorsys", "json.tool", "xml", "xml.dom"} <= set(found)
-    assert not {"helper", "pack", "pack.other", "wave", "nothing"} & set(found)
+    (root / "part/script.py").write_text("import beside\n")
+    (root / "part/beside.py").write_text("import tabnanny\n")
+    commands = ["python -m pack.part --fast", "echo python -m nothing", "python part/script.py"]
+    found = libraries([*commands, "python gone.py", "python", ""], root)
+    assert {"colorsys", "json.tool", "xml", "xml.dom", "tabnanny"} <= set(found)
+    assert not {"helper", "pack", "pack.other", "wave", "nothing", "beside"} & set(found)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork there is no warm Python")
@@ -77,6 +84,9 @@ class TestWarm:
         "command",
         [
             "python -m probe a b",
+            "python probe.py a b",
+            "python part/script.py a",
+            "python none.py",
             "python -m probe | cat",
             "python -m none",
             "true; false",
