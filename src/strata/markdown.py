@@ -38,7 +38,7 @@ def number(value: float, sign: bool = False) -> str:
     plus = "+" if sign and value else ""
     if isinstance(value, int) and not isinstance(value, bool):
         return format(value, f"{plus},")
-    return format(value, f"{plus}.6g")
+    return format(value + 0.0, f"{plus}.6g")  # no -0
 
 
 def details(summary: str, text: str) -> str:

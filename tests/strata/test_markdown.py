@@ -4,7 +4,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from strata.charts import Chart, label, mermaid, pipeline
-from strata.markdown import code, join, quoted, table
+from strata.markdown import code, join, number, quoted, table
 from strata.page import page
 
 HOSTILE = [
@@ -103,3 +103,11 @@ def test_the_page_runs_nothing() -> None:
     assert "<script" not in html
     assert "javascript:y" not in re.sub(r"\[x\].*?<", "", html)
     assert "default-src 'none'" in html
+
+
+@pytest.mark.parametrize(
+    ("value", "sign", "text"),
+    [(28889, False, "28,889"), (0.25, True, "+0.25"), (-0.0, False, "0"), (-0.0, True, "0")],
+)
+def test_numbers_read_plainly(value: float, sign: bool, text: str) -> None:
+    assert number(value, sign) == text
