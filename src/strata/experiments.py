@@ -23,6 +23,16 @@ def ref(base: str, name: str) -> str:
     return path
 
 
+def names(root: Path, base: str, remote: str | None) -> set[str]:
+    """What the experiments on a commit are called, here or on a Git remote."""
+    pattern = f"refs/exps/{base[:2]}/{base[2:]}/"
+    if remote:
+        found = git("ls-remote", remote, f"{pattern}*", root=root)
+    else:
+        found = git("for-each-ref", pattern, root=root)
+    return {line.partition(pattern)[2] for line in found.splitlines()}
+
+
 def commit_at(root: Path, ref: str) -> str | None:
     """The commit at a full reference, or None if the repository does not have it."""
     return git("for-each-ref", "--format=%(objectname)", ref, root=root) or None
@@ -83,7 +93,10 @@ def parameters(root: Path, path: str) -> dict[str, Any]:
     from dvc.utils.serialize import load_path
 
     with opened(root) as repo:
-        return flatten(load_path(str(root / path), repo.fs))
+        try:
+            return flatten(load_path(str(root / path), repo.fs))
+        except OSError:
+            raise Fault(f"{path}: not found") from None
 
 
 def check_pushed(root: Path, remote: str, commit: str) -> None:

@@ -328,6 +328,14 @@ def main_worktree(root: Path) -> Path:
     )
 
 
+def check_new_branch(root: Path, name: str) -> None:
+    """Raise Fault if a branch of this name exists, or Git cannot take the name."""
+    if _git("check-ref-format", "--branch", name, root=root).returncode:
+        raise Fault(f"{name!r} cannot name a branch")
+    if not _git("show-ref", "--verify", f"refs/heads/{name}", root=root).returncode:
+        raise Fault(f"a branch {name} exists; name another, or remove it")
+
+
 def merge_base(root: Path) -> str:
     """The commit at which HEAD left the default branch. Raises Fault if there is no such branch."""
     for name in ("origin/HEAD", "origin/main", "origin/master", "main", "master"):

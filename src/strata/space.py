@@ -8,6 +8,7 @@ other than params.yaml stands in front of the key: ``-S other.yaml:key=1,2``.
 
 import difflib
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from strata.fault import Fault
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+
+# Of the table of trials, beside the parameters and the metric.
+COLUMNS = ("trial", "experiment", "state", "se", "best", "seconds", "error")
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ def parse(settings: list[str]) -> list[Dimension]:
 def check(dimensions: list[Dimension], known: Callable[[str], Iterable[str]]) -> None:
     """Raise Fault for a key that is not in its file; ``known`` gives the keys that a file sets."""
     for dimension in dimensions:
-        if dimension.name.startswith(("+", "~")) or "[" in dimension.key:
-            continue  # adds a key, takes one away, or reaches into a list
+        if dimension.name.startswith("+"):
+            continue  # adds a key
         keys = sections(known(dimension.path))
         if dimension.key not in keys:
             near = difflib.get_close_matches(dimension.key, keys, n=1, cutoff=0.5)
@@ -75,6 +79,10 @@ def _dimension(setting: str) -> Dimension:
         override = OverridesParser.create().parse_override(setting.removeprefix(path + colon))
         sweep: Any = override.value()
         texts: tuple[str, ...] | None = None
+        if override.is_delete():
+            raise Fault(f"-S {setting}: a sweep varies values; take the key away in a commit")
+        if getattr(sweep, "shuffle", False):
+            raise Fault(f"-S {setting}: leave shuffle() out; a sweep keeps the order of its trials")
         if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
             raise Fault(f"-S {setting}: glob() is for files of hydra; name the values")
         if override.is_sweep_override() and not isinstance(sweep, IntervalSweep):
@@ -141,7 +149,8 @@ def overrides(point: Mapping[str, Any]) -> list[str]:
 def short(names: list[str]) -> dict[str, str]:
     """A column's name for each key: its last part, or all of it where two would be the same."""
     last = [name.rpartition(".")[2] for name in names]
-    return {
-        name: end if last.count(end) == 1 else name.replace(".", "_").replace(":", "_")
+    columns = {
+        name: end if [*last, *COLUMNS].count(end) == 1 else re.sub("[.:]", "_", name)
         for name, end in zip(names, last, strict=True)
     }
+    return {name: f"{end}_" if end in COLUMNS else end for name, end in columns.items()}

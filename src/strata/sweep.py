@@ -7,36 +7,20 @@ keeps account in sweeps/NAME/journal.log, so that a sweep can go on after anythi
 
 import argparse
 import contextlib
-import difflib
-import json
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strata import experiments, ranking, repository, space, trial
+from strata import experiments, plan, ranking, repository, space, trial
 from strata.fault import Fault
+from strata.plan import Plan
 
 if TYPE_CHECKING:
     import optuna
 
 REMOTE = "origin"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What was asked for, as sweeps/NAME/plan.json keeps it; ``trials`` is None for a grid."""
-
-    name: str
-    base: str
-    settings: list[str]
-    trials: int | None
-    seed: int
-    metric: str
-    direction: str
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -66,76 +50,26 @@ def run(args: argparse.Namespace) -> int:
     home = repository.top()
     if args.jobs is not None and args.jobs < 1:
         raise Fault(f"--jobs {args.jobs}: at least 1")
-    if args.apply:
-        _clean(home, "--apply would overwrite that")
-    plan = _load(home, args) if args.resume else _plan(home, args)
+    is_new = args.resume is None
+    asked = plan.new(home, args) if is_new else plan.load(home, args)
+    if is_new:
+        plan.check_names(home, asked, remote=None)
+    plan.check_end(home, asked, args.apply, args.branch)
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(_connected(args.scheduler)) if args.scheduler else None
         if cluster:
-            experiments.check_pushed(home, REMOTE, plan.base)
-        folder = home / "sweeps" / plan.name
+            experiments.check_pushed(home, REMOTE, asked.base)
+            if is_new:
+                plan.check_names(home, asked, REMOTE)
+        folder = home / "sweeps" / asked.name
         folder.mkdir(parents=True, exist_ok=True)
         (home / "sweeps/.gitignore").write_text("*\n", encoding="utf-8")
         stack.enter_context(_alone(folder))
-        (folder / "plan.json").write_text(json.dumps(asdict(plan), indent=2) + "\n", "utf-8")
-        sweep = Sweep(home, folder, plan)
+        if is_new:
+            plan.save(folder, asked)
+        sweep = Sweep(home, folder, asked)
         sweep.run(args.jobs or os.cpu_count() or 1, cluster)
         return sweep.close(args.apply, args.branch)
-
-
-def _plan(home: Path, args: argparse.Namespace) -> Plan:
-    """Check all that can be checked before work begins. Raises Fault."""
-    _clean(home, "the trials start from HEAD")
-    base = repository.commit_of("HEAD")
-    if (home / "sweeps" / args.name / "plan.json").exists():
-        raise Fault(f"a sweep {args.name} exists; go on with --resume {args.name} or name another")
-    if experiments.commit_at(home, experiments.ref(base, f"{args.name}-1")):
-        raise Fault(f"an experiment {args.name}-1 exists on this commit; name the sweep otherwise")
-    if args.trials is not None and args.trials < 1:
-        raise Fault(f"--trials {args.trials}: at least 1")
-    if not args.set_param:
-        raise Fault("nothing to vary; name values, such as -S train.seed=1,2,3")
-    dimensions = space.parse(args.set_param)
-    space.check(dimensions, partial(experiments.parameters, home))
-    if args.trials is None:
-        space.grid(dimensions)
-    metric, direction = _aim(home, args)
-    return Plan(args.name, base, args.set_param, args.trials, args.seed, metric, direction)
-
-
-def _clean(home: Path, why: str) -> None:
-    """Raise Fault if a file of Git's differs from HEAD."""
-    changed = [line[3:] for line in repository.changes(home) if not line.startswith("??")]
-    if changed:
-        raise Fault(f"{changed[0]} has changes, and {why}; commit it first")
-
-
-def _aim(home: Path, args: argparse.Namespace) -> tuple[str, str]:
-    """The metric and whether to maximize or minimize it. Raises Fault for an unknown metric."""
-    settings = experiments.parameters(home, "params.yaml")
-    default = settings.get("sweep.metric")
-    metric = args.metric or default
-    if not metric:
-        raise Fault("no metric to look at; name one with --metric KEY --direction DIRECTION")
-    known = experiments.metrics(home)
-    if known and metric not in known:
-        near = difflib.get_close_matches(metric, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "`dvc metrics show` lists them"
-        raise Fault(f"no metric {metric!r}; {hint}")
-    direction = args.direction or (metric == default and settings.get("sweep.direction"))
-    if direction not in ("maximize", "minimize"):
-        raise Fault(f"is more or less of {metric} better? --direction maximize or minimize")
-    return metric, direction
-
-
-def _load(home: Path, args: argparse.Namespace) -> Plan:
-    file = home / "sweeps" / args.resume / "plan.json"
-    if not file.exists():
-        known = sorted(path.parent.name for path in home.glob("sweeps/*/plan.json"))
-        raise Fault(f"no sweep {args.resume!r} to go on with; there are: {', '.join(known) or '-'}")
-    if args.set_param or args.trials or args.metric or args.direction:
-        raise Fault("--resume goes on with the sweep as planned: leave its other arguments out")
-    return Plan(**json.loads(file.read_text(encoding="utf-8")))
 
 
 @contextlib.contextmanager
@@ -163,7 +97,7 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
-        raise Fault(f"no Dask scheduler answers at {address}: {type(error).__name__}") from None
+        raise Fault(f"no Dask scheduler answers at {address}: {_first_line(error)}") from None
     with client:
         try:
             client.wait_for_workers(1, timeout=5)
@@ -171,6 +105,17 @@ def _connected(address: str) -> Iterator[Any]:
             why = "has no workers; start `dask worker`"
             raise Fault(f"the Dask scheduler at {address} {why}") from None
         yield client
+
+
+def _dask(client: Any) -> Any:
+    """joblib's Dask backend; with one worker it would run all trials here, where nobody waits."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Backend(DaskDistributedBackend):  # type: ignore[misc]
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(2, int(super().effective_n_jobs(n_jobs)))
+
+    return Backend(client=client)
 
 
 def _blaming_dask(results: Iterator[trial.Result]) -> Iterator[trial.Result]:
@@ -183,8 +128,24 @@ def _blaming_dask(results: Iterator[trial.Result]) -> Iterator[trial.Result]:
     except Fault:
         raise
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise Fault(f"the Dask cluster failed: {reason}") from error
+        raise Fault(f"the Dask cluster failed: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _mend(journal: Path) -> None:
+    """Make Optuna's account readable after a power cut, which may leave half a line and a lock.
+
+    Nobody else uses it: the sweep is locked.
+    """
+    for lock in journal.parent.glob("journal.log.lock*"):
+        lock.unlink()
+    if journal.exists():
+        whole = journal.read_bytes().rpartition(b"\n")
+        with journal.open("r+b") as file:
+            file.truncate(len(whole[0] + whole[1]))
 
 
 class Sweep:
@@ -203,6 +164,7 @@ class Sweep:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.home, self.folder, self.plan = home, folder, plan
         self.dimensions = space.parse(plan.settings)
+        _mend(folder / "journal.log")
         storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
         self.study = optuna.create_study(
             storage=storage,
@@ -270,7 +232,9 @@ class Sweep:
 
         trial.begin()
         threads = 1 if cluster else max(1, (os.cpu_count() or 1) // jobs)
-        config = {"backend": "dask"} if cluster else {"backend": "threading", "n_jobs": jobs}
+        config = (
+            {"backend": _dask(cluster)} if cluster else {"backend": "threading", "n_jobs": jobs}
+        )
         try:
             with parallel_config(**config):
                 parallel = Parallel(
@@ -326,10 +290,6 @@ class Sweep:
         """
         settled = self.settled()
         finished = {n: t for n, t in settled.items() if not t.user_attrs.get("error")}
-        for number, done in finished.items():
-            ref = experiments.ref(self.plan.base, f"{self.plan.name}-{number}")
-            if experiments.commit_at(self.home, ref) != done.user_attrs["commit"]:
-                raise Fault(f"{self.plan.name}-{number} finished, but its experiment is gone")
         failed = len(settled) - len(finished)
         lost = self.total - len(settled)
         print(f"{self.total} trials asked = {len(finished)} finished + {failed} failed", end="")
@@ -338,15 +298,24 @@ class Sweep:
             raise Fault(f"{lost} trials are not accounted for; run them: --resume {self.plan.name}")
         if not finished:
             raise Fault(f"no trial finished; see {self.folder.relative_to(self.home) / 'logs'}")
+        known = experiments.names(self.home, self.plan.base, remote=None)
+        for number in finished:
+            if (name := f"{self.plan.name}-{number}") not in known:
+                print(f"{name} is left out: its experiment was removed")
+                del settled[number]
+        if not settled.keys() & finished.keys():
+            raise Fault("the experiments of all trials were removed")
         best = ranking.write(self.folder, self.plan.metric, self.study, self.dimensions, settled)
-        if apply:
-            _clean(self.home, "--apply would overwrite that")
-            chosen = best if apply == "best" else apply
-            repository.dvc("exp", "apply", chosen, root=self.home)
-            print(f"{chosen} is in the workspace; commit it to keep it")
+        chosen = best if apply == "best" else apply
+        if chosen and chosen not in known:
+            raise Fault(f"{chosen} made no experiment that could be applied")
+        plan.check_end(self.home, self.plan, apply, branch)
         if branch:
             repository.dvc("exp", "branch", best, branch, root=self.home)
             print(f"branch {branch} begins with {best}")
+        if chosen:
+            repository.dvc("exp", "apply", chosen, root=self.home)
+            print(f"{chosen} is in the workspace; commit it to keep it")
         return 0
 
 

@@ -10,6 +10,7 @@ started end at once. A worker that dies takes nothing with it but its clone.
 import atexit
 import contextlib
 import json
+import math
 import os
 import queue
 import shutil
@@ -181,8 +182,8 @@ def value_of(metrics: dict[str, Any], metric: str) -> tuple[float, float | None]
     Raises Fault if there is no such number.
     """
     value, error = metrics.get(metric), metrics.get(metric + "_se")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Fault(f"the metrics have no number {metric}" + (f": it is {value}" if value else ""))
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise Fault(f"the metrics have no number {metric}: it is {value}")
     return float(value), error if isinstance(error, int | float) else None
 
 

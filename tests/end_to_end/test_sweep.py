@@ -30,6 +30,7 @@ time.sleep(step["sleep"])
 if step["x"] < 0:
     sys.exit("step: x is below 0")
 score = float(np.round(1 - (step["x"] - 2) ** 2 / 100 - step["y"] / 1000, 6))
+score = float("nan") if step["x"] == 66 else score
 Path("model.txt").write_text(f"{step['x']} {step['y']}" * 100)
 Path("metrics.json").write_text(json.dumps({"score": score, "score_se": 0.002, "loss": -score}))
 """
@@ -201,6 +202,12 @@ def test_minimizing_turns_the_table_round(tiny: Project) -> None:
         (["-S", "step.x=1,2", "--metric", "score"], "--direction maximize or minimize"),
         (["-S", "step.x=1,2"], "no metric to look at"),
         ([*AIM], "nothing to vary"),
+        (["-S", "none.yaml:step.x=1,2", *AIM], "none.yaml: not found"),
+        (["-S", "~step.x", *AIM], "take the key away in a commit"),
+        (["-S", "step.x=shuffle(1,2)", *AIM], "leave shuffle() out"),
+        (["-S", "step.x=1,2", *AIM, "--apply", "bad-3"], "not a trial of bad"),
+        (["-S", "step.x=1,2", *AIM, "--branch", "main"], "a branch main exists"),
+        (["-S", "step.x=1,2", *AIM, "--branch", "x y"], "cannot name a branch"),
         (["-S", "step.x=1,2", *AIM, "--jobs", "0"], "at least 1"),
         (["-S", "step.x=1,2", *AIM, "--trials", "0"], "at least 1"),
         (["-S", "step.x=1,2", *AIM, "--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler"),
@@ -212,6 +219,62 @@ def test_bad_input_is_refused_in_one_line(tiny: Project, arguments: list[str], s
     assert len(output.splitlines()) == 1, output
     assert said in output
     assert not (tiny.path / "sweeps/bad").exists()
+
+
+@pytest.mark.parametrize("name", ["", ".", "a/b", "a b", "-1"])
+def test_a_name_that_git_or_a_folder_cannot_have_is_refused(tiny: Project, name: str) -> None:
+    said = tiny.run("strata", "sweep", f"--name={name}", "-S", "step.x=1,2", *AIM, fails=True)
+    assert said == f"strata sweep: {name!r} cannot name a sweep; use letters, digits, - and _\n"
+    said = tiny.run("strata", "sweep", f"--resume={name}", fails=True)
+    assert said == f"strata sweep: no sweep {name!r} to go on with; there are: -\n"
+
+
+def test_a_model_that_diverges_is_a_failed_trial(tiny: Project) -> None:
+    said = tiny.run("strata", "sweep", "--name", "n", "-S", "step.x=66,2", *AIM, "--jobs", "1")
+    assert "the metrics have no number score: it is nan" in said
+    assert "2 trials asked = 1 finished + 1 failed" in said
+    assert "best: n-2" in said
+
+
+def test_an_experiment_of_that_name_does_not_pass_for_a_trial(tiny: Project) -> None:
+    tiny.run("dvc", "exp", "run", "--name", "e-2", "-S", "step.x=9")
+    tiny.run("git", "checkout", "--quiet", ".")
+    said = tiny.run("strata", "sweep", "--name", "e", "-S", "step.x=1,2", *AIM, fails=True)
+    assert said == "strata sweep: an experiment e-2 exists; name the sweep otherwise\n"
+
+
+def test_applying_never_undoes_a_later_commit(tiny: Project) -> None:
+    tiny.run("strata", "sweep", "--name", "a", "-S", "step.x=1,2", *AIM)
+    (tiny.path / "notes").write_text("mine")
+    tiny.commit("Later")
+    said = tiny.run("strata", "sweep", "--resume", "a", "--apply", "best", fails=True)
+    assert "would undo what was committed since" in said
+    assert tiny.run("git", "status", "--porcelain") == ""
+    tiny.run("strata", "sweep", "--resume", "a", "--branch", "winner")
+    assert "x: 2" in tiny.run("git", "show", "winner:params.yaml")
+
+
+def test_a_power_cut_leaves_a_sweep_that_goes_on(tiny: Project) -> None:
+    tiny.run("strata", "sweep", "--name", "p", "-S", "step.x=1,2,3", *AIM, "--jobs", "1")
+    journal = tiny.path / "sweeps/p/journal.log"
+    for cut in (7, 500):
+        journal.write_bytes(journal.read_bytes()[:-cut])
+        (tiny.path / "sweeps/p/journal.log.lock").symlink_to(journal)
+        said = tiny.run("strata", "sweep", "--resume", "p")
+        assert "3 trials asked = 3 finished + 0 failed" in said
+        assert sorted(row["x"] for row in table(tiny, "p")) == ["1", "2", "3"]
+    (tiny.path / "sweeps/p/plan.json").write_text("")
+    assert "cannot be read" in tiny.run("strata", "sweep", "--resume", "p", fails=True)
+
+
+def test_a_removed_experiment_is_left_out(tiny: Project) -> None:
+    tiny.run("strata", "sweep", "--name", "r", "-S", "step.x=1,2,3", *AIM)
+    tiny.run("dvc", "exp", "remove", "r-2")
+    said = tiny.run("strata", "sweep", "--resume", "r")
+    assert "r-2 is left out: its experiment was removed" in said
+    assert [row["experiment"] for row in table(tiny, "r")] == ["r-1", "r-3"]
+    said = tiny.run("strata", "sweep", "--resume", "r", "--apply", "r-2", fails=True)
+    assert "r-2 made no experiment that could be applied" in said
 
 
 def test_a_sweep_starts_from_a_commit_and_never_overwrites(tiny: Project) -> None:

@@ -2,6 +2,7 @@
 S3 server, all on loopback."""
 
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -147,6 +148,20 @@ def test_a_scheduler_that_dies_is_said_in_a_line_and_the_sweep_goes_on_here(
     said = cluster.home.run("strata", "sweep", "--resume", "far", "--apply", "far-1")
     assert "12 trials asked = 12 finished + 0 failed" in said
     assert "up to date" in cluster.home.run("dvc", "status")
+
+
+def test_a_cluster_of_one_worker_does_the_work_itself(cluster: Cluster) -> None:
+    home, (clone, _) = cluster.home, cluster.clones
+    home.run("dvc", "push")
+    command = ("strata", "sweep", *cluster.sweep("step.x=1,2"))
+    with ended(cluster.worker(clone)):
+        assert "2 trials asked = 2 finished + 0 failed" in home.run(*command)
+    assert clone.run("git", "for-each-ref", "refs/exps").count("/far-") == 2
+    shutil.rmtree(home.path / "sweeps")
+    home.run("dvc", "exp", "remove", "far-1", "far-2")
+    with ended(cluster.worker(clone)):
+        said = home.run(*command, fails=True)
+    assert said == "strata sweep: an experiment far-1 exists on origin; name the sweep otherwise\n"
 
 
 def test_a_sweep_needs_its_commit_on_the_git_remote(cluster: Cluster) -> None:

@@ -92,3 +92,11 @@ def test_columns_have_the_shortest_names_that_differ() -> None:
         "train.seed": "train_seed",
         "evaluate.seed": "evaluate_seed",
     }
+
+
+def test_a_column_never_hides_another_of_the_table() -> None:
+    names = ["train.error", "val.error", "val.best", "state", "train.lr"]
+    columns = space.short(names)
+    assert not set(columns.values()) & set(space.COLUMNS)
+    assert len(set(columns.values())) == len(names)
+    assert columns["train.lr"] == "lr"
