@@ -11,21 +11,13 @@ from strata.repository import Busy, clone, git, opened
 
 
 def ref(base: str, name: str) -> str:
-    """The Git reference under which DVC keeps an experiment of this name on this commit.
-
-    Raises Fault if Git cannot take the name.
-    """
-    path = f"refs/exps/{base[:2]}/{base[2:]}/{name}"
-    try:
-        git("check-ref-format", path)
-    except Fault:
-        raise Fault(f"{name!r} cannot name an experiment; use letters, digits, - and _") from None
-    return path
+    """The Git reference under which DVC keeps an experiment of this name on this commit."""
+    return f"refs/exps/{base[:2]}/{base[2:]}/{name}"
 
 
 def names(root: Path, base: str, remote: str | None) -> set[str]:
     """What the experiments on a commit are called, here or on a Git remote."""
-    pattern = f"refs/exps/{base[:2]}/{base[2:]}/"
+    pattern = ref(base, "")
     if remote:
         found = git("ls-remote", remote, f"{pattern}*", root=root)
     else:

@@ -11,7 +11,7 @@ from pathlib import Path
 from strata import experiments, repository, space
 from strata.fault import Fault
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+NAME = re.compile(r"\w[\w-]*(\.[\w-]+)*", re.ASCII)  # a folder's, and a part of a Git reference
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ def test_bad_input_is_refused_in_one_line(tiny: Project, arguments: list[str], s
     assert not (tiny.path / "sweeps/bad").exists()
 
 
-@pytest.mark.parametrize("name", ["", ".", "a/b", "a b", "-1"])
+@pytest.mark.parametrize("name", ["", ".", "a..b", "a/b", "a b", "-1"])
 def test_a_name_that_git_or_a_folder_cannot_have_is_refused(tiny: Project, name: str) -> None:
     said = tiny.run("strata", "sweep", f"--name={name}", "-S", "step.x=1,2", *AIM, fails=True)
     assert said == f"strata sweep: {name!r} cannot name a sweep; use letters, digits, - and _\n"
