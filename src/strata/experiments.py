@@ -112,9 +112,15 @@ def fetch_commit(root: Path, remote: str, commit: str) -> None:
     _patiently(root, lambda repo: repo.fetch(revs=[commit], workspace=False))
 
 
-def push(root: Path, remote: str, name: str) -> None:
-    """Send an experiment to the Git remote and its data to the DVC remote."""
-    _patiently(root, lambda repo: repo.experiments.push(remote, [name], push_cache=True))
+def push(root: Path, remote: str, path: str) -> None:
+    """Send an experiment's data to the DVC remote, and then its reference to the Git remote.
+
+    DVC does it the other way round: a machine that dies in between would leave a reference that
+    says the trial is done, and a model that nobody has.
+    """
+    commit = commit_at(root, path)
+    _patiently(root, lambda repo: repo.push(revs=[commit], workspace=False))
+    git("push", "--quiet", "--no-verify", remote, f"+{path}:{path}", root=root)
 
 
 def _patiently(root: Path, work: Callable[[Any], Any], seconds: float = 300) -> None:

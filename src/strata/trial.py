@@ -160,7 +160,7 @@ class Workshop:
             value_of(found, task["metric"])  # an experiment without its metric has failed
             repository.git("push", "--quiet", str(self.home), f"+{ref}:{ref}", root=self.root)
             if remote:
-                experiments.push(self.home, remote, name)
+                experiments.push(self.home, remote, ref)
         value, error = value_of(found, task["metric"])
         commit = experiments.commit_at(self.home, ref)
         return {"name": name, "commit": commit, "value": value, "se": error, "error": None}

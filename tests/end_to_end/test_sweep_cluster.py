@@ -172,3 +172,17 @@ def test_a_sweep_needs_its_commit_on_the_git_remote(cluster: Cluster) -> None:
         said = cluster.home.run("strata", "sweep", *cluster.sweep("step.x=1,2"), fails=True)
     assert "is not on the Git remote 'origin'; `git push` it" in said
     assert len(said.splitlines()) == 1
+
+
+def test_no_reference_is_sent_before_its_data(cluster: Cluster, s3: S3) -> None:
+    home = cluster.home
+    base = home.run("git", "rev-parse", "HEAD").strip()
+    home.run("dvc", "exp", "run", "--name", "far-1", "-S", "step.x=3")
+    call = "from pathlib import Path; from strata import experiments as e; "
+    call += f"e.push(Path.cwd(), 'origin', e.ref({base!r}, 'far-1'))"
+    s3.stop()
+    home.run(sys.executable, "-c", call, fails=True)
+    assert home.run("git", "ls-remote", "origin", "refs/exps/*") == ""
+    s3.start()
+    home.run(sys.executable, "-c", call)
+    assert "/far-1" in home.run("git", "ls-remote", "origin", "refs/exps/*")
