@@ -15,14 +15,15 @@ def ref(base: str, name: str) -> str:
     return f"refs/exps/{base[:2]}/{base[2:]}/{name}"
 
 
-def names(root: Path, base: str, remote: str | None) -> set[str]:
-    """What the experiments on a commit are called, here or on a Git remote."""
+def known(root: Path, base: str, remote: str | None) -> dict[str, str]:
+    """The experiments on a commit, here or on a Git remote: the commit of each, by name."""
     pattern = ref(base, "")
     if remote:
         found = git("ls-remote", remote, f"{pattern}*", root=root)
     else:
-        found = git("for-each-ref", pattern, root=root)
-    return {line.partition(pattern)[2] for line in found.splitlines()}
+        found = git("for-each-ref", "--format=%(objectname) %(refname)", pattern, root=root)
+    lines = (line.partition(pattern) for line in found.splitlines())
+    return {name: commit.strip() for commit, _, name in lines}
 
 
 def commit_at(root: Path, ref: str) -> str | None:

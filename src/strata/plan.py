@@ -75,7 +75,7 @@ def save(folder: Path, plan: Plan) -> None:
 
 def check_names(home: Path, plan: Plan, remote: str | None) -> None:
     """Raise Fault if an experiment on the commit has the name of a trial: it would pass for it."""
-    taken = experiments.names(home, plan.base, remote)
+    taken = experiments.known(home, plan.base, remote)
     for name in plan.trial_names():
         if name in taken:
             where = f" on {remote}" if remote else ""

@@ -298,13 +298,15 @@ class Sweep:
             raise Fault(f"{lost} trials are not accounted for; run them: --resume {self.plan.name}")
         if not finished:
             raise Fault(f"no trial finished; see {self.folder.relative_to(self.home) / 'logs'}")
-        known = experiments.names(self.home, self.plan.base, remote=None)
-        for number in finished:
-            if (name := f"{self.plan.name}-{number}") not in known:
-                print(f"{name} is left out: its experiment was removed")
+        known = experiments.known(self.home, self.plan.base, remote=None)
+        for number, done in finished.items():
+            name = f"{self.plan.name}-{number}"
+            if known.get(name) != done.user_attrs["commit"]:
+                print(f"{name} is left out: its experiment was removed or replaced")
+                known.pop(name, None)
                 del settled[number]
         if not settled.keys() & finished.keys():
-            raise Fault("the experiments of all trials were removed")
+            raise Fault("the experiments of all trials were removed or replaced")
         best = ranking.write(self.folder, self.plan.metric, self.study, self.dimensions, settled)
         chosen = best if apply == "best" else apply
         if chosen and chosen not in known:

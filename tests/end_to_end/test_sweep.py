@@ -277,6 +277,18 @@ def test_a_removed_experiment_is_left_out(tiny: Project) -> None:
     assert "r-2 made no experiment that could be applied" in said
 
 
+def test_an_experiment_put_in_the_place_of_a_trial_is_left_out(tiny: Project) -> None:
+    tiny.run("strata", "sweep", "--name", "r", "-S", "step.x=1,2", *AIM)
+    tiny.run("dvc", "exp", "remove", "r-2")
+    tiny.run("dvc", "exp", "run", "--name", "r-2", "-S", "step.x=9")
+    tiny.run("git", "checkout", "--quiet", ".")
+    said = tiny.run("strata", "sweep", "--resume", "r")
+    assert "r-2 is left out: its experiment was" in said
+    assert [row["experiment"] for row in table(tiny, "r")] == ["r-1"]
+    said = tiny.run("strata", "sweep", "--resume", "r", "--apply", "r-2", fails=True)
+    assert "r-2 made no experiment that could be applied" in said
+
+
 def test_a_sweep_starts_from_a_commit_and_never_overwrites(tiny: Project) -> None:
     tiny.set(**{"step.y": 7})
     command = ("strata", "sweep", "--name", "d", "-S", "step.x=1,2", *AIM)
