@@ -48,7 +48,6 @@ evaluate:
 """,
     "data.py": """
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 import numpy as np
 import pyarrow as pa

@@ -22,7 +22,7 @@ from ruamel.yaml.error import YAMLError
 
 from strata import charts, diff, repository, sections
 from strata.diff import Leaves, Lock
-from strata.fault import Fault
+from strata.fault import Fault, first_line
 from strata.markdown import code, details, join, number, quoted
 from strata.outputs import outputs_at
 from strata.paired import Columns, Group, compare
@@ -226,8 +226,8 @@ def parsed(tree: Tree, path: str) -> Any:
             return None if text is None else YAML(typ="safe", pure=True).load(text)
         return json.loads(text)
     except (YAMLError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise Fault(f"{path} of {tree.name} cannot be read: {reason}") from None
+        why = first_line(error)
+        raise Fault(f"{path} of {tree.name} cannot be read: {why}") from None
 
 
 def staleness(root: Path, this: Version) -> Problems:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from strata.fault import Fault
+from strata.fault import Fault, first_line
 
 
 def _git(*arguments: str, root: Path | None = None) -> "subprocess.CompletedProcess[str]":
@@ -174,7 +174,7 @@ def _reason(error: BaseException) -> str:
     """The first line of what lies at the root of an error of DVC's, which wraps others in it."""
     while error.__cause__:
         error = error.__cause__
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first_line(error)
 
 
 def storage_of(root: Path, commit: str) -> dict[str, Any] | None:
@@ -224,8 +224,7 @@ def reach(repo: Any) -> Any:
     except PermissionError as error:
         raise Fault(f"{where}: access denied: {error}; check the credentials") from None
     except Exception as error:  # each kind of storage has errors of its own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Fault(f"{where}: cannot be reached: {reason}") from None
+        raise Fault(f"{where}: cannot be reached: {first_line(error)}") from None
     return remote.odb
 
 
@@ -253,7 +252,7 @@ def transfer(repo: Any, oids: set[str], push: bool) -> str:
                 callback=progress,
             )
     except (DvcException, OSError) as error:
-        return str(error).splitlines()[0]
+        return first_line(error)
     return ""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strata import experiments, plan, ranking, repository, space, trial
-from strata.fault import Fault
+from strata.fault import Fault, first_line
 from strata.plan import Plan
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
-        raise Fault(f"no Dask scheduler answers at {address}: {_first_line(error)}") from None
+        raise Fault(f"no Dask scheduler answers at {address}: {first_line(error)}") from None
     with client:
         try:
             client.wait_for_workers(1, timeout=5)
@@ -128,11 +128,7 @@ def _blaming_dask(results: Iterator[trial.Result]) -> Iterator[trial.Result]:
     except Fault:
         raise
     except Exception as error:
-        raise Fault(f"the Dask cluster failed: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise Fault(f"the Dask cluster failed: {first_line(error)}") from error
 
 
 def _mend(journal: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import IO, Any
 
-from strata.fault import Fault
+from strata.fault import Fault, first_line
 from strata.repository import storage_of
 
 
@@ -25,7 +25,7 @@ class Tree:
                 str(root), rev=revision, config=storage_of(root, revision) if revision else None
             )
         except Exception as error:
-            raise Fault(f"{self.name}: {_first_line(error)}") from None
+            raise Fault(f"{self.name}: {first_line(error)}") from None
 
     def open(self, path: str) -> IO[bytes]:
         """Open a file for reading. Raises Fault if it is not there or its data cannot be had."""
@@ -35,7 +35,7 @@ class Tree:
             if self.has(path):
                 why = "its data is in neither the cache nor a remote that answers"
                 raise Fault(f"{path} of {self.name}: {why}") from None
-            raise Fault(f"{path} of {self.name}: {_first_line(error)}") from None
+            raise Fault(f"{path} of {self.name}: {first_line(error)}") from None
         return stream
 
     def has(self, path: str) -> bool:
@@ -64,7 +64,7 @@ class Tree:
             named = [out.def_path for out in index.outs if out.metric]
             tops = [path for paths in index._metrics.values() for path in paths]
         except Exception as error:
-            raise Fault(f"{self.name}: {_first_line(error)}") from None
+            raise Fault(f"{self.name}: {first_line(error)}") from None
         return sorted({*named, *tops})
 
     def text(self, path: str) -> str | None:
@@ -75,7 +75,7 @@ class Tree:
             with self.open(path) as stream:
                 return stream.read().decode("utf-8")
         except Exception as error:
-            raise Fault(f"{path} of {self.name}: {_first_line(error)}") from None
+            raise Fault(f"{path} of {self.name}: {first_line(error)}") from None
 
     def files(self, path: str) -> dict[str, str]:
         """Each file in an output of DVC, with its hash. Raises Fault if they cannot be listed."""
@@ -89,7 +89,3 @@ class Tree:
         if not hashes:
             raise Fault(f"{path} of {self.name}: its list of files cannot be had")
         return hashes
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
