@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# DVC's default is a folder that every user of the machine may write to, and DVC unpickles from it.
+export DVC_SITE_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvc-site
 
 .PHONY: setup help repro report test lint format bench bench-sweep lock hooks storage
 READY := .venv/.ready
@@ -9,29 +11,36 @@ READY := .venv/.ready
 setup: $(READY) ## make .venv, with every tool at its pinned version
 
 help: ## list these doors
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 repro: $(READY) ## bring data, model and metrics up to date, and show the metrics
 	@test -f "`git rev-parse --git-path hooks/post-checkout`" || $(MAKE) --no-print-directory hooks || echo "Git hooks are not installed"
-	@python -m stages.params
+	@ruff format --quiet src && python src/params.py
 	@dvc repro
 	@cat metrics/README.md
 
 report: $(READY) ## say what differs from the main branch, as a pull request would (BASE=REV: from REV)
 	@strata report $(if $(BASE),--base "$(BASE)")
 
-test: $(READY) ## run all tests
-	@python -m pytest -n 2
+test: test-pipeline test-tools ## run all tests
+
+test-pipeline: $(READY) ## run the tests of the pipeline and of the documentation
+	@python -m pytest -n 2 tests
+	@python -m pytest -n 2 docs
+
+test-tools: $(READY) ## run the tests of tools/
+	@cd tools && python -m pytest -n 2
 
 lint: $(READY) ## check format, lint, types and workflows
 	ruff format --check .
 	ruff check .
 	mypy
+	cd tools && mypy && lint-imports
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
 	zizmor --offline --quiet --no-progress .github
-	python -m stages.params
+	python src/params.py
 
 format: $(READY) ## rewrite the code in the one format
 	ruff format .
@@ -41,11 +50,11 @@ bench: $(READY) ## measure what DVC and the stages' processes cost over bare fun
 	@python benchmarks/pipeline.py
 
 bench-sweep: $(READY) ## measure a sweep beside the bare training and DVC's queue; half an hour
-	@python -m benchmarks.sweep
-	@python -m benchmarks.sweep --flat
+	@PYTHONPATH=src python -m benchmarks.sweep
+	@PYTHONPATH=src python -m benchmarks.sweep --flat
 
 lock: $(READY) ## pin again what pyproject.toml asks for (UPGRADE=1: at its newest versions)
-	$(COMPILE) --group dev --output-file requirements-dev.lock
+	$(COMPILE) tools/pyproject.toml --all-extras --group dev --output-file requirements-dev.lock
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
@@ -57,7 +66,7 @@ storage: $(READY) ## set where data and models are stored: make storage URL=s3:/
 	@strata storage "$(URL)" $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
 
 # The stamp comes last: set-up that was interrupted is taken up again by the next `make`.
-$(READY): requirements-dev.lock pyproject.toml src/strata/startup.py src/strata/startup.pth
+$(READY): requirements-dev.lock tools/pyproject.toml $(shell find tools/src -name "*.py")
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`." \
 	         "Name another: make PYTHON=python3.12" >&2; exit 1; }
@@ -69,5 +78,6 @@ $(READY): requirements-dev.lock pyproject.toml src/strata/startup.py src/strata/
 	@echo "Setting up .venv (a minute, once)"
 	@VIRTUAL_ENV=.venv uv pip sync --quiet --require-hashes --compile-bytecode \
 	  --build-constraints requirements-dev.lock requirements-dev.lock
-	@VIRTUAL_ENV=.venv uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@VIRTUAL_ENV=.venv uv pip install --quiet --no-deps --no-build-isolation --compile-bytecode \
+	  --reinstall ./tools
 	@touch $@

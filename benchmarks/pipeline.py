@@ -14,7 +14,10 @@ from pathlib import Path
 
 STAGES = ["ingest", "prepare", "featurize", "train", "evaluate"]
 IN_ONE_PROCESS = "; ".join(
-    ["from stages import " + ", ".join(STAGES), *(f"print({stage}.main())" for stage in STAGES)]
+    [
+        "import sys; sys.path.insert(0, 'src'); import " + ", ".join(STAGES),
+        *(f"print({stage}.main())" for stage in STAGES),
+    ]
 )
 
 
@@ -51,7 +54,7 @@ def main() -> None:
             repro = cpu_of(clone(folder, f"dvc{name}"), "dvc", "repro", "--quiet")
             print(f"CPU: one process {bare:.1f} s, dvc repro {repro:.1f} s, {repro / bare:.2f}×")
         for stage in STAGES:
-            peak = peak_of(Path(folder) / "dvc0", sys.executable, "-m", f"stages.{stage}")
+            peak = peak_of(Path(folder) / "dvc0", sys.executable, f"src/{stage}.py")
             print(f"peak memory of {stage}: {peak:.0f} MB")
 
 

@@ -47,7 +47,8 @@ def clone(folder: Path, name: str) -> Path:
 
 def work_bare(root: Path, learning_rate: str, leaves: str) -> None:
     """One trial in a warm process: a folder with links to the data, params.yaml, two stages."""
-    from stages import evaluate, train
+    import evaluate
+    import train
 
     folder = root / f"bare-{os.getpid()}"
     if not folder.exists():
@@ -66,7 +67,8 @@ def work_bare(root: Path, learning_rate: str, leaves: str) -> None:
 
 
 def imports() -> None:
-    from stages import evaluate, train  # noqa: F401
+    import evaluate  # noqa: F401
+    import train  # noqa: F401
 
 
 def bare(root: Path, rates: list[str], leaves: list[str], label: str) -> None:

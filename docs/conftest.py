@@ -1,0 +1,60 @@
+"""A copy of this repository on three months of its data, in which the documentation is tried."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from project import S3, Project, free_port, sandbox
+
+ROOT = Path(__file__).parents[1]
+SMALL = {
+    "ingest.through": "2013-03",
+    "train.hist_gradient_boosting.max_iter": 20,
+    "train.random_forest.n_estimators": 5,
+    "evaluate.bootstrap_samples": 20,
+    "evaluate.importance_rows": 500,
+    "evaluate.importance_repeats": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """This repository with two commits, tagged v1 and v2, whose models differ."""
+    folder = tmp_path_factory.mktemp("reproduced")
+    project = Project(folder / "project", sandbox(folder / "home"))
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    for name in subprocess.check_output(listed, cwd=ROOT, encoding="utf-8").split("\0"):
+        if (ROOT / name).is_file():
+            (project.path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, project.path / name)
+    project.run("git", "init", "--quiet")
+    for number, trees in enumerate((20, 25), start=1):
+        project.set(**SMALL | {"train.hist_gradient_boosting.max_iter": trees})
+        project.run("dvc", "repro")
+        project.commit(f"Model {number}")
+        project.run("git", "tag", f"v{number}")
+    return project
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3]:
+    """A running S3 server with one bucket, named ``bucket``."""
+    server = S3(tmp_path / "s3", free_port())
+    (server.folder / "bucket").mkdir(parents=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def desk(reproduced: Project, s3: S3, tmp_path: Path) -> Project:
+    """The project as a user has it: an environment in .venv, hooks, an S3 server."""
+    copy = reproduced.copy(tmp_path / "project")
+    (copy.path / ".venv").symlink_to(sys.prefix)
+    Path(sys.prefix, ".ready").touch()
+    desk = Project(copy.path, copy.env | s3.env)
+    desk.run("pre-commit", "install", "--allow-missing-config")
+    return desk

@@ -1,0 +1,200 @@
+"""The contract of params.yaml: which keys there are, of what type, in what range.
+
+In: params.yaml, written by hand or by ``dvc exp run -S``. Out: one frozen object a section.
+``python src/params.py`` checks the file and does nothing else.
+"""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WrapValidator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stage import Fault, run
+
+PATH = Path("params.yaml")
+
+
+def as_written(value: Any, check: Callable[[Any], Any]) -> Any:
+    """Hold a value against its type and range, and pass it on unconverted: 1 stays a whole 1."""
+    check(value)
+    return value
+
+
+def with_a_point(value: Any) -> Any:
+    """Refuse a whole number where scikit-learn would take it for a count, and 1.0 for a share."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise ValueError(f"a share is written with a point, such as {float(value)}")
+    return value
+
+
+Positive = Annotated[float, Field(gt=0), WrapValidator(as_written)]
+Share = Annotated[float, Field(gt=0, le=1), BeforeValidator(with_a_point)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Section(BaseModel):
+    """A section of params.yaml: no unknown keys, no defaults, no conversions, no NaN.
+
+    A stage does not depend on this file, since nothing here can change a value: a key added for
+    one stage makes that stage stale and no other.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Ingest(Section):
+    through: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+
+
+class Prepare(Section):
+    late_minutes: Count
+    weather_lag_hours: Annotated[int, Field(ge=1, le=24)]
+    max_wind_mph: Positive
+
+
+class Featurize(Section):
+    holiday_window_days: Count
+
+
+class Split(Section):
+    validation_months: Count
+    test_months: Count
+
+
+class HistGradientBoosting(Section):
+    learning_rate: Positive
+    max_iter: Count
+    max_leaf_nodes: Annotated[int, Field(ge=2)]
+    min_samples_leaf: Count
+    max_features: Share
+    l2_regularization: Annotated[float, Field(ge=0), WrapValidator(as_written)]
+
+
+class LogisticRegression(Section):
+    C: Positive
+    max_iter: Count
+
+
+class RandomForest(Section):
+    n_estimators: Count
+    max_depth: Count | None
+    min_samples_leaf: Count
+    max_features: Share
+
+
+class Train(Section):
+    model: Literal["hist_gradient_boosting", "logistic_regression", "random_forest"]
+    seed: Seed
+    hist_gradient_boosting: HistGradientBoosting
+    logistic_regression: LogisticRegression
+    random_forest: RandomForest
+
+
+class Evaluate(Section):
+    seed: Seed
+    bootstrap_samples: Annotated[int, Field(ge=2)]
+    threshold: Annotated[float, Field(gt=0, lt=1), WrapValidator(as_written)]
+    calibration_bins: Annotated[int, Field(ge=2)]
+    importance_rows: Count
+    importance_repeats: Count
+
+
+class Params(Section):
+    ingest: Ingest
+    prepare: Prepare
+    featurize: Featurize
+    split: Split
+    train: Train
+    evaluate: Evaluate
+
+
+S = TypeVar("S", bound=Section)
+
+
+def load(section: type[S], path: Path = PATH) -> S:
+    """Check the whole of params.yaml and return one section of it, asked for by its class.
+
+    The whole file is checked, so that a fault in a later stage's section is found before an
+    earlier stage works for an hour.
+
+    Raises Fault with one line a fault: the key, its value, and what is allowed.
+    """
+    params = check(parse(path), path)
+    return next(value for _, value in params if isinstance(value, section))
+
+
+def parse(path: Path = PATH) -> Any:
+    """Read YAML 1.2, as DVC writes it: ``1e-6`` is a number and ``on`` is a word.
+
+    Raises Fault if the file is missing or is not YAML.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Fault(f"{path}: not found; run this from the top of the repository") from None
+    except (YAMLError, ValueError) as error:  # not UTF-8, or a day that no calendar has
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise Fault(f"{path}{where}: not valid YAML: {problem.splitlines()[0]}") from None
+
+
+def check(content: Any, path: Path = PATH) -> Params:
+    """Hold the parsed file against the contract. Raises Fault with one line a fault."""
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        # A misspelt key is missing as well: one line says it.
+        meant = {_meant(e["loc"]) for e in error.errors() if e["type"] == "extra_forbidden"}
+        faults = [e for e in error.errors() if e["type"] != "missing" or e["loc"] not in meant]
+        raise Fault("\n".join(f"{path}: {_sentence(e)}" for e in faults)) from None
+
+
+def _sentence(error: Any) -> str:
+    name = ".".join(map(str, error["loc"])) or "the file"
+    if error["type"] == "missing":
+        return f"{name} is missing"
+    if error["type"] == "extra_forbidden":
+        known, meant = _keys(error["loc"][:-1]), _meant(error["loc"])
+        hint = f"did you mean {meant[-1]!r}?" if meant else f"known: {', '.join(known)}"
+        return f"{name} is not a known key; {hint}"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if error["type"] == "model_type":
+        message = "should be a section with keys of its own"
+    if "pattern" in error["type"]:
+        message = 'should be a month, such as "2013-10"'
+    return f"{name} is {error['input']!r}: {message}"
+
+
+def _meant(loc: tuple[Any, ...]) -> tuple[Any, ...]:
+    near = difflib.get_close_matches(str(loc[-1]), _keys(loc[:-1]), n=1)
+    return (*loc[:-1], *near) if near else ()
+
+
+def _keys(loc: tuple[Any, ...]) -> list[str]:
+    section: Any = Params
+    for key in loc:
+        section = section.model_fields[key].annotation
+    return list(section.model_fields)
+
+
+def main() -> str:
+    check(parse())
+    return f"{PATH} keeps its contract"
+
+
+if __name__ == "__main__":
+    run("params", main)

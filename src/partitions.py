@@ -1,0 +1,74 @@
+"""Tables on disk: a folder with one Parquet file a month, named ``2013-01.parquet``.
+
+A month is the unit of arrival, storage and memory: a stage reads and writes month by month.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from stage import Fault
+
+MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+def months(folder: Path) -> list[str]:
+    """The months a table has, oldest first. Raises Fault if it has none or skips one."""
+    found = sorted(path.stem for path in folder.glob("*.parquet") if MONTH.fullmatch(path.stem))
+    if not found:
+        raise Fault(f"{folder}: no month of data here; `dvc repro` makes it")
+    every = pd.period_range(found[0], found[-1], freq="M").astype(str)
+    if skipped := sorted(set(every) - set(found)):
+        raise Fault(f"{folder}: no file for {', '.join(skipped)}, between months that have one")
+    return found
+
+
+def read(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read one Parquet file, its rows numbered from 0 whatever index it was written with.
+
+    Raises Fault if it is missing, truncated or not Parquet.
+    """
+    try:
+        return pd.read_parquet(path, columns=columns).reset_index(drop=True)
+    except FileNotFoundError:
+        raise Fault(f"{path}: not found; `dvc repro` makes it") from None
+    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise Fault(f"{path}: cannot be read as Parquet: {reason}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all, with the same line ends on every system."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    part.replace(path)
+
+
+def write(path: Path, frame: pd.DataFrame) -> None:
+    """Write one Parquet file whole or not at all; equal frames give equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    frame.to_parquet(part, compression="zstd", index=False)
+    part.replace(path)
+
+
+def write_months(folder: Path, parts: Iterable[tuple[str, pd.DataFrame]]) -> int:
+    """Make ``folder`` hold just these months, and return how many rows they have."""
+    stale = set(folder.glob("*"))
+    rows = 0
+    for month, frame in parts:
+        write(folder / f"{month}.parquet", frame)
+        stale.discard(folder / f"{month}.parquet")
+        rows += len(frame)
+    for path in stale:
+        path.unlink()
+    return rows
+
+
+def progress(names: list[str], label: str) -> Iterator[str]:
+    """Go through ``names`` under a progress bar, which only a terminal shows."""
+    yield from tqdm(names, desc=label, leave=False, disable=None)

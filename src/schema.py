@@ -1,0 +1,167 @@
+"""What the data must be, checked where it enters ``prepare`` and where it leaves.
+
+``RAW_*`` hold for each partition that arrives; they allow columns they do not name. ``PREPARED``
+is strict: what it does not name, an outcome of the flight above all, cannot pass to the features.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from keys import KEY, TARGET
+from stage import Fault
+
+EXAMPLES = 3  # bad values shown for each failed check
+UTC = pd.DatetimeTZDtype("us", "UTC")
+
+
+def _clock(values: pd.Series) -> pd.Series:
+    return values.between(0, 2400) & (values % 100 < 60)
+
+
+def _range(low: float, high: float) -> pa.Column:
+    return pa.Column(float, pa.Check.in_range(low, high), nullable=True)
+
+
+def _text(length: int) -> pa.Column:
+    return pa.Column("str", pa.Check.str_length(1, length))
+
+
+CLOCK = pa.Check(_clock, error="a time of day as HHMM, 0000 to 2400")
+
+RAW_FLIGHTS = pa.DataFrameSchema(
+    {
+        "year": pa.Column(int),
+        "month": pa.Column(int),
+        "day": pa.Column(int),
+        "sched_dep_time": pa.Column(int, CLOCK),
+        "sched_arr_time": pa.Column(int, CLOCK),
+        "dep_time": pa.Column(float, CLOCK, nullable=True),  # missing: cancelled
+        "arr_delay": _range(-240, 4320),  # missing: cancelled or diverted
+        "carrier": _text(2),
+        "flight": pa.Column(int, pa.Check.in_range(1, 9999)),
+        "origin": _text(3),
+        "dest": _text(3),
+        "distance": pa.Column(int, pa.Check.in_range(1, 12000)),
+        "time_hour": pa.Column(UTC),
+    },
+    unique=["year", "month", "day", "carrier", "flight", "origin"],
+)
+
+WEATHER = {
+    "temp": _range(-60, 130),
+    "dewp": _range(-80, 100),
+    "humid": _range(0, 100),
+    "wind_dir": _range(0, 360),
+    "wind_speed": _range(0, 250),
+    "wind_gust": _range(0, 250),
+    "precip": _range(0, 15),
+    "pressure": _range(870, 1090),
+    "visib": _range(0, 100),
+}
+
+RAW_WEATHER = pa.DataFrameSchema(
+    {
+        "origin": _text(3),
+        "year": pa.Column(int),
+        "month": pa.Column(int),
+        "day": pa.Column(int),
+        "time_hour": pa.Column(UTC),
+        # A broken sensor's wind is not bad data: prepare makes it missing.
+        **WEATHER | {"wind_speed": _range(0, float("inf")), "wind_gust": _range(0, float("inf"))},
+    },
+    unique=["origin", "time_hour"],
+)
+
+RAW_AIRPORTS = pa.DataFrameSchema(
+    {
+        "faa": pa.Column("str", pa.Check.str_length(3, 3), unique=True),
+        "lat": pa.Column(float, pa.Check.in_range(-90, 90)),
+        "lon": pa.Column(float, pa.Check.in_range(-180, 180)),
+    }
+)
+
+PREPARED = pa.DataFrameSchema(
+    {
+        "date": pa.Column("datetime64[us]"),
+        "origin": _text(3),
+        "carrier": _text(2),
+        "flight": pa.Column(int),
+        "dest": _text(3),
+        "sched_dep_time": pa.Column(int, CLOCK),
+        "sched_arr_time": pa.Column(int, CLOCK),
+        "distance": pa.Column(int),
+        "dest_lat": _range(-90, 90),
+        "dest_lon": _range(-180, 180),
+        **WEATHER,
+        TARGET: pa.Column("int8", pa.Check.isin([0, 1])),
+    },
+    strict=True,
+    ordered=True,
+    unique=KEY,
+)
+
+
+def validate(frame: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
+    """Return the frame as it is, or raise Fault: a line for each check that failed.
+
+    A line names the file, the column, the check, how many rows failed it, and examples.
+    """
+    if frame.empty:
+        raise Fault(f"{path}: no rows; a month without data is a month that has not arrived")
+    try:
+        return schema.validate(frame, lazy=True)
+    except SchemaErrors as errors:
+        lines = [f"{path}: {line}" for line in _describe(errors.failure_cases, frame, schema)]
+        raise Fault("\n".join(lines)) from None
+
+
+def of_month(frame: pd.DataFrame, month: str, path: Path) -> pd.DataFrame:
+    """Return the frame as it is, or raise Fault if a row is not of a day of its file's month."""
+    period = pd.Period(month, freq="M")
+    inside = (frame["year"] == period.year) & (frame["month"] == period.month)
+    strangers = frame[~inside | ~frame["day"].between(1, period.days_in_month)]
+    if len(strangers):
+        days = strangers[["year", "month", "day"]].head(EXAMPLES)
+        examples = ", ".join(
+            f"{'-'.join(map(str, day))} in row {row}"
+            for row, day in zip(days.index, days.to_numpy().tolist(), strict=True)
+        )
+        raise Fault(
+            f"{path}: columns year, month, day: a day of {month}: "
+            f"{len(strangers):,} rows fail it: {examples}"
+        )
+    return frame
+
+
+def _describe(cases: pd.DataFrame, frame: pd.DataFrame, schema: pa.DataFrameSchema) -> list[str]:
+    lines: list[str] = []
+    for (column, check), failed in cases.groupby(["column", "check"], sort=False, dropna=False):
+        if check == "column_in_dataframe":
+            lines.extend(f"column {name}: missing" for name in failed["failure_case"])
+        elif check == "column_in_schema":
+            lines.extend(f"column {name}: not allowed here" for name in failed["failure_case"])
+        elif check == "column_ordered":
+            lines.append(f"columns: order: must be {', '.join(map(str, schema.columns))}")
+        elif check == "multiple_fields_uniqueness":
+            if not set(schema.unique or []) <= set(frame):
+                continue  # said already: a column is missing
+            again = frame[frame.duplicated(schema.unique)]
+            examples = "; ".join(map(str, again[schema.unique].head(EXAMPLES).to_numpy().tolist()))
+            what = ", ".join(map(str, schema.unique or []))
+            lines.append(f"columns {what}: unique: {len(again):,} rows repeat one: {examples}")
+        elif str(check).startswith("dtype("):
+            expected = schema.columns[column].dtype
+            lines.append(f"column {column}: type: must be {expected}, is {frame[column].dtype}")
+        elif failed["index"].isna().all():
+            continue  # the check itself failed, on values of that wrong type
+        else:
+            some = failed.head(EXAMPLES)
+            examples = ", ".join(
+                f"{value!r} in row {row}"
+                for value, row in zip(some["failure_case"], some["index"], strict=True)
+            )
+            lines.append(f"column {column}: {check}: {len(failed):,} rows fail it: {examples}")
+    return list(dict.fromkeys(lines))

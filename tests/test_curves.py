@@ -1,0 +1,110 @@
+import numpy as np
+import pandas as pd
+import pytest
+from frames import SETTINGS, features
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import auc
+
+import curves
+import train
+from scores import Floats, score
+
+LABEL = np.array([0.0, 0.0, 1.0, 1.0])
+GUESS = np.array([0.1, 0.4, 0.35, 0.8])
+
+PROBABILITY = st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0, 1)
+ROWS = st.lists(st.tuples(st.booleans(), PROBABILITY), min_size=2, max_size=300)
+BOTH = ROWS.filter(lambda rows: {label for label, _ in rows} == {True, False})
+
+
+def columns(rows: list[tuple[bool, float]]) -> tuple[Floats, Floats]:
+    label, probability = np.array(rows, dtype=float).T
+    return label, probability
+
+
+def test_the_roc_curve_of_four_flights() -> None:
+    curve = curves.roc(LABEL, GUESS)
+    assert set(zip(curve["fpr"], curve["tpr"], strict=True)) >= {(0, 0), (0.5, 0.5), (1, 1)}
+
+
+def test_the_precision_recall_curve_of_four_flights() -> None:
+    curve = curves.precision_recall(LABEL, GUESS)
+    assert curve.iloc[0].tolist() == [0, 1]
+    assert curve.iloc[-1].tolist() == [1, 0.5]  # all flights flagged: the base rate
+
+
+@given(rows=BOTH)
+def test_curves_are_small_and_run_from_0_to_1(rows: list[tuple[bool, float]]) -> None:
+    for curve in (curves.roc(*columns(rows)), curves.precision_recall(*columns(rows))):
+        x = curve.iloc[:, 0]
+        assert (x.iloc[0], x.iloc[-1]) == (0, 1)
+        assert x.is_monotonic_increasing
+        assert len(curve) <= curves.POINTS + 2
+        assert curve.apply(lambda column: column.between(0, 1)).all(axis=None)
+    assert curves.roc(*columns(rows))["tpr"].is_monotonic_increasing
+
+
+def test_a_thinned_curve_has_the_area_of_the_whole() -> None:
+    rng = np.random.default_rng(0)
+    guess = rng.random(5000)
+    label = (rng.random(5000) < guess).astype(float)
+    curve = curves.roc(label, guess)
+    area = score(label, guess)["roc_auc"]
+    assert auc(curve["fpr"], curve["tpr"]) == pytest.approx(area, abs=0.003)
+
+
+def test_calibration_compares_the_mean_prediction_with_the_rate() -> None:
+    table = curves.calibration(LABEL, GUESS, bins=2)
+    assert table.to_dict("list") == {
+        "predicted": [pytest.approx(0.225), pytest.approx(0.6)],
+        "observed": [0.5, 0.5],
+        "flights": [2, 2],
+    }
+
+
+@given(rows=ROWS, bins=st.integers(2, 20))
+def test_every_flight_is_in_one_group_of_the_calibration(
+    rows: list[tuple[bool, float]], bins: int
+) -> None:
+    label, probability = columns(rows)
+    table = curves.calibration(label, probability, bins)
+    assert table["flights"].sum() == len(rows)
+    assert 1 <= len(table) <= bins
+    assert table["predicted"].is_monotonic_increasing
+    mean = np.average(table["observed"], weights=table["flights"])
+    assert mean == pytest.approx(label.mean(), abs=1e-5)
+
+
+def test_groups_of_the_calibration_are_about_equal_where_no_prediction_repeats() -> None:
+    guess = np.linspace(0, 1, 95)
+    table = curves.calibration(np.ones(95), guess, bins=10)
+    assert table["flights"].between(9, 10).all()
+
+
+def test_the_confusion_matrix_counts_from_the_threshold_on() -> None:
+    table = curves.confusion(LABEL, GUESS, threshold=0.4)
+    assert table.to_numpy().tolist() == [
+        ["on time", "on time", 1],
+        ["on time", "disrupted", 1],
+        ["disrupted", "on time", 1],
+        ["disrupted", "disrupted", 1],
+    ]
+
+
+def test_the_confusion_matrix_has_its_empty_cells() -> None:
+    table = curves.confusion(LABEL, GUESS, threshold=0.9)
+    assert table["flights"].tolist() == [2, 0, 2, 0]
+
+
+def test_what_the_model_needs_most_is_the_most_important() -> None:
+    frame = features(flights=200)
+    names = train.feature_names(frame)
+    model = train.build(SETTINGS.train).fit(frame[names], frame["disrupted"])
+    table = curves.importance(model, frame, SETTINGS.evaluate)
+    assert sorted(table["feature"]) == sorted(names)
+    assert table["feature"].iloc[0] == "departure_minute"
+    assert table["loss"].is_monotonic_decreasing
+    assert (table["sd"] >= 0).all()
+    again = curves.importance(model, frame, SETTINGS.evaluate)
+    pd.testing.assert_frame_equal(table, again)

@@ -1,0 +1,135 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import partitions
+from stage import Fault
+
+FRAME = pd.DataFrame({"flight": [1, 2], "temp": [39.0, np.nan], "dest": ["IAH", "BOS"]})
+
+TABLES = st.lists(
+    st.tuples(st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=5)), min_size=1
+).map(lambda rows: pd.DataFrame(rows, columns=["number", "figure", "name"]))
+
+
+@given(table=TABLES)
+def test_equal_frames_give_equal_bytes_and_come_back_equal(
+    table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("tables")
+    partitions.write(folder / "a.parquet", table)
+    partitions.write(folder / "b.parquet", table.copy())
+    assert (folder / "a.parquet").read_bytes() == (folder / "b.parquet").read_bytes()
+    pd.testing.assert_frame_equal(partitions.read(folder / "a.parquet"), table)
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file grows beyond 100 bytes, as if the disk were full."""
+    resource = pytest.importorskip("resource", reason="only Unix can limit the size of files")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_write_that_fails_halfway_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "2013-01.parquet"
+    partitions.write(path, FRAME)
+    with full_disk(), pytest.raises(OSError, match="File too large"):
+        partitions.write(path, FRAME.assign(flight=3))
+    pd.testing.assert_frame_equal(partitions.read(path), FRAME)
+    assert partitions.months(tmp_path) == ["2013-01"]
+
+
+def test_what_a_broken_write_left_is_not_taken_for_a_month(tmp_path: Path) -> None:
+    partitions.write(tmp_path / "2013-01.parquet", FRAME)
+    (tmp_path / "2013-02.part").write_bytes(b"PAR1")
+    assert partitions.months(tmp_path) == ["2013-01"]
+
+
+def test_text_has_the_same_line_ends_everywhere(tmp_path: Path) -> None:
+    partitions.write_text(tmp_path / "new" / "roc.csv", "fpr,tpr\n0,±\n")
+    assert (tmp_path / "new" / "roc.csv").read_bytes() == "fpr,tpr\n0,±\n".encode()
+
+
+def test_text_that_is_cut_short_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    partitions.write_text(path, "{}\n")
+    with full_disk(), pytest.raises(OSError, match="File too large"):
+        partitions.write_text(path, "[" + "0, " * 100)
+    assert path.read_text(encoding="utf-8") == "{}\n"
+
+
+def test_rows_are_numbered_from_0_whatever_index_the_file_was_written_with(
+    tmp_path: Path,
+) -> None:
+    FRAME.set_index(pd.Index([5, 5])).to_parquet(tmp_path / "own.parquet")
+    pd.testing.assert_frame_equal(partitions.read(tmp_path / "own.parquet"), FRAME)
+
+
+def test_months_are_the_files_named_as_months_oldest_first(tmp_path: Path) -> None:
+    for name in ("2013-02", "2012-12", "2013-01", "2013-13", "airports"):
+        partitions.write(tmp_path / f"{name}.parquet", FRAME)
+    assert partitions.months(tmp_path) == ["2012-12", "2013-01", "2013-02"]
+
+
+def test_a_month_that_is_skipped_is_a_fault_that_names_it(tmp_path: Path) -> None:
+    for name in ("2012-11", "2013-02"):
+        partitions.write(tmp_path / f"{name}.parquet", FRAME)
+    with pytest.raises(Fault, match="no file for 2012-12, 2013-01, between"):
+        partitions.months(tmp_path)
+
+
+def test_a_folder_without_a_month_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="raw: no month of data here; `dvc repro` makes it"):
+        partitions.months(tmp_path / "raw")
+
+
+def test_a_missing_file_is_a_fault_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match=r"2013-01.parquet: not found; `dvc repro` makes it"):
+        partitions.read(tmp_path / "2013-01.parquet")
+
+
+@pytest.mark.parametrize("kept", [0, 5, 200, -1], ids=str)
+def test_a_truncated_file_is_a_fault_of_one_line(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "2013-01.parquet"
+    partitions.write(path, FRAME)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(Fault, match=r"2013-01.parquet: cannot be read as Parquet: ") as fault:
+        partitions.read(path)
+    assert len(str(fault.value).splitlines()) == 1
+
+
+def test_a_folder_holds_just_the_months_given(tmp_path: Path) -> None:
+    partitions.write_months(tmp_path, [("2013-01", FRAME), ("2013-02", FRAME)])
+    rows = partitions.write_months(tmp_path, [("2013-02", FRAME), ("2013-03", FRAME)])
+    assert rows == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "2013-02.parquet",
+        "2013-03.parquet",
+    ]
+
+
+def test_a_fault_halfway_takes_no_old_month_away(tmp_path: Path) -> None:
+    partitions.write_months(tmp_path, [("2013-01", FRAME), ("2013-02", FRAME)])
+
+    def parts() -> Iterator[tuple[str, pd.DataFrame]]:
+        yield "2013-01", FRAME
+        raise Fault("2013-02 is bad")
+
+    with pytest.raises(Fault, match="2013-02 is bad"):
+        partitions.write_months(tmp_path, parts())
+    assert partitions.months(tmp_path) == ["2013-01", "2013-02"]
+
+
+def test_progress_goes_through_all_names_in_order() -> None:
+    assert list(partitions.progress(["2013-02", "2013-01"], "test")) == ["2013-02", "2013-01"]

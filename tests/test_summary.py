@@ -1,0 +1,42 @@
+from scores import METRICS
+from summary import figure, table
+
+FIGURES = dict.fromkeys(METRICS, 0.71249)
+SPLIT = {
+    "n": 28889,
+    "base_rate": 0.2,
+    **FIGURES,
+    **{f"{name}_se": 0.0104 for name in METRICS},
+    "dummy": {**FIGURES, "roc_auc": 0.5},
+}
+
+
+def cells(report: dict[str, dict[str, object]]) -> list[list[str]]:
+    lines = [line for line in table(report).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_a_metric_a_row_with_its_error_and_the_dummy_beside_it() -> None:
+    rows = cells({"validation": SPLIT, "test": SPLIT})
+    assert rows[0] == ["metric", "validation", "dummy", "test", "dummy"]
+    assert rows[2] == ["ROC AUC", "0.712 ± 0.010", "0.500", "0.712 ± 0.010", "0.500"]
+    assert [row[0] for row in rows[2:]] == [
+        *("ROC AUC", "average precision", "log loss", "Brier score", "base rate", "flights")
+    ]
+    assert rows[-2] == ["base rate", "0.200", "", "0.200", ""]
+    assert rows[-1] == ["flights", "28,889", "", "28,889", ""]
+
+
+def test_all_lines_of_the_table_are_equally_wide() -> None:
+    lines = [line for line in table({"test": SPLIT}).splitlines() if line.startswith("|")]
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_a_metric_that_does_not_exist_is_a_dash() -> None:
+    assert figure(None) == "–"
+    rows = cells({"test": SPLIT | {"roc_auc": None, "roc_auc_se": None}})
+    assert rows[2] == ["ROC AUC", "– ± –", "0.500"]
+
+
+def test_the_table_ends_in_one_line_end() -> None:
+    assert table({"test": SPLIT}).endswith("|\n")

@@ -1,0 +1,174 @@
+"""Clones and environments in which a revision runs, apart from the workspace."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from strata import git
+from strata.errors import Fault
+from strata.revision import Revision
+from strata.store import Output, Store
+
+DEV_LOCK = "requirements-dev.lock"
+
+
+def dvc(*arguments: str, root: Path, env: dict[str, str] | None = None) -> str:
+    """Run this installation's dvc and return what it printed.
+
+    Raises Fault with DVC's own reason if it fails. An exit code of 0 is no proof that anything
+    was fetched: look for yourself.
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "dvc", *arguments],
+        cwd=root,
+        env=env or programs(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        said = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
+        lines = said or done.stdout.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise Fault("\n".join(f"dvc {arguments[0]}: {line}" for line in lines))
+    return done.stdout
+
+
+def programs(*first: Path) -> dict[str, str]:
+    """This process's environment with these folders of programs first on PATH.
+
+    Where the tools are installed in the project's own environment, its programs come next, so that
+    stages find their Python whether or not the environment is activated.
+    """
+    path = os.environ.get("PATH", "")
+    here = Path(sys.executable).parent
+    ours = [here] if Path(sys.prefix).parent == git.top() else []
+    return os.environ | {"PATH": os.pathsep.join([*map(str, [*first, *ours]), path])}
+
+
+def clone(store: Store, commit: str, folder: Path) -> Path:
+    """Make ``folder`` a clone at a commit, with the same cache and no data yet.
+
+    Returns the folder in it that has ``.dvc``. Raises Fault if the commit is missing.
+    """
+    top = git.git("rev-parse", "--show-toplevel", root=store.root)
+    git.git(*git.QUIET, "clone", "--quiet", "--shared", "--no-checkout", top, str(folder))
+    git.git(*git.QUIET, "checkout", "--quiet", "--detach", commit, root=folder)
+    root = folder / store.root.relative_to(top)
+    if (root / ".dvc").is_dir():
+        settings = store.repo.config["cache"]
+        lines = [f"    dir = {store.repo.cache.local_cache_dir}"]
+        if kinds := settings.get("type"):
+            lines.append(f"    type = {kinds if isinstance(kinds, str) else ','.join(kinds)}")
+        local = root / ".dvc/config.local"
+        local.write_text("\n".join(["[cache]", *lines, ""]), encoding="utf-8")
+    return root
+
+
+@contextmanager
+def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> Iterator[Path]:
+    """Reproduce a commit in a temporary clone and yield the folder in it that has ``.dvc``.
+
+    Of ``stages``, what the cache knows already is taken from there; for None, all pipelines of the
+    repository run from scratch. What is made is in the cache afterwards. It runs in the commit's
+    own environment. Raises Fault if the pipeline fails.
+    """
+    commit = str(revision.commit)
+    with tempfile.TemporaryDirectory(prefix="strata-") as parent:
+        root = clone(store, commit, Path(parent) / store.root.name)
+        sources = [out.path for out in given(store, revision)]
+        if sources:
+            dvc("checkout", "--force", *sources, root=root)
+        env = environment(store.root, revision, root)
+        print(f"running the pipeline of {commit[:7]}", file=sys.stderr, flush=True)
+        targets = ["--force", "--all-pipelines"] if stages is None else list(stages)
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "dvc", "repro", *targets],
+            cwd=root,
+            env=env,
+            stdout=sys.stderr,
+            check=False,
+        )
+        if done.returncode:
+            raise Fault(f"the pipeline of {commit[:7]} fails; its own message is above")
+        yield root
+
+
+def given(store: Store, revision: Revision) -> list[Output]:
+    """The outputs that no stage makes anew and that the cache has."""
+    return [out for out in revision.outputs if not out.made and not store.missing(out)]
+
+
+def environment(home: Path, revision: Revision, root: Path) -> dict[str, str]:
+    """The variables in which the stages of a revision, checked out at ``root``, run.
+
+    That is this environment, unless the revision pins other packages or is itself a package to
+    install: then one is made in ``root``. Raises Fault if it cannot be made.
+    """
+    installable = any(_builds(root / name) for name in ("pyproject.toml", "setup.py"))
+    same = same_pins(home, revision)
+    if same and not installable:
+        return programs()
+    print(f"making the environment of {revision.name[:7]}", file=sys.stderr, flush=True)
+    venv = root / ".venv"
+    uv("venv", "--quiet", "--python", sys.executable, str(venv), env=None)
+    inside = os.environ | {"VIRTUAL_ENV": str(venv)}
+    if same:
+        (site,) = venv.glob("[Ll]ib/**/site-packages")
+        mine = [path for path in sys.path if Path(path).name == "site-packages"]
+        (site / "_strata_outer.pth").write_text("\n".join(mine) + "\n", encoding="utf-8")
+    else:
+        files = [DEV_LOCK] if installable and (root / DEV_LOCK).exists() else revision.pin_files
+        install(inside, [root / name for name in files])
+    if installable:
+        editable = ("pip", "install", "--quiet", "--no-deps", "--editable", str(root))
+        try:
+            uv(*editable, "--no-build-isolation", env=inside)
+        except Fault:
+            uv(*editable, env=inside)
+    return programs(next(venv.glob("[bS][ic][nr]*")))
+
+
+def _builds(file: Path) -> bool:
+    """Whether a pyproject.toml, or setup.py, makes a package of its folder."""
+    if not file.is_file():
+        return False
+    return file.suffix == ".py" or "[build-system]" in file.read_text(encoding="utf-8")
+
+
+def same_pins(home: Path, revision: Revision) -> bool:
+    """Whether a revision pins the packages that the workspace pins; true if it pins none."""
+    return all(
+        (home / name).is_file() and (home / name).read_bytes() == revision.bytes(name)
+        for name in revision.pin_files
+    )
+
+
+def install(env: dict[str, str], files: list[Path]) -> None:
+    """Install into an environment what requirements files pin, by hash where they have hashes."""
+    options = ["--quiet", "--compile-bytecode"]
+    if all("--hash=" in file.read_text(encoding="utf-8") for file in files):
+        options.append("--require-hashes")
+    named = [word for file in files for word in ("--requirement", str(file))]
+    constraints = [word for file in files for word in ("--build-constraints", str(file))]
+    uv("pip", "install", *options, *constraints, *named, env=env)
+
+
+def uv(*arguments: str, env: dict[str, str] | None) -> None:
+    """Run uv. Raises Fault if it fails."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "uv", *arguments],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no message"]
+        raise Fault(f"uv {' '.join(arguments[:2])}: {said[-1].strip()}")

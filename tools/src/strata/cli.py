@@ -1,0 +1,75 @@
+"""The command ``strata``: each of its commands is a module.
+
+A command module has ``configure(parser)``, which declares its arguments, and ``run(args)``, which
+does the work and returns the exit code. Only the module of the command in use is imported.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from strata.errors import Fault, require
+
+COMMANDS = {  # name, module, what it does
+    "status": ("status", "tell how the workspace stands, and the next step"),
+    "restore": ("restore", "bring a revision's code, data and model into the workspace, proven"),
+    "get": ("restore.get", "take one output of a revision, without touching the workspace"),
+    "verify": ("restore.verify", "run a revision's pipeline from scratch and compare every hash"),
+    "gc": ("gc", "free space in the cache without losing any model"),
+    "storage": ("storage", "set where data and models are stored"),
+    "hook": ("hook", "what the Git hooks run"),
+    "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
+    "sweep": ("sweep", "search over parameters: many experiments, none lost"),
+}
+NEEDS = {  # the extra of a command's name, and what it imports
+    "report": ("numpy", "pandas", "pyarrow", "sklearn"),
+    "sweep": ("hydra", "joblib", "optuna", "pandas", "psutil", "pyarrow", "zc.lockfile"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. A Fault ends it with exit code 1 and one line, Ctrl-C with 130."""
+    arguments = sys.argv[1:] if argv is None else argv
+    private_site_cache()
+    parser = argparse.ArgumentParser(prog="strata", description="Work with model versions.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    module: Any = None
+    for name, (path, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        if arguments[:1] == [name]:
+            try:
+                require(name, *NEEDS.get(name, ()))
+            except Fault as fault:
+                print(f"strata {name}: {fault}", file=sys.stderr)
+                return 1
+            module = importlib.import_module(f"strata.{path}")
+            module.configure(command)
+    args = parser.parse_args(arguments)
+    try:
+        return int(module.run(args))
+    except Fault as fault:
+        for line in str(fault).splitlines():
+            print(f"strata {args.command}: {line}", file=sys.stderr)
+        return 1
+    except OSError as error:  # a full disk, a file that may not be written
+        print(f"strata {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"strata {args.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+def private_site_cache() -> None:
+    """Keep DVC's site cache, which it unpickles, where no other user may write.
+
+    DVC's default is a folder that every user of the machine may write to (CVE-2025-69872).
+    """
+    cache = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
+    os.environ.setdefault("DVC_SITE_CACHE_DIR", str(Path(cache).expanduser() / "dvc-site"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Get the outputs of a revision into the cache, each object proven by its own hash.
+
+From the cache, else from the remote or the source of an import, else by running the pipeline
+again. The workspace is not touched. A damaged object in the cache is dropped, and one on the
+remote is replaced.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from strata.checkout import clone, dvc, rebuilt
+from strata.errors import Fault, first_line
+from strata.revision import Revision
+from strata.store import Offline, Output, Store, hash_of
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """Where an output came from: cache, remote, source or rebuilt.
+
+    ``differing`` is the path of a rebuilt output whose hash is not the lock's, else None; ``clone``
+    is the folder in which it was rebuilt.
+    """
+
+    output: Output
+    source: str
+    differing: Path | None = None
+    clone: Path | None = None
+
+
+@contextmanager
+def obtained(
+    store: Store, revision: Revision, outs: list[Output], rebuild: bool = False
+) -> Iterator[list[Obtained]]:
+    """Get outputs of a commit into the cache; with ``rebuild``, without asking the remote.
+
+    Raises Offline if a remote does not answer, and Fault if what no stage makes is nowhere.
+    """
+    with ExitStack() as stack:
+        absent = [out for out in outs if store.missing(out)]
+        sources = dict.fromkeys(outs, "cache")
+        said, damaged = "", set[str]()
+        if absent and not rebuild:
+            try:
+                said = store.fetch(absent)
+            except Offline as fault:
+                raise Offline(f"{fault}; mend that, or go without the remote: --rebuild") from None
+            sources |= dict.fromkeys(absent, "remote")
+            absent = [out for out in absent if store.missing(out)]
+            # What is there and did not come intact is damaged there.
+            damaged = {
+                oid for out in absent for oid in store.missing(out) if store.has_remotely(out, oid)
+            }
+        given = [out for out in absent if not out.made]
+        imports = [out for out in given if out.source]
+        if imports:
+            said = from_source(store, revision, imports) or said
+            sources |= dict.fromkeys(imports, "source")
+            absent = [out for out in absent if store.missing(out)]
+            given = [out for out in absent if not out.made]
+        if given:
+            lost = ", ".join(
+                f"{o.path} (import of {o.source})" if o.source else o.path for o in given
+            )
+            raise Fault(
+                f"{lost} of {revision.name}: neither in the cache nor on a remote, and no stage "
+                "makes it" + (f": {said}" if said else "")
+            )
+        folder = store.root
+        if absent:
+            stages = list(dict.fromkeys(out.stage for out in absent))
+            folder = stack.enter_context(rebuilt(store, revision, stages))
+        found = []
+        for out in outs:
+            if out not in absent:
+                found.append(Obtained(out, sources[out]))
+                continue
+            same = hash_of(folder / out.path, out.kind) == out.hash
+            if same:
+                store.keep(out, folder / out.path)
+            found.append(Obtained(out, "rebuilt", None if same else folder / out.path, folder))
+        if damaged:
+            store.mend(absent, damaged)
+        yield found
+
+
+def from_source(store: Store, revision: Revision, outs: list[Output]) -> str:
+    """Have DVC fetch imports from where they come from; returns the first complaint."""
+    with TemporaryDirectory(prefix="strata-") as parent:
+        root = clone(store, str(revision.commit), Path(parent) / store.root.name)
+        try:
+            dvc("fetch", *(out.stage for out in outs), root=root)
+        except (Fault, OSError) as error:
+            return first_line(error)
+    return ""

@@ -1,0 +1,182 @@
+"""The plots of dvc.yaml, base against this: as Mermaid, which GitHub draws, and as pictures."""
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from strata.errors import Fault
+from strata.report.diff import Stages, edges
+from strata.revision import Absent, Plot
+
+BASE, THIS = "#8c959f", "#0969da"
+GRID = 21  # points of a curve, evenly spaced, as Mermaid knows no other way
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Two lines. ``x`` is either the ends of a range of numbers or a list of names."""
+
+    title: str
+    x_label: str
+    y_label: str
+    x: list[str] | tuple[float, float]
+    base: list[float]
+    this: list[float]
+
+
+def charts(
+    plots: Sequence[Plot], base: Callable[[str], str], this: Callable[[str], str]
+) -> tuple[list[Chart], list[str]]:
+    """The curves among some plots, and what could not be read of them.
+
+    The two functions give a file's text, or raise Absent, or another Fault.
+
+    A plot that is no curve, or whose file one side does not have, is not among them.
+    """
+    found: list[Chart] = []
+    faults: list[str] = []
+    for plot in plots:
+        if plot.is_image or plot.x is None:
+            continue
+        for column in plot.y:
+            try:
+                texts = [base(plot.path), this(plot.path)]
+            except Absent:
+                continue
+            except Fault as fault:
+                faults.append(str(fault))
+                continue
+            points = [_points(text, plot.x, column) for text in texts]
+            chart = _chart(plot.title, plot.x_label, plot.y_label, *points)
+            found += [chart] if chart else []
+    return found, faults
+
+
+def _points(text: str, x: str, y: str) -> list[tuple[str, float]]:
+    try:
+        points = [(row[x], float(row[y])) for row in csv.DictReader(io.StringIO(text))]
+    except (KeyError, TypeError, ValueError):
+        return []
+    return [(at, value) for at, value in points if np.isfinite(value)]
+
+
+def _chart(
+    title: str,
+    x_label: str,
+    y_label: str,
+    base: list[tuple[str, float]],
+    this: list[tuple[str, float]],
+) -> Chart | None:
+    if len(base) < 2 or len(this) < 2:
+        return None
+    try:
+        curves = [np.array(sorted((float(at), value) for at, value in p)) for p in (base, this)]
+    except ValueError:
+        was, now = dict(base), dict(this)
+        names = sorted(now)
+        if names[: len(was)] != sorted(was):  # a line of Mermaid's has no gaps
+            names = [name for name in names if name in was]
+        if len(names) < 2:
+            return None
+        old = [was[name] for name in names if name in was]
+        return Chart(title, x_label, y_label, names, old, [now[name] for name in names])
+    low = max(float(curve[0, 0]) for curve in curves)
+    high = min(float(curve[-1, 0]) for curve in curves)
+    if not low < high:
+        return None
+    grid = np.linspace(low, high, GRID)
+    lines = [np.interp(grid, curve[:, 0], curve[:, 1]).round(4).tolist() for curve in curves]
+    return Chart(title, x_label, y_label, (low, high), *lines)
+
+
+def label(text: object, limit: int = 40) -> str:
+    """A label for Mermaid, to stand in quotes: letters, digits and signs without a meaning."""
+    return "".join(c if c.isalnum() or c in " _-.,/@" else "·" for c in str(text)[:limit]) or "·"
+
+
+def mermaid(chart: Chart) -> str:
+    """A chart as Mermaid, in its fence."""
+    if isinstance(chart.x, tuple):
+        axis = f'"{label(chart.x_label)}" {chart.x[0]:.4g} --> {chart.x[1]:.4g}'
+    else:
+        axis = "[" + ", ".join(f'"{label(name)}"' for name in chart.x) + "]"
+    low, high = _range([*chart.base, *chart.this])
+    palette = {"themeVariables": {"xyChart": {"plotColorPalette": f"{BASE}, {THIS}"}}}
+    lines = [
+        f"%%{{init: {json.dumps(palette)}}}%%",
+        "xychart-beta",
+        f'  title "{label(chart.title)}, base grey, this blue"',
+        f"  x-axis {axis}",
+        f'  y-axis "{label(chart.y_label)}" {low:.4g} --> {high:.4g}',
+        *(f"  line [{', '.join(f'{v:.4g}' for v in line)}]" for line in (chart.base, chart.this)),
+    ]
+    return fence(lines)
+
+
+def pipeline(stages: Stages, changed: Sequence[str]) -> str:
+    """The stages of a dvc.lock as Mermaid, those in ``changed`` marked."""
+    names = {name: f"s{index}" for index, name in enumerate(stages)}
+    lines = ["flowchart LR", *(f'  {names[name]}["{label(name)}"]' for name in names)]
+    lines += [f"  {names[a]} --> {names[b]}" for a, b in edges(stages)]
+    marked = [names[name] for name in changed if name in names]
+    if marked:
+        lines += [f"  classDef changed stroke:{THIS},stroke-width:3px"]
+        lines += [f"  class {','.join(marked)} changed"]
+    return fence(lines)
+
+
+def fence(lines: Sequence[str]) -> str:
+    """Put lines of Mermaid, which have no backticks, in their fence."""
+    return "\n".join(["```mermaid", *lines, "```"])
+
+
+def picture(chart: Chart) -> str:
+    """A chart as a picture for a page, drawn by Vega-Lite; inside an image, nothing can run."""
+    import vl_convert
+
+    numbers = isinstance(chart.x, tuple)
+    at: Sequence[Any] = (
+        np.linspace(*chart.x, GRID).tolist() if isinstance(chart.x, tuple) else chart.x
+    )
+    rows = [
+        {"x": x, "y": y, "version": version}
+        for version, line in (("base", chart.base), ("this", chart.this))
+        for x, y in zip(at, line, strict=False)
+    ]
+    scale = {"domain": ["base", "this"], "range": [BASE, THIS]}
+    spec = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "title": label(chart.title),
+        "width": 420,
+        "height": 260,
+        "data": {"values": rows},
+        "mark": {"type": "line", "point": not numbers},
+        "encoding": {
+            "x": {
+                "field": "x",
+                "type": "quantitative" if numbers else "ordinal",
+                "title": label(chart.x_label),
+            },
+            "y": {
+                "field": "y",
+                "type": "quantitative",
+                "title": label(chart.y_label),
+                "scale": {"zero": False},
+            },
+            "color": {"field": "version", "type": "nominal", "scale": scale, "title": None},
+        },
+    }
+    drawn = base64.b64encode(vl_convert.vegalite_to_svg(spec).encode()).decode()
+    return f'<img alt="{label(chart.title)}" src="data:image/svg+xml;base64,{drawn}">'
+
+
+def _range(values: list[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    pad = (high - low) / 20 or 0.05
+    return low - pad, high + pad

@@ -1,0 +1,67 @@
+"""Take one output of a revision into a file or folder, without touching the workspace."""
+
+import argparse
+import tempfile
+from pathlib import Path, PurePosixPath
+
+from strata import git
+from strata.errors import Fault
+from strata.obtain import obtained
+from strata.restore import proof
+from strata.revision import Revision
+from strata.store import Output, hash_of, opened
+from strata.workspace import replace
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("revision", help="a tag, branch, commit or experiment")
+    parser.add_argument("path", help="an output, such as models/model.joblib, or a file in one")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="where to put it")
+    parser.add_argument(
+        "--rebuild", action="store_true", help="do not ask the remote: run the pipeline instead"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Get an output: 0 if it is proven, else 1. Never writes over what is there."""
+    root = git.top()
+    commit = git.commit_of(args.revision, root)
+    if args.output.exists():
+        raise Fault(f"{args.output} exists; name another file, or remove it first")
+    with opened(root) as store:
+        revision = Revision(store, commit)
+        out = which(revision.outputs, args.path, args.revision)
+        inside = (
+            "" if args.path == out.path else str(PurePosixPath(args.path).relative_to(out.path))
+        )
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            obtained(store, revision, [out], args.rebuild) as (item,),
+            tempfile.TemporaryDirectory(dir=args.output.parent) as folder,
+        ):
+            if item.clone and item.differing and not proof.near(revision, item.clone):
+                return 1
+            part = Path(folder) / "part"
+            if item.differing:
+                replace(part, item.differing / inside)
+            else:
+                store.place(out, part, inside)
+            files = {} if item.differing else store.listing(out)
+            expected = files[inside] if inside and files else out.hash
+            same = hash_of(part, out.kind) == expected
+            part.rename(args.output)
+    print(proof.table([(args.path, item.source, expected[:8], proof.verdict(same))]))
+    return 0 if same or item.differing else 1
+
+
+def which(outs: list[Output], path: str, revision: str) -> Output:
+    """The output that is, or holds, a path. Raises Fault with those there are if none does."""
+    for out in outs:
+        if PurePosixPath(path).is_relative_to(out.path):
+            return out
+    raise Fault(
+        f"{path} is not an output of {revision}, which has "
+        + (", ".join(out.path for out in outs) or "none")
+        + f"; a file of Git's: git show {revision}:{path}"
+    )

@@ -1,0 +1,59 @@
+"""Run the pipelines of a revision from scratch, and compare each output with its dvc.lock."""
+
+import argparse
+
+from strata import git
+from strata.checkout import rebuilt
+from strata.restore import proof
+from strata.revision import Revision
+from strata.store import hash_of, opened
+
+MOST = 5  # files of a folder that are named
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("revision", nargs="?", default="HEAD", help="the last commit if not given")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify a revision: 0 if all that it makes is, byte by byte, what it names, else 1.
+
+    What no stage could make (imports, .dvc files, frozen stages) is listed as not executed, and
+    proves nothing either way.
+    """
+    root = git.top()
+    commit = git.commit_of(args.revision, root)
+    rows, notes, proven, idle = [], list[str](), True, 0
+    with opened(root) as store:
+        revision = Revision(store, commit)
+        outs = revision.outputs
+        made = [stage for stage in revision.stages.values() if stage.cmd and not stage.frozen]
+        if not made:
+            print(f"{args.revision} ({commit[:7]}) has no stage to run: nothing was verified")
+            return 1
+        with rebuilt(store, revision, None) as folder:
+            for out in outs:
+                path = folder / out.path
+                if not out.made:
+                    idle += 1
+                    rows.append((out.path, "not executed", out.hash[:8], "–"))
+                    continue
+                same = hash_of(path, out.kind) == out.hash
+                proven &= same
+                rows.append((out.path, "executed", out.hash[:8], proof.verdict(same)))
+                names = [] if same else proof.differing(revision, out, path)
+                more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+                notes += [f"  in {out.path}: {', '.join(names[:MOST])}{more}"] if names else []
+            for change in git.changes(folder):  # outputs that Git keeps, and dvc.lock itself
+                if not change.startswith("??"):
+                    proven = False
+                    rows.append((change[3:], "executed", "in Git", proof.verdict(False)))
+            print(proof.table(rows))
+            print("\n".join(notes), end="\n" if notes else "")
+            if not proven:
+                proof.near(revision, folder)
+    rest = f"; {idle} not executed, so not proven" if idle else ""
+    name = f"{args.revision} ({commit[:7]})"
+    print(f"{name} {'reproduces' if proven else 'does NOT reproduce: see the table'}{rest}")
+    return 0 if proven else 1

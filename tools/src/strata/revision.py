@@ -1,0 +1,448 @@
+"""A revision: a commit, or the workspace, and all that it says of itself.
+
+What DVC makes of dvc.yaml, dvc.lock and .dvc files (``wdir``, ``foreach``, ``matrix``, ``vars``,
+any number of files in any folder) is taken from DVC; the bytes are of Git, the cache and remotes.
+A thing that is not there is Absent; one that is there and broken is Unreadable; one whose data is
+kept elsewhere, where nothing answers, is Offline.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from strata import git
+from strata.errors import Fault
+from strata.store import Offline, Output, Store, at_commit, dvc_repo, files_of, md5_of, reason
+from strata.values import Leaves, flatten
+
+__all__ = ["Absent", "Offline", "Output", "Plot", "Revision", "Stage", "Unreadable"]
+
+IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp")
+
+
+class Absent(Fault):
+    """A revision has no such thing."""
+
+
+class Unreadable(Fault):
+    """A file is there and cannot be understood, or its data is gone."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as its dvc.lock has it; without an entry there, ``locked`` is false.
+
+    ``deps`` and ``outs`` map a path to a hash (None where there is none), ``params`` a name to a
+    value.
+    """
+
+    name: str
+    cmd: str
+    deps: dict[str, str | None]
+    params: Leaves
+    outs: dict[str, str | None]
+    frozen: bool
+    locked: bool
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot that dvc.yaml names: one file, its columns. ``y`` is empty where it names none."""
+
+    title: str
+    path: str
+    x: str | None = None
+    y: tuple[str, ...] = ()
+    x_label: str = ""
+    y_label: str = ""
+    template: str = ""
+
+    @property
+    def is_image(self) -> bool:
+        return self.path.lower().endswith(IMAGES)
+
+
+@dataclass
+class _Read:
+    """What DVC's index of a revision says, in our words."""
+
+    outputs: list[Output] = field(default_factory=list)
+    stages: dict[str, Stage] = field(default_factory=dict)
+    metrics: list[str] = field(default_factory=list)
+    params: list[str] = field(default_factory=list)
+    plots: list[Plot] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+class Revision:
+    """A commit or, for None, the workspace."""
+
+    def __init__(self, store: Store, commit: str | None) -> None:
+        self.store, self.commit, self.root = store, commit, store.root
+        self.name = commit[:9] if commit else "the workspace"
+
+    # What it consists of
+
+    @cached_property
+    def _read(self) -> _Read:
+        """Raises Unreadable if DVC cannot make sense of the repository at all."""
+        try:
+            if self.commit:
+                repo = at_commit(self.root, self.commit)
+                return (
+                    _index(repo) if repo.fs.exists(repo.fs.join(repo.root_dir, ".dvc")) else _Read()
+                )
+            if not (self.root / ".dvc").is_dir():
+                return _Read()
+            with dvc_repo(self.root) as repo:
+                return _index(repo)
+        except Fault as fault:
+            raise Unreadable(f"{self.name}: {fault}") from None
+        except Exception as error:  # what a broken .dvc/config raises has no common class
+            raise Unreadable(f"{self.name}: {reason(error)}") from None
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """The dvc.yaml, dvc.lock and .dvc files that cannot be read, each with the reason."""
+        return self._read.broken
+
+    def check(self) -> None:
+        """Raise Unreadable if a file of DVC's cannot be read."""
+        for path, why in self.broken.items():
+            raise Unreadable(f"{path} of {self.name} cannot be read: {why}")
+
+    @property
+    def outputs(self) -> list[Output]:
+        """All outputs that DVC keeps, by path. Those in Git (``cache: false``) are Git's."""
+        self.check()
+        return self._read.outputs
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """The stages by name; a dvc.yaml in a subfolder stands before theirs."""
+        self.check()
+        return self._read.stages
+
+    @property
+    def plots(self) -> list[Plot]:
+        """All plots, folders of them file by file."""
+        found = []
+        for plot in self._read.plots:
+            paths = self.paths(plot.path)
+            found += [Plot(path, path) for path in paths] if paths != [plot.path] else [plot]
+        return found
+
+    @property
+    def models(self) -> list[str]:
+        """The paths of the artifacts of type model."""
+        return self._read.models
+
+    # Params, metrics, pins
+
+    @cached_property
+    def metrics(self) -> Leaves:
+        """All metrics by dotted name. Raises Unreadable or Offline if a file cannot be had.
+
+        With more than one file, those of any but the first stand behind its path: ``FILE:NAME``.
+        """
+        return self._leaves(self._read.metrics)
+
+    @cached_property
+    def params(self) -> Leaves:
+        """All values in the files of params, named as metrics are; params.yaml counts as first."""
+        return self._leaves(self._read.params)
+
+    def _leaves(self, named: Iterable[str]) -> Leaves:
+        self.check()
+        paths = list(dict.fromkeys(path for name in named for path in self.paths(name)))
+        found: Leaves = {}
+        for path in paths:
+            bare = path == "params.yaml" or len(paths) == 1
+            for name, value in flatten(self.parsed(path)).items():
+                found[name if bare and name else f"{path}:{name}".removesuffix(":")] = value
+        return found
+
+    @cached_property
+    def pins(self) -> dict[str, str]:
+        """Each package that the requirements files pin, with its version; of several, all."""
+        found: dict[str, list[str]] = {}
+        for path in self.pin_files:
+            text = self.text(path)
+            pattern = r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;\\]+)"
+            for name, version in re.findall(pattern, text, re.MULTILINE):
+                if version not in found.setdefault(name.lower(), []):
+                    found[name.lower()].append(version)
+        return {name: ", ".join(versions) for name, versions in found.items()}
+
+    @cached_property
+    def pin_files(self) -> list[str]:
+        """The requirements files that stages depend on, else the first of those at the top."""
+        deps = {dep for stage in self._read.stages.values() for dep in stage.deps}
+        found = sorted(d for d in deps if PurePosixPath(d).name.startswith("requirements"))
+        usual = ("requirements.lock", "requirements.txt", "requirements-dev.lock")
+        return found or [name for name in usual if self.has(name)][:1]
+
+    # Files
+
+    def paths(self, path: str) -> list[str]:
+        """The files in a folder; of a file itself. Empty for what is not there."""
+        if self.is_file(path):
+            return [path]
+        if self.commit:
+            in_git = git.files(self.root, self.commit, path + "/")
+        else:
+            folder = self.root / path
+            in_git = sorted(
+                p.relative_to(self.root).as_posix() for p in folder.rglob("*") if p.is_file()
+            )
+        if in_git:
+            return in_git
+        try:
+            return sorted(self.files(path))
+        except Fault:
+            return [path] if self._output(path) else []
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file or folder, be its data at hand or not."""
+        return self.is_file(path) or bool(self.paths(path)) or self._output(path) is not None
+
+    def is_file(self, path: str) -> bool:
+        """Whether Git, or for the workspace the disk, has a file at this path."""
+        if self.commit:
+            return git.blob(self.root, self.commit, path) is not None
+        return (self.root / path).is_file()
+
+    def _output(self, path: str) -> Output | None:
+        """The output that is a path, or holds it."""
+        at = PurePosixPath(path)
+        return next((out for out in self._read.outputs if at.is_relative_to(out.path)), None)
+
+    def files(self, path: str) -> dict[str, str]:
+        """Each file in an output of DVC, with its hash, its path from the top.
+
+        Raises Absent, Unreadable or Offline if they cannot be listed.
+        """
+        out = self._output(path)
+        if out is None:
+            raise Absent(f"{self.name} has no output {path}")
+        if not out.is_folder:
+            return {out.path: out.hash}
+        if not self.commit and (self.root / out.path).is_dir():
+            inside = files_of(self.root / out.path, out.kind)
+        else:
+            self._fetch(out, out.hash)
+            inside = self.store.listing(out)
+        return {f"{out.path}/{name}": oid for name, oid in inside.items()}
+
+    def local(self, path: str) -> Path:
+        """A file of an output, on disk: in the workspace, or its object in the cache.
+
+        Raises Absent, Unreadable or Offline if it cannot be had.
+        """
+        if not self.commit and (self.root / path).is_file():
+            return self.root / path
+        out = self._output(path)
+        if out is None:
+            raise Absent(f"{self.name} has no file {path}")
+        oid = out.hash
+        if out.is_folder:
+            files = self.files(out.path)
+            if path not in files:
+                raise Absent(f"{self.name} has no file {path}")
+            oid = files[path]
+        self._fetch(out, oid)
+        return self.store.path(oid, out.kind)
+
+    def _fetch(self, out: Output, oid: str) -> None:
+        """Make sure that the cache has an object of an output."""
+        if self.store.intact(oid, out.kind):
+            return
+        what = f"{out.path} of {self.name}"
+        said = ""
+        if name := self.store.remote(out):
+            try:
+                self.store.reach(name)
+                said = self.store.fetch_object(name, oid, out.kind)
+            except Offline as fault:
+                raise Offline(f"{what} is not in the cache, and {fault}") from None
+        if not self.store.intact(oid, out.kind):
+            where = f"its remote {name!r}" if name else "a remote, since none is set"
+            if out.source:
+                raise Offline(
+                    f"{what} is neither in the cache nor on {where}; it comes from {out.source}"
+                )
+            why = f" ({said})" if said else ""
+            raise Unreadable(f"the data of {what} is neither in the cache nor on {where}{why}")
+
+    def bytes(self, path: str) -> bytes:
+        """The bytes of any file. Raises Absent, Unreadable or Offline if it cannot be had."""
+        if self.commit and (found := git.blob(self.root, self.commit, path)) is not None:
+            return found
+        return self.local(path).read_bytes()
+
+    def text(self, path: str) -> str:
+        """The text of a file in UTF-8; as for ``bytes``, and Unreadable if it is none."""
+        try:
+            return self.bytes(path).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise Unreadable(f"{path} of {self.name} is not text in UTF-8") from None
+
+    def parsed(self, path: str) -> Any:
+        """A YAML, JSON, TOML or Python file of values, read as DVC reads it."""
+        from dvc.utils.serialize import PARSERS
+
+        try:
+            return PARSERS[PurePosixPath(path).suffix.lower()](self.text(path), path)
+        except Fault:
+            raise
+        except Exception as error:  # each format has errors of its own
+            raise Unreadable(f"{path} of {self.name} cannot be read: {reason(error)}") from None
+
+    def hash_at(self, path: str, kind: str = "md5") -> str | None:
+        """The hash of a file of Git's or of the workspace; None if there is none."""
+        if not self.commit:
+            return md5_of(self.root / path, kind) if (self.root / path).is_file() else None
+        import hashlib
+
+        found = git.blob(self.root, self.commit, path)
+        return None if found is None else hashlib.md5(found, usedforsecurity=False).hexdigest()
+
+
+# DVC's index, in our words
+
+
+def _index(repo: Any) -> _Read:
+    found = _Read()
+
+    def relative(path: str) -> str:
+        return PurePosixPath(repo.fs.relpath(path, repo.root_dir).replace("\\", "/")).as_posix()
+
+    def broken(path: str, error: Exception) -> None:
+        found.broken[relative(repo.fs.abspath(path))] = reason(error)
+
+    repo.stage_collection_error_handler = broken
+    index = repo.index
+    for stage in index.stages:
+        file = relative(stage.path)
+        name = getattr(stage, "name", None)  # a .dvc file has none
+        name = file if not name else name if file == "dvc.yaml" else f"{file}:{name}"
+        _add_stage(found, stage, name, relative)
+        for out in stage.outs:
+            if out.metric:
+                found.metrics.append(relative(out.fs_path))
+            if out.plot:
+                options = out.plot if isinstance(out.plot, dict) else {}
+                path = relative(out.fs_path)
+                found.plots.append(_plot(path, path, options, options.get("y")))
+    found.outputs.sort(key=lambda out: out.path)
+    for path, metrics in index._metrics.items():
+        found.metrics += [relative(repo.fs.join(repo.fs.parent(path), name)) for name in metrics]
+    for path, params in index._params.items():
+        found.params += [relative(repo.fs.join(repo.fs.parent(path), name)) for name in params]
+    if repo.fs.exists(repo.fs.join(repo.root_dir, "params.yaml")):
+        found.params.insert(0, "params.yaml")
+    for path, plots in index._plots.items():
+        folder = repo.fs.parent(path)
+        for title, options in _entries(plots):
+            found.plots += [
+                _plot(title, relative(repo.fs.join(folder, file)), options, columns)
+                for file, columns in _sources(title, options)
+            ]
+    for path, artifacts in index._artifacts.items():
+        for artifact in artifacts.values():
+            about = artifact if isinstance(artifact, dict) else vars(artifact)
+            if about.get("type") == "model" and about.get("path"):
+                found.models.append(relative(repo.fs.join(repo.fs.parent(path), about["path"])))
+    found.metrics, found.params = (
+        list(dict.fromkeys(found.metrics)),
+        list(dict.fromkeys(found.params)),
+    )
+    return found
+
+
+def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
+    from dvc.dependency.param import ParamsDependency
+
+    deps: dict[str, str | None] = {}
+    params: Leaves = {}
+    for dep in stage.deps:
+        if isinstance(dep, ParamsDependency):
+            path = relative(dep.fs_path)
+            found.params.append(path)
+            values = dep.hash_info.value if isinstance(dep.hash_info.value, dict) else {}
+            before = "" if path == "params.yaml" else f"{path}:"
+            for key, value in values.items():
+                params |= {before + leaf: v for leaf, v in flatten({key: value}).items()} or {
+                    before + key: value
+                }
+        elif getattr(dep, "is_in_repo", False):
+            deps[relative(dep.fs_path)] = dep.hash_info.value
+        else:
+            deps[str(dep)] = dep.hash_info.value if dep.hash_info else None
+    outs: dict[str, str | None] = {}
+    imported = stage.is_import or stage.is_repo_import
+    for out in stage.outs:
+        value = out.hash_info.value if out.hash_info else None
+        path = relative(out.fs_path) if out.is_in_repo else str(out)
+        outs[path] = value
+        if out.is_in_repo and out.use_cache and isinstance(value, str):
+            found.outputs.append(
+                Output(
+                    path=path,
+                    hash=value,
+                    made=bool(stage.cmd) and not stage.frozen,
+                    kind=str(out.hash_info.name),
+                    stage=name,
+                    source=str(stage.deps[0]) if imported and stage.deps else "",
+                    remote=out.remote,
+                )
+            )
+    cmd = stage.cmd or []
+    found.stages[name] = Stage(
+        name=name,
+        cmd=cmd if isinstance(cmd, str) else " && ".join(cmd),
+        deps=deps,
+        params=params,
+        outs=outs,
+        frozen=bool(stage.frozen),
+        locked=any(value for value in outs.values()) or any(deps.values()) or bool(params),
+    )
+
+
+def _entries(plots: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The entries under ``plots:`` of a dvc.yaml, in either of its two forms."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for entry in plots if isinstance(plots, list) else [plots]:
+        if isinstance(entry, str):
+            found.append((entry, {}))
+        elif isinstance(entry, dict):
+            found += [(str(title), options or {}) for title, options in entry.items()]
+    return found
+
+
+def _sources(title: str, options: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The files that a plot draws, each with its columns: those of ``y``, else its own name."""
+    y = options.get("y")
+    if isinstance(y, dict):
+        return [(str(path), columns) for path, columns in y.items()]
+    return [(title, y)]
+
+
+def _plot(title: str, path: str, options: dict[str, Any], columns: Any) -> Plot:
+    x = options.get("x")
+    if isinstance(x, dict):
+        x = next(iter(x.values()), None)
+    y = [columns] if isinstance(columns, str) else columns if isinstance(columns, list) else []
+    return Plot(
+        title=str(options.get("title") or title),
+        path=path,
+        x=x if isinstance(x, str) else None,
+        y=tuple(map(str, y)),
+        x_label=str(options.get("x_label") or x or ""),
+        y_label=str(options.get("y_label") or ", ".join(map(str, y))),
+        template=str(options.get("template") or ""),
+    )

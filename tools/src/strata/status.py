@@ -1,0 +1,120 @@
+"""Tell on one screen how the workspace stands, and the one next step."""
+
+import argparse
+from pathlib import Path
+
+from strata import git
+from strata.errors import Fault
+from strata.revision import Offline, Revision
+from strata.store import Output, Store, dvc_repo, opened
+from strata.workspace import stale
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """There are no arguments."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the status; 0 unless something could not be read."""
+    root = git.top()
+    changes = git.changes(root)
+    dirt = f"{len(changes)} uncommitted files" if changes else "all committed"
+    print(f"at {git.position(root)}, {dirt}")
+    if not (root / ".dvc/config").exists():
+        print("this commit has no DVC: there is no data, and nothing to reproduce")
+        return 0
+    with opened(root) as store:
+        here = Revision(store, git.commit_of("HEAD", root))
+        outs = here.outputs
+        old = stale(root)
+        print("dvc.lock: " + ("stale" if old else "fresh" if here.stages else "none"))
+        for stage, reasons in old.items():
+            print(f"  {stage}: " + "; ".join(reasons))
+        absent = [out for out in outs if store.missing(out)]
+        gone = [out.path for out in outs if not (root / out.path).exists()]
+        other = not_the_commits(root, outs)
+        nowhere, unpushed, trouble = stored(store, outs, absent)
+        show("not in the workspace", gone)
+        show("not what this commit names", other)
+        show("not on the remote", unpushed)
+        show("in neither the cache nor the remote", nowhere)
+        if trouble:
+            print(f"storage: {trouble}")
+        unread = metrics(Revision(store, None))
+    step = next_step(old, gone, other, nowhere, changes, unpushed, bool(store.remote()))
+    print("next: " + ("make the storage answer, then ask again" if trouble else step))
+    return 1 if trouble or unread else 0
+
+
+def not_the_commits(root: Path, outs: list[Output]) -> list[str]:
+    """The outputs in the workspace whose content is not what HEAD names."""
+    with dvc_repo(root) as repo:
+        data = repo.data_status(granular=False)
+    kinds = [data.get("uncommitted", {}), data.get("committed", {})]
+    moved = {
+        str(path["new"] if isinstance(path, dict) else path).rstrip("/")
+        for found in kinds
+        for kind in ("modified", "renamed", "added")
+        for path in found.get(kind, [])
+    }
+    return [out.path for out in outs if out.path in moved]
+
+
+def stored(
+    store: Store, outs: list[Output], absent: list[Output]
+) -> tuple[list[str], list[str], str]:
+    """Outputs that are nowhere, those that only the cache has, and what hinders from knowing."""
+    kept = [out for out in outs if not out.source]  # an import is stored where it comes from
+    try:
+        off = [out for out in kept if not store.on_remote(out)]
+    except Offline as fault:
+        return [], [], str(fault)
+    nowhere = [out.path for out in off if out in absent]
+    return nowhere, [o.path for o in off if o not in absent and store.remote(o)], ""
+
+
+def show(title: str, paths: list[str]) -> None:
+    """Print a line of paths, if there are any."""
+    if paths:
+        print(f"{title}: {', '.join(paths)}")
+
+
+def metrics(here: Revision) -> bool:
+    """Print the workspace's metrics, each with its standard error; true if they can't be read."""
+    try:
+        values = here.metrics
+    except Fault as fault:
+        print(f"metrics: {fault}")
+        return True
+    for key, value in values.items():
+        error = values.get(f"{key}_se")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and key.count(".") < 2 and not key.endswith("_se"):
+            shown = f"{value:g}" + (f" ± {error:.2g}" if isinstance(error, float) else "")
+            print(f"  {key:30} {shown}")
+    return False
+
+
+def next_step(
+    stale: dict[str, list[str]],
+    gone: list[str],
+    other: list[str],
+    nowhere: list[str],
+    changes: list[str],
+    unpushed: list[str],
+    has_remote: bool,
+) -> str:
+    """The first thing to do, most urgent first."""
+    if stale:
+        return "`dvc repro`, then commit dvc.lock with what changed"
+    if nowhere:
+        return "`dvc repro` makes again what is stored nowhere"
+    if gone:
+        return "`strata restore HEAD` brings the outputs back"
+    if other and not changes:
+        return "`dvc checkout` brings this commit's data; `dvc commit` keeps yours instead"
+    if changes:
+        return "`git add --all && git commit`"
+    if unpushed and has_remote:
+        return "`dvc push`"
+    return "nothing; change something"

@@ -1,0 +1,410 @@
+"""DVC's objects, in the cache and on remotes: nothing else in the tools touches them.
+
+An object is named by its hash and proven by it: what is read here is hashed. The parts of DVC
+that this relies on, and that DVC does not document, are held by tests/test_contract.py.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from strata import git
+from strata.errors import Fault, first_line
+
+
+class Busy(Fault):
+    """Another process is at work in the repository."""
+
+
+class Offline(Fault):
+    """A remote, or the source of an import, does not answer or refuses."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file or folder that DVC keeps.
+
+    ``path`` is from the top of the repository. ``hash`` is its MD5, with ``.dir`` behind it for a
+    folder; ``kind`` is ``md5``, or ``md5-dos2unix`` as DVC 2 wrote. ``made``: by a stage that can
+    run, so it can be rebuilt. ``stage`` names that stage or .dvc file; ``source`` is where an
+    import comes from.
+    """
+
+    path: str
+    hash: str
+    made: bool
+    kind: str = "md5"
+    stage: str = ""
+    source: str = ""
+    remote: str | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        return self.hash.endswith(".dir")
+
+
+def quiet() -> None:
+    """Keep DVC's log off the screen: what it says is said here."""
+    for name in ("dvc", "dvc_data", "dvc_objects", "dvc_render"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def dvc_repo(root: Path, config: dict[str, Any] | None = None) -> Iterator[Any]:
+    """DVC's own object for the workspace of a repository, with some more settings.
+
+    Raises Fault with the reason for which DVC fails in the block, Busy where it waits in vain for
+    another process.
+    """
+    from dvc.exceptions import DvcException, NotDvcRepoError
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+    from scmrepo.exceptions import SCMError
+
+    quiet()
+    try:
+        with Repo(str(root), config=config) as repo:
+            yield repo
+    except NotDvcRepoError:
+        raise Fault(f"{root} is not a DVC repository; `dvc init` makes it one") from None
+    except LockError as error:
+        raise Busy(reason(error)) from None
+    except (DvcException, SCMError) as error:
+        raise Fault(reason(error)) from None
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what lies at the root of an error of DVC's, which wraps others in it."""
+    while error.__cause__:
+        error = error.__cause__
+    return first_line(error)
+
+
+@contextmanager
+def opened(root: Path) -> Iterator["Store"]:
+    """The store of a repository.
+
+    Its settings are the workspace's; where the workspace is at a commit without DVC, those of the
+    default branch, read from Git: DVC, opened there, would write files that bar the way back.
+    """
+    branches = [*git.default_branches(root), *_branches(root)]
+    if (root / ".dvc/config").exists():
+        with dvc_repo(root) as repo:
+            if repo.config["core"].get("remote") or not (settings := storage_of(root, branches)):
+                yield Store(root, repo)
+                return
+        with dvc_repo(root, settings) as repo:
+            yield Store(root, repo)
+        return
+    for name in branches:
+        if git.blob(root, name, ".dvc/config") is not None:
+            yield Store(root, at_commit(root, git.commit_of(name, root)))
+            return
+    raise Fault(f"{root} is not a DVC repository, and no branch of it has a .dvc/config")
+
+
+def storage_of(root: Path, branches: list[str]) -> dict[str, Any] | None:
+    """The settings of the first default remote that a branch names, None if none does.
+
+    The commit in the workspace may be older than the storage that keeps its data.
+    """
+    from configobj import ConfigObj
+
+    for branch in branches:
+        text = git.blob(root, branch, ".dvc/config") or b""
+        config = ConfigObj(text.decode("utf-8", errors="replace").splitlines())
+        name = config.get("core", {}).get("remote")
+        for section, settings in config.items():
+            if name and section.strip("'") == f'remote "{name}"':
+                url = settings["url"]
+                where = url if "://" in url else str((root / ".dvc" / url).resolve())
+                return {"core": {"remote": name}, "remote": {name: {**settings, "url": where}}}
+    return None
+
+
+def _branches(root: Path) -> list[str]:
+    return git.git("for-each-ref", "--format=%(refname)", "refs/heads", root=root).splitlines()
+
+
+def at_commit(root: Path, commit: str) -> Any:
+    """DVC's object for a commit, read from Git; it writes nothing."""
+    from dvc.fs import GitFileSystem
+    from dvc.repo import Repo
+    from dvc.scm import SCM
+
+    quiet()
+    scm = SCM(str(root), search_parent_directories=True)
+    prefix = "/" + git.git("rev-parse", "--show-prefix", root=root).rstrip("/")
+    return Repo(prefix, fs=GitFileSystem(scm=scm, rev=commit), scm=scm, uninitialized=True)
+
+
+class Store:
+    """The cache and the remotes of one repository."""
+
+    def __init__(self, root: Path, repo: Any) -> None:
+        self.root, self.repo = root, repo
+
+    # The cache
+
+    def path(self, oid: str, kind: str = "md5") -> Path:
+        """Where the cache keeps the object of this hash, whether or not it has it."""
+        return Path(self._cache(kind).oid_to_path(oid))
+
+    def _cache(self, kind: str) -> Any:
+        return self.repo.cache.legacy if kind == "md5-dos2unix" else self.repo.cache.local
+
+    def intact(self, oid: str, kind: str = "md5") -> bool:
+        """Whether the cache has this object, unchanged. A damaged one is removed."""
+        path = self.path(oid, kind)
+        if not path.is_file():
+            return False
+        if md5_of(path, "md5" if oid.endswith(".dir") else kind) == oid.removesuffix(".dir"):
+            return True
+        path.chmod(0o644)
+        path.unlink()
+        return False
+
+    def missing(self, out: Output) -> set[str]:
+        """The hashes of an output's objects that the cache lacks, each object read and hashed."""
+        if not self.intact(out.hash, out.kind):
+            return {out.hash}
+        return {oid for oid in self.listing(out).values() if not self.intact(oid, out.kind)}
+
+    def listing(self, out: Output) -> dict[str, str]:
+        """The files of a folder whose listing the cache has, path to hash; none of a file."""
+        if not out.is_folder:
+            return {}
+        text = self.path(out.hash, out.kind).read_text(encoding="utf-8")
+        return {entry["relpath"]: entry["md5"] for entry in json.loads(text)}
+
+    def place(self, out: Output, target: Path, inside: str = "") -> None:
+        """Copy an output, or one file ``inside`` a folder, from the cache to a new path.
+
+        Raises Fault if the folder has no such file.
+        """
+        files = self.listing(out) if out.is_folder else {"": out.hash}
+        if inside and inside not in files:
+            raise Fault(f"{out.path} has no file {inside}; it has {', '.join(sorted(files))}")
+        for name, oid in {"": files[inside]}.items() if inside else files.items():
+            path = target / name if name else target
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.path(oid, out.kind), path)
+
+    def keep(self, out: Output, path: Path) -> None:
+        """Put an output that lies at a path, and has its hash, into the cache."""
+        files = files_of(path, out.kind) if path.is_dir() else {"": out.hash}
+        entries = [{"md5": oid, "relpath": name} for name, oid in sorted(files.items())]
+        for name, oid in files.items():
+            self._write(oid, out.kind, (path / name if name else path).read_bytes())
+        if out.is_folder:
+            self._write(out.hash, out.kind, json.dumps(entries, sort_keys=True).encode())
+
+    def _write(self, oid: str, kind: str, content: bytes) -> None:
+        if not self.intact(oid, kind):
+            target = self.path(oid, kind)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_suffix(".part")
+            part.write_bytes(content)
+            part.chmod(0o444)
+            part.replace(target)
+
+    def objects(self) -> list[str]:
+        """The hashes of all objects in the cache."""
+        return list(self.repo.cache.local.all())
+
+    # The remotes
+
+    def remote(self, out: Output | None = None) -> str | None:
+        """The name of an output's own remote, else the default one; None where there is none."""
+        return (out.remote if out else None) or self.repo.config["core"].get("remote")
+
+    @cached_property
+    def _reached(self) -> dict[str, Any]:
+        return {}
+
+    def reach(self, name: str) -> Any:
+        """Ask a remote for a sign of life, once, and return its store of objects.
+
+        Raises Offline that says what is wrong: no server, no permission, no bucket.
+        """
+        if name in self._reached:
+            return self._reached[name]
+        from dvc.exceptions import DvcException
+
+        try:
+            remote = self.repo.cloud.get_remote(name)
+            odb = self.repo.cloud.get_remote_odb(name)
+        except (DvcException, ImportError) as error:
+            raise Offline(f"remote {name!r}: {first_line(error)}") from None
+        url = str(self.repo.config["remote"].get(name, {}).get("url", remote.path))
+        where = f"remote {name!r} ({without_secret(url)})"
+        protocol = remote.fs.protocol
+        bucket = remote.path.split("/")[0] if protocol == "s3" else remote.path
+        try:
+            if protocol in ("http", "https"):
+                _ask(url)
+            else:
+                remote.fs.ls(bucket, detail=False)
+        except FileNotFoundError:
+            if protocol == "s3":
+                raise Offline(f"{where}: there is no bucket {bucket!r}") from None
+            if protocol == "local" and not Path(remote.path).parent.exists():
+                raise Offline(f"{where}: there is no such folder") from None
+        except PermissionError as error:
+            why = f"access denied: {first_line(error)}; check the credentials"
+            raise Offline(f"{where}: {why}") from None
+        except NotImplementedError:
+            pass  # cannot list: it is asked object by object
+        except Exception as error:  # each kind of storage has errors of its own
+            raise Offline(f"{where}: cannot be reached: {first_line(error)}") from None
+        self._reached[name] = odb
+        return odb
+
+    def fetch(self, outs: Iterable[Output]) -> str:
+        """Get from their remotes what the cache lacks of outputs; returns the first complaint.
+
+        Objects are named by hash, not by revision: DVC would go by the settings of each revision,
+        and pass over those that are older than the storage. Raises Offline if a remote is.
+        """
+        said = ""
+        for name, ours in self._by_remote(outs).items():
+            self.reach(name)
+            listings = {(out.hash, out.kind) for out in ours if out.is_folder}
+            said = said or self._transfer("pull", name, listings)  # they name the rest
+            files = {(oid, out.kind) for out in ours for oid in self.missing(out)} - listings
+            said = said or self._transfer("pull", name, files)
+        return said
+
+    def fetch_object(self, remote: str, oid: str, kind: str) -> str:
+        """Get one object; returns a complaint, or nothing. Whether it came is for you to see."""
+        return self._transfer("pull", remote, {(oid, kind)})
+
+    def push(self, outs: Iterable[Output]) -> str:
+        """Push outputs that the cache has whole; returns the first complaint."""
+        said = ""
+        for name, ours in self._by_remote(outs).items():
+            whole = [out for out in ours if not self.missing(out)]
+            oids = {(oid, o.kind) for o in whole for oid in (o.hash, *self.listing(o).values())}
+            said = said or self._transfer("push", name, oids)
+        return said
+
+    def _by_remote(self, outs: Iterable[Output]) -> dict[str, list[Output]]:
+        found: dict[str, list[Output]] = {}
+        for out in outs:
+            if name := self.remote(out):
+                found.setdefault(name, []).append(out)
+        return found
+
+    def _transfer(self, way: str, remote: str, oids: set[tuple[str, str]]) -> str:
+        from dvc.exceptions import DvcException
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        if not oids:
+            return ""
+        infos = {HashInfo(kind, oid) for oid, kind in oids}
+        try:
+            self.reach(remote).verify = True  # what comes is hashed before it is kept
+            getattr(self.repo.cloud, way)(infos, remote=remote)
+        except (DvcException, OSError) as error:
+            return first_line(error)
+        return ""
+
+    def on_remote(self, out: Output) -> bool:
+        """Whether the remote has an output whole, as far as the cache knows what belongs to it.
+
+        Raises Offline if it does not answer.
+        """
+        name = self.remote(out)
+        if name is None:
+            return False
+        known = self.path(out.hash, out.kind).is_file()
+        needed = {out.hash, *(self.listing(out).values() if known else [])}
+        odb = self.reach(name)
+        if out.kind == "md5-dos2unix":
+            odb = self.repo.cloud.get_remote_odb(name, hash_name=out.kind)
+        return needed <= set(odb.list_oids_exists(needed))
+
+    def has_remotely(self, out: Output, oid: str) -> bool:
+        """Whether an output's remote has an object."""
+        name = self.remote(out)
+        return bool(name and self.reach(name).exists(oid))
+
+    def mend(self, outs: Iterable[Output], damaged: set[str]) -> None:
+        """Replace damaged objects of a remote by the good ones that the cache now has.
+
+        DVC takes an object that exists on a remote for good, and the files of a folder whose
+        listing exists for present: so the bad objects and their listings go first.
+        """
+        whole = [out for out in outs if not self.missing(out)]
+        touched = [out for out in whole if damaged & {out.hash, *self.listing(out).values()}]
+        for out in touched:
+            odb = self.reach(str(self.remote(out)))
+            for oid in {out.hash} | (damaged & set(self.listing(out).values())):
+                with suppress(NotImplementedError):  # a remote that can only be read
+                    if odb.exists(oid):
+                        odb.delete(oid)
+        self.push(touched)
+
+
+def _ask(url: str) -> None:
+    """Raise an error if nothing answers at an HTTP address; a page that is not there is an answer.
+
+    DVC's own file system takes a server that is down for one that has not the file.
+    """
+    try:
+        with urlopen(Request(url, method="HEAD"), timeout=10):
+            return
+    except HTTPError as error:
+        if error.code in (401, 403):
+            raise PermissionError(f"{error.code} {error.reason}") from None
+        if error.code >= 500:
+            raise OSError(f"{error.code} {error.reason}") from None
+
+
+def without_secret(url: str) -> str:
+    """A URL to show: without its password."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def md5_of(path: Path, kind: str = "md5") -> str:
+    """The MD5 of a file's bytes; of kind ``md5-dos2unix``, with the line ends of Unix if text.
+
+    Nothing here asks DVC's memory of time stamps: a proof that relied on it would be none.
+    """
+    from dvc_data.hashfile.hash import file_md5
+
+    return str(file_md5(str(path), name=kind))
+
+
+def files_of(folder: Path, kind: str = "md5") -> dict[str, str]:
+    """The files in a folder on disk, path to hash."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): md5_of(path, kind) for path in found}
+
+
+def hash_of(path: Path, kind: str = "md5") -> str | None:
+    """Read a file or a folder whole and return its hash as DVC writes it; None if it is absent.
+
+    A folder's hash is that of the list of its files, sorted by path, each with its own.
+    """
+    import hashlib
+
+    if path.is_file():
+        return md5_of(path, kind)
+    if not path.is_dir():
+        return None
+    entries = [{"md5": oid, "relpath": name} for name, oid in sorted(files_of(path, kind).items())]
+    listing = json.dumps(entries, sort_keys=True).encode()
+    return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"

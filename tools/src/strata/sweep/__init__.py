@@ -1,0 +1,331 @@
+"""The command ``strata sweep``: many experiments, over a grid or by a search, and none lost.
+
+Every trial is an experiment of DVC's, on the commit at which the sweep began. joblib hands the
+trials to workers (see trial.py), here or on a Dask cluster. Optuna chooses the parameters and
+keeps account in sweeps/NAME/journal.log, so that a sweep can go on after anything.
+"""
+
+import argparse
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from strata import git
+from strata.checkout import dvc
+from strata.errors import Fault, first_line
+from strata.sweep import experiments, plan, ranking, space, trial
+from strata.sweep.plan import Plan
+
+if TYPE_CHECKING:
+    import optuna
+
+REMOTE = "origin"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--name", help="begin a sweep; its experiments are NAME-1, NAME-2, ...")
+    which.add_argument("--resume", metavar="NAME", help="go on with a sweep that was stopped")
+    parser.add_argument(
+        "-S",
+        "--set-param",
+        action="append",
+        default=[],
+        metavar="KEY=VALUES",
+        help="values of a parameter: a,b or choice(a,b) or range(start,stop,step); "
+        "with --trials also interval(a,b) and tag(log,interval(a,b))",
+    )
+    parser.add_argument("--trials", type=int, metavar="N", help="search with N trials; else a grid")
+    parser.add_argument("--seed", type=int, default=0, help="of the search; default 0")
+    parser.add_argument(
+        "--metric", help="its dotted key; default [tool.strata.sweep] of pyproject.toml"
+    )
+    parser.add_argument("--direction", choices=["maximize", "minimize"], help="of the metric")
+    parser.add_argument("--jobs", type=int, metavar="N", help="workers; default one a processor")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="run on a Dask cluster instead")
+    parser.add_argument("--apply", metavar="NAME", help="then put a trial, or `best`, in place")
+    parser.add_argument("--branch", metavar="BRANCH", help="then make a branch of the best trial")
+
+
+def run(args: argparse.Namespace) -> int:
+    home = git.top()
+    if args.jobs is not None and args.jobs < 1:
+        raise Fault(f"--jobs {args.jobs}: at least 1")
+    is_new = args.resume is None
+    asked = plan.new(home, args) if is_new else plan.load(home, args)
+    if is_new:
+        plan.check_names(home, asked, remote=None)
+    plan.check_end(home, asked, args.apply, args.branch)
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(_connected(args.scheduler)) if args.scheduler else None
+        if cluster:
+            experiments.check_pushed(home, REMOTE, asked.base)
+            if is_new:
+                plan.check_names(home, asked, REMOTE)
+        folder = home / "sweeps" / asked.name
+        folder.mkdir(parents=True, exist_ok=True)
+        (home / "sweeps/.gitignore").write_text("*\n", encoding="utf-8")
+        stack.enter_context(_alone(folder))
+        if is_new:
+            plan.save(folder, asked)
+        sweep = Sweep(home, folder, asked)
+        sweep.run(args.jobs or os.cpu_count() or 1, cluster)
+        return sweep.close(args.apply, args.branch)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the sweep's lock, which ends with this process. Raises Fault if another has it."""
+    import zc.lockfile
+
+    try:
+        lock = zc.lockfile.LockFile(str(folder / "lock"))
+    except zc.lockfile.LockError:
+        raise Fault(f"the sweep {folder.name} is running in another process") from None
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+@contextlib.contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    """A client of a Dask cluster, as joblib's default one. Raises Fault if nothing answers."""
+    from distributed import Client
+
+    for name in ("distributed.client", "distributed.core"):  # what they say is said here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:  # TimeoutError is an OSError
+        raise Fault(f"no Dask scheduler answers at {address}: {first_line(error)}") from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=5)
+        except TimeoutError:
+            why = "has no workers; start `dask worker`"
+            raise Fault(f"the Dask scheduler at {address} {why}") from None
+        yield client
+
+
+def _dask(client: Any) -> Any:
+    """joblib's Dask backend; with one worker it would run all trials here, where nobody waits."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Backend(DaskDistributedBackend):  # type: ignore[misc]
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(2, int(super().effective_n_jobs(n_jobs)))
+
+    return Backend(client=client)
+
+
+def _blaming_dask(results: Iterator[trial.Result]) -> Iterator[trial.Result]:
+    """Pass results on. Raises Fault if the cluster ends them: no scheduler, workers without Strata.
+
+    Dask has no common class for what can go wrong, hence the ``except Exception``.
+    """
+    try:
+        yield from results
+    except Fault:
+        raise
+    except Exception as error:
+        raise Fault(f"the Dask cluster failed: {first_line(error)}") from error
+
+
+def _mend(journal: Path) -> None:
+    """Make Optuna's account readable after a power cut, which may leave half a line and a lock.
+
+    Nobody else uses it: the sweep is locked.
+    """
+    for lock in journal.parent.glob("journal.log.lock*"):
+        lock.unlink()
+    if journal.exists():
+        whole = journal.read_bytes().rpartition(b"\n")
+        with journal.open("r+b") as file:
+            file.truncate(len(whole[0] + whole[1]))
+
+
+class Sweep:
+    """A sweep under way: its plan and Optuna's account of it.
+
+    Trials are numbered from 1 in the user attribute ``number``. One that was running when an
+    earlier process died is given up in Optuna's account, and asked again under its number.
+    """
+
+    def __init__(self, home: Path, folder: Path, plan: Plan) -> None:
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+        from optuna.study import StudyDirection
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.home, self.folder, self.plan = home, folder, plan
+        self.dimensions = space.parse(plan.settings)
+        _mend(folder / "journal.log")
+        storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+        self.study = optuna.create_study(
+            storage=storage,
+            study_name=plan.name,
+            direction=StudyDirection[plan.direction.upper()],
+            load_if_exists=True,
+        )
+        # A new seed for each resumption: the same one would draw the first points again.
+        seed = plan.seed + len(self.study.trials)
+        self.study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        self.asked: dict[str, optuna.Trial] = {}
+        points = space.grid(self.dimensions) if plan.trials is None else []
+        self.total = plan.trials or len(points)
+        self._reconcile(points)
+
+    def settled(self) -> "dict[int, optuna.trial.FrozenTrial]":
+        """The trials that finished or failed, by number."""
+        return {t.user_attrs["number"]: t for t in self.study.trials if _settled(t)}
+
+    def _reconcile(self, points: list[dict[str, str]]) -> None:
+        """Queue what is to be asked: points of the grid, and what a dead process was running."""
+        from optuna.trial import TrialState
+
+        known = set(self.settled())
+        for old in self.study.trials:
+            number: int = old.user_attrs.get("number", 0)
+            if old.state == TrialState.WAITING:
+                known.add(number)
+            elif old.state == TrialState.RUNNING:
+                self.study.tell(old.number, state=TrialState.FAIL)
+                if number and number not in known and old.params:
+                    self.study.enqueue_trial(old.params, user_attrs={"number": number})
+                    known.add(number)
+        for number, point in enumerate(points, start=1):
+            if number not in known:
+                self.study.enqueue_trial(dict(point), user_attrs={"number": number})
+
+    def tasks(self, threads: int, cluster: bool) -> Iterator[trial.Task]:
+        """Ask for the trials that are not settled, each when a worker is about to take it."""
+        distributions = space.distributions(self.dimensions, self.plan.trials is not None)
+        settled = self.settled()
+        queued = {
+            t.user_attrs.get("number") for t in self.study.trials if not t.state.is_finished()
+        }
+        fresh = iter(n for n in range(1, self.total + 1) if n not in settled and n not in queued)
+        for _ in range(self.total - len(settled)):
+            asked = self.study.ask(distributions)
+            number = asked.user_attrs.get("number") or next(fresh)
+            asked.set_user_attr("number", number)
+            name = f"{self.plan.name}-{number}"
+            self.asked[name] = asked
+            yield {
+                "home": None if cluster else str(self.home),
+                "remote": REMOTE if cluster else None,
+                "base": self.plan.base,
+                "threads": threads,
+                "name": name,
+                "overrides": space.overrides(asked.params),
+                "metric": self.plan.metric,
+            }
+
+    def run(self, jobs: int, cluster: Any) -> None:
+        """Run all trials that are not settled. Ctrl-C ends the workers and is raised again."""
+        from joblib import Parallel, delayed, parallel_config
+
+        trial.begin()
+        threads = 1 if cluster else max(1, (os.cpu_count() or 1) // jobs)
+        config = (
+            {"backend": _dask(cluster)} if cluster else {"backend": "threading", "n_jobs": jobs}
+        )
+        try:
+            with parallel_config(**config):
+                parallel = Parallel(
+                    return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs"
+                )
+                tasks = self.tasks(threads, cluster is not None)
+                results = parallel(delayed(trial.run)(task) for task in tasks)
+                for result in _blaming_dask(results) if cluster else results:
+                    self._settle(result, cluster)
+        except (Fault, KeyboardInterrupt):
+            done = f"{len(self.settled())} of {self.total} trials are done"
+            print(f"{done}; go on: --resume {self.plan.name}", flush=True)
+            raise
+        finally:
+            trial.end_all()
+        far = [n for n, t in self.settled().items() if t.user_attrs.get("far")]
+        if far:
+            names = [f"{self.plan.name}-{number}" for number in far]
+            dvc("exp", "pull", REMOTE, *names, root=self.home)
+
+    def _settle(self, result: trial.Result, cluster: Any) -> None:
+        """Write a trial's outcome down and say it."""
+        from optuna.trial import TrialState
+
+        name = result["name"]
+        if result.get("log"):
+            (self.folder / "logs").mkdir(exist_ok=True)
+            (self.folder / "logs" / f"{name}.log").write_text(result["log"], encoding="utf-8")
+        if result["commit"] and cluster:
+            ref = experiments.ref(self.plan.base, name)
+            git.git("fetch", "--quiet", REMOTE, f"+{ref}:{ref}", root=self.home)
+        if not result["commit"] and not result["error"]:
+            return  # the sweep is being stopped
+        asked = self.asked[name]
+        for key in ("commit", "se", "seconds", "error"):
+            asked.set_user_attr(key, result.get(key))
+        asked.set_user_attr("far", bool(result["commit"] and cluster))  # its data is not here yet
+        if result["error"]:
+            self.study.tell(asked, state=TrialState.FAIL)
+            outcome = f"failed: {result['error']}"
+        else:
+            self.study.tell(asked, result["value"])
+            figure = ranking.figure(result["value"], result["se"])
+            best = self.study.best_trial
+            said = f"best {ranking.figure(best.value)} ({self.plan.name}-{_number(best)})"
+            outcome = f"{self.plan.metric} {figure}  {said}  {result['seconds']:.1f} s"
+        print(f"[{len(self.settled())}/{self.total}] {name}  {outcome}", flush=True)
+
+    def close(self, apply: str | None, branch: str | None) -> int:
+        """Account for every trial, rank them, and do with the best what was asked.
+
+        Raises Fault if asked = finished + failed does not hold, or no trial finished.
+        """
+        settled = self.settled()
+        finished = {n: t for n, t in settled.items() if not t.user_attrs.get("error")}
+        failed = len(settled) - len(finished)
+        lost = self.total - len(settled)
+        print(f"{self.total} trials asked = {len(finished)} finished + {failed} failed", end="")
+        print(f" + {lost} lost" if lost else "", flush=True)
+        if lost:
+            raise Fault(f"{lost} trials are not accounted for; run them: --resume {self.plan.name}")
+        if not finished:
+            raise Fault(f"no trial finished; see {self.folder.relative_to(self.home) / 'logs'}")
+        known = experiments.known(self.home, self.plan.base, remote=None)
+        for number, done in finished.items():
+            name = f"{self.plan.name}-{number}"
+            if known.get(name) != done.user_attrs["commit"]:
+                print(f"{name} is left out: its experiment was removed or replaced")
+                known.pop(name, None)
+                del settled[number]
+        if not settled.keys() & finished.keys():
+            raise Fault("the experiments of all trials were removed or replaced")
+        best = ranking.write(self.folder, self.plan.metric, self.study, self.dimensions, settled)
+        chosen = best if apply == "best" else apply
+        if chosen and chosen not in known:
+            raise Fault(f"{chosen} made no experiment that could be applied")
+        plan.check_end(self.home, self.plan, apply, branch)
+        if branch:
+            dvc("exp", "branch", best, branch, root=self.home)
+            print(f"branch {branch} begins with {best}")
+        if chosen:
+            dvc("exp", "apply", chosen, root=self.home)
+            print(f"{chosen} is in the workspace; commit it to keep it")
+        return 0
+
+
+def _settled(found: "optuna.trial.FrozenTrial") -> bool:
+    return "number" in found.user_attrs and (
+        found.state.name == "COMPLETE" or bool(found.user_attrs.get("error"))
+    )
+
+
+def _number(found: "optuna.trial.FrozenTrial") -> int:
+    return int(found.user_attrs["number"])

@@ -1,0 +1,122 @@
+"""What a sweep is asked to do, and the checks that come before any work."""
+
+import argparse
+import difflib
+import json
+import re
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from strata import git
+from strata.errors import Fault
+from strata.settings import section
+from strata.sweep import experiments, space
+
+NAME = re.compile(r"\w[\w-]*(\.[\w-]+)*", re.ASCII)  # a folder's, and a part of a Git reference
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for, as sweeps/NAME/plan.json keeps it; ``trials`` is None for a grid."""
+
+    name: str
+    base: str
+    settings: list[str]
+    trials: int | None
+    seed: int
+    metric: str
+    direction: str
+
+    def trial_names(self) -> list[str]:
+        """What its experiments are called, the first one first."""
+        total = self.trials or len(space.grid(space.parse(self.settings)))
+        return [f"{self.name}-{number}" for number in range(1, total + 1)]
+
+
+def new(home: Path, args: argparse.Namespace) -> Plan:
+    """The plan of a new sweep. Raises Fault for what can be known to be wrong with it."""
+    if not NAME.fullmatch(args.name):
+        raise Fault(f"{args.name!r} cannot name a sweep; use letters, digits, - and _")
+    check_clean(home, "the trials start from HEAD")
+    base = git.commit_of("HEAD")
+    if (home / "sweeps" / args.name / "plan.json").exists():
+        raise Fault(f"a sweep {args.name} exists; go on with --resume {args.name} or name another")
+    if args.trials is not None and args.trials < 1:
+        raise Fault(f"--trials {args.trials}: at least 1")
+    if not args.set_param:
+        raise Fault("nothing to vary; name values, such as -S train.seed=1,2,3")
+    dimensions = space.parse(args.set_param)
+    space.check(dimensions, partial(experiments.parameters, home))
+    if args.trials is None:
+        space.grid(dimensions)
+    metric, direction = _aim(home, args)
+    return Plan(args.name, base, args.set_param, args.trials, args.seed, metric, direction)
+
+
+def load(home: Path, args: argparse.Namespace) -> Plan:
+    """The plan of the sweep that ``--resume`` names. Raises Fault if there is none to read."""
+    file = home / "sweeps" / args.resume / "plan.json"
+    if not NAME.fullmatch(args.resume) or not file.exists():
+        known = sorted(path.parent.name for path in home.glob("sweeps/*/plan.json"))
+        raise Fault(f"no sweep {args.resume!r} to go on with; there are: {', '.join(known) or '-'}")
+    if args.set_param or args.trials or args.metric or args.direction:
+        raise Fault("--resume goes on with the sweep as planned: leave its other arguments out")
+    try:
+        return Plan(**json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise Fault(f"{file}: cannot be read; remove its folder and name a new sweep") from None
+
+
+def save(folder: Path, plan: Plan) -> None:
+    """Write the plan whole or not at all."""
+    part = folder / "plan.part"
+    part.write_text(json.dumps(asdict(plan), indent=2) + "\n", encoding="utf-8")
+    part.replace(folder / "plan.json")
+
+
+def check_names(home: Path, plan: Plan, remote: str | None) -> None:
+    """Raise Fault if an experiment on the commit has the name of a trial: it would pass for it."""
+    taken = experiments.known(home, plan.base, remote)
+    for name in plan.trial_names():
+        if name in taken:
+            where = f" on {remote}" if remote else ""
+            raise Fault(f"an experiment {name} exists{where}; name the sweep otherwise")
+
+
+def check_end(home: Path, plan: Plan, apply: str | None, branch: str | None) -> None:
+    """Raise Fault if what is to be done with the best trial cannot be, or would undo other work."""
+    if apply:
+        check_clean(home, "--apply would overwrite that")
+        if git.commit_of("HEAD") != plan.base:
+            why = f"--apply would undo what was committed since {plan.base[:7]}, where it began"
+            raise Fault(f"the sweep {plan.name}: {why}; use --branch")
+        if apply != "best" and apply not in plan.trial_names():
+            raise Fault(f"--apply {apply}: not a trial of {plan.name}; name one, or `best`")
+    if branch:
+        git.check_new_branch(home, branch)
+
+
+def check_clean(home: Path, why: str) -> None:
+    """Raise Fault if a file of Git's differs from HEAD."""
+    changed = [line[3:] for line in git.changes(home) if not line.startswith("??")]
+    if changed:
+        raise Fault(f"{changed[0]} has changes, and {why}; commit it first")
+
+
+def _aim(home: Path, args: argparse.Namespace) -> tuple[str, str]:
+    """The metric and whether to maximize or minimize it. Raises Fault for an unknown metric."""
+    settings = section(home, "sweep")
+    default = settings.get("metric")
+    metric = args.metric or default
+    if not metric:
+        raise Fault("no metric to look at; name one with --metric KEY --direction DIRECTION")
+    known = experiments.metrics(home)
+    if known and metric not in known:
+        near = difflib.get_close_matches(metric, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "`dvc metrics show` lists them"
+        raise Fault(f"no metric {metric!r}; {hint}")
+    direction = args.direction or (metric == default and settings.get("direction"))
+    if direction not in ("maximize", "minimize"):
+        raise Fault(f"is more or less of {metric} better? --direction maximize or minimize")
+    return metric, direction

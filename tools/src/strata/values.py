@@ -1,0 +1,42 @@
+"""Values under dotted names: how params and metrics are compared."""
+
+from dataclasses import dataclass
+from typing import Any
+
+ABSENT = object()  # None is a value that params and metrics may have
+
+Leaves = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One name whose value differs; ABSENT on the side that does not have it."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+def flatten(value: Any, prefix: str = "") -> Leaves:
+    """Name each leaf by its path: ``{"test": {"auc": .7}}`` is ``{"test.auc": .7}``.
+
+    A list is a leaf. Anything but a mapping at the top is one leaf with an empty name.
+    """
+    if not isinstance(value, dict) or not value:
+        return {} if prefix == "" and not value else {prefix: value}
+    leaves: Leaves = {}
+    for key, inner in value.items():
+        leaves |= flatten(inner, f"{prefix}.{key}" if prefix else str(key))
+    return leaves
+
+
+def changes(before: Leaves, after: Leaves) -> list[Change]:
+    """The names whose values differ, in the order of ``after``, those that went last.
+
+    NaN equals NaN; 1, 1.0 and True differ, as they do to a stage that reads them.
+    """
+    return [
+        Change(name, before.get(name, ABSENT), after.get(name, ABSENT))
+        for name in [*after, *(name for name in before if name not in after)]
+        if repr(before.get(name, ABSENT)) != repr(after.get(name, ABSENT))
+    ]

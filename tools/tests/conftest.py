@@ -1,0 +1,67 @@
+"""Fixtures: small repositories of the tests' own, so that they hold beside any pipeline."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tiny
+from hypothesis import settings
+from project import S3, Project, free_port, sandbox
+
+# No deadline on a busy machine; where CI is set, the same examples each run.
+settings.register_profile(
+    "strata", deadline=None, max_examples=30, derandomize=bool(os.environ.get("CI"))
+)
+settings.load_profile("strata")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What runs in the tests' own process cannot see the user's home either."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in sandbox(tmp_path_factory.mktemp("home")).items():
+            if os.environ.get(name) != value:
+                patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny pipeline, reproduced and committed. Do not change it."""
+    folder = tmp_path_factory.mktemp("reproduced")
+    return tiny.create(folder / "project", sandbox(folder / "home"))
+
+
+@pytest.fixture
+def project(reproduced: Project, tmp_path: Path) -> Project:
+    """A fresh copy of the reproduced project, to do anything with."""
+    return reproduced.copy(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def two_models(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with two commits, tagged v1 and v2, whose models differ. Do not change it."""
+    project = reproduced.copy(tmp_path_factory.mktemp("two") / "project")
+    project.run("git", "tag", "v1")
+    project.set(**{"train.skill": 1.5})
+    project.run("dvc", "repro")
+    project.commit("Raise the skill")
+    project.run("git", "tag", "v2")
+    return project
+
+
+@pytest.fixture
+def versions(two_models: Project, tmp_path: Path) -> Project:
+    """A fresh copy of the project with two commits."""
+    return two_models.copy(tmp_path / "project")
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3]:
+    """A running S3 server with one bucket, named ``bucket``."""
+    server = S3(tmp_path / "s3", free_port())
+    (server.folder / "bucket").mkdir(parents=True)
+    server.start()
+    yield server
+    server.stop()

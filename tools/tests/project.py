@@ -1,0 +1,168 @@
+"""What the tests share: a repository in a temporary folder, its environment, an S3 server."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]  # of the template, whose .github the tools come with
+
+
+@dataclass(frozen=True)
+class Project:
+    """A repository in a temporary folder and the environment its commands run in."""
+
+    path: Path
+    env: dict[str, str]
+
+    def run(self, *command: str, fails: bool = False, **env: str) -> str:
+        """Run a command in the project and return all that it printed, both streams.
+
+        Its exit code must be 0, or with ``fails`` anything else.
+        """
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env=self.env | env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, f"{command} gave {done.returncode}\n{done.stdout}"
+        return done.stdout
+
+    def set(self, **params: Any) -> None:
+        """Write values into params.yaml by dotted keys, as a hand would."""
+        path = self.path / "params.yaml"
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for key, value in params.items():
+            *sections, last = key.split(".")
+            section = content
+            for name in sections:
+                section = section[name]
+            section[last] = value
+        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+    def commit(self, message: str) -> str:
+        """Commit everything and return the commit's hash."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--no-verify", "--message", message)
+        return self.run("git", "rev-parse", "HEAD").strip()
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file of the project."""
+        return (self.path / name).read_bytes()
+
+    def copy(self, path: Path) -> "Project":
+        """The same project, cache and all, in another folder."""
+        shutil.copytree(self.path, path, symlinks=True)
+        return Project(path, self.env | {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc-site")})
+
+
+def sources(table: str) -> dict[str, str]:
+    """The table that `strata restore` prints: each output, and where it came from.
+
+    Every row must be proven.
+    """
+    lines = table.splitlines()
+    start = next(
+        i for i, line in enumerate(lines) if line.split() == ["output", "from", "hash", "proof"]
+    )
+    rows = [line.split() for line in lines[start + 1 :] if line.endswith((" ok", " differs"))]
+    assert rows
+    assert all(row[3] == "ok" for row in rows), table
+    return {row[0]: row[1] for row in rows}
+
+
+def heed_ctrl_c() -> None:
+    """Make a process heed SIGINT, even where the tests run in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def sandbox(home: Path) -> dict[str, str]:
+    """An environment in which neither git nor dvc can see or touch the user's home."""
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "gitconfig"
+    config.write_text(
+        "[user]\n name = Test\n email = test@example.org\n[init]\n defaultBranch = main\n"
+        '[protocol "file"]\n allow = always\n'
+    )
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "DVC_", "AWS_"))}
+    return inherited | {
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "DVC_SITE_CACHE_DIR": str(home / "dvc-site"),
+        "GIT_CONFIG_GLOBAL": str(config),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "LC_ALL": "C.UTF-8",
+        "NO_COLOR": "1",
+        "OMP_NUM_THREADS": "1",  # tests run side by side; threads would wait for each other
+        "COLUMNS": "200",
+    }
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class S3:
+    """A real S3 server on loopback; its objects are plain files under ``folder``."""
+
+    folder: Path
+    port: int
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What a user would export to use it."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+
+    def start(self) -> None:
+        """Start the server and wait until it listens."""
+        self.process = subprocess.Popen(
+            ["rclone", "serve", "s3", "--addr", f"127.0.0.1:{self.port}", str(self.folder)],
+            env=os.environ | {"RCLONE_AUTH_KEY": '"key,secret"', "RCLONE_CONFIG": os.devnull},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            time.sleep(0.05)
+        raise AssertionError("the S3 server does not start")
+
+    def stop(self) -> None:
+        """Stop the server; its objects stay."""
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
+    def objects(self) -> list[Path]:
+        """The files of all objects."""
+        return sorted(path for path in self.folder.rglob("*") if path.is_file())

@@ -1,0 +1,68 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from strata.report.charts import Chart, charts, mermaid, picture
+from strata.revision import Absent, Offline, Plot
+
+PLOTS = [
+    Plot("ROC", "roc.csv", "fpr", ("tpr",), "false positives", "tpr"),
+    Plot("Months", "months.csv", "month", ("auc",), "month", "auc"),
+    Plot("Bars", "bars.csv", "loss", ("feature",)),
+    Plot("Absent", "absent.csv", "a", ("b",)),
+    Plot("metrics/image.png", "metrics/image.png"),
+]
+FILES = {
+    "roc.csv": "fpr,tpr\n0,0\n0.5,0.8\n1,1\n",
+    "months.csv": "month,auc\n2013-01,0.7\n2013-02,0.8\n",
+    "bars.csv": "loss,feature\n0.1,a\n0.2,b\n",
+}
+
+
+def given(files: dict[str, str]) -> Callable[[str], str]:
+    def text(path: str) -> str:
+        if path not in files:
+            raise Absent(path)
+        return files[path]
+
+    return text
+
+
+def test_curves_are_drawn_base_against_this() -> None:
+    newer = {**FILES, "months.csv": FILES["months.csv"] + "2013-03,0.6\n"}
+    (roc, months), faults = charts(PLOTS, given(FILES), given(newer))
+    assert faults == []
+    assert roc.base == roc.this
+    assert roc.base == pytest.approx(np.interp(np.linspace(0, 1, 21), [0, 0.5, 1], [0, 0.8, 1]))
+    assert roc.x_label == "false positives"
+    assert months == Chart(
+        "Months", "month", "auc", ["2013-01", "2013-02", "2013-03"], [0.7, 0.8], [0.7, 0.8, 0.6]
+    )
+    drawn = mermaid(months)
+    assert '  x-axis ["2013-01", "2013-02", "2013-03"]' in drawn
+    assert "  line [0.7, 0.8]\n  line [0.7, 0.8, 0.6]\n" in drawn
+
+
+def test_months_that_only_one_side_has_in_between_are_left_out() -> None:
+    base = {"months.csv": "month,auc\n2013-02,0.8\n2013-03,0.7\n"}
+    this = {"months.csv": "month,auc\n2013-01,0.7\n2013-02,0.8\n2013-03,0.9\n"}
+    ((chart,), _) = charts(PLOTS, given(base), given(this))
+    assert chart.x == ["2013-02", "2013-03"]
+
+
+@pytest.mark.parametrize("text", ["", "fpr\n0\n", "fpr,tpr\n0,nan\n1,nan\n", "fpr,tpr\n0,0\n", "x"])
+def test_a_file_that_is_no_curve_is_not_drawn(text: str) -> None:
+    assert charts(PLOTS[:1], given(FILES), given({"roc.csv": text})) == ([], [])
+
+
+def test_a_file_that_cannot_be_had_is_named() -> None:
+    def offline(path: str) -> str:
+        raise Offline(f"{path}: nothing answers")
+
+    assert charts(PLOTS[:1], given(FILES), offline) == ([], ["roc.csv: nothing answers"])
+
+
+def test_a_picture_needs_no_network_and_runs_nothing() -> None:
+    html = picture(Chart("<b>", "x", "y", (0.0, 1.0), [0.1] * 21, [0.2] * 21))
+    assert html.startswith('<img alt="·b·" src="data:image/svg+xml;base64,')

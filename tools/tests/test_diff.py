@@ -1,0 +1,66 @@
+import math
+from dataclasses import replace
+
+from strata.report.diff import edges, stage_changes
+from strata.revision import Stage
+from strata.values import ABSENT, changes, flatten
+
+TRAIN = Stage(
+    name="train",
+    cmd="python train.py",
+    deps={"data/raw": "1", "requirements.lock": "2"},
+    params={"train.lr": 0.1},
+    outs={"model": "3"},
+    frozen=False,
+    locked=True,
+)
+EVALUATE = replace(TRAIN, name="evaluate", deps={"model": "3"}, params={}, outs={"metrics": "4"})
+STAGES = {"train": TRAIN, "evaluate": EVALUATE}
+
+
+def test_leaves_are_named_by_their_path() -> None:
+    assert flatten({"a": {"b": 1, "c": [1, 2], "d": {}}, 3: None}) == {
+        "a.b": 1,
+        "a.c": [1, 2],
+        "a.d": {},
+        "3": None,
+    }
+    assert flatten(None) == {}
+    assert flatten([1]) == {"": [1]}
+
+
+def test_changes_tell_absent_from_null_and_true_from_one() -> None:
+    found = changes({"a": 1, "b": None, "gone": 1}, {"a": True, "b": None, "new": None})
+    assert [(c.name, c.before, c.after) for c in found] == [
+        ("a", 1, True),
+        ("new", ABSENT, None),
+        ("gone", 1, ABSENT),
+    ]
+
+
+def test_nan_is_no_change_from_nan() -> None:
+    assert changes({"a": math.nan}, {"a": float("nan")}) == []
+    assert changes({"a": math.nan}, {"a": 0.0}) != []
+
+
+def test_stage_changes_name_the_inputs() -> None:
+    other = {
+        "train": replace(TRAIN, cmd="python train.py -v", params={"train.lr": 0.2}),
+        "new": EVALUATE,
+    }
+    assert stage_changes(STAGES, other) == {
+        "train": ["command", "param train.lr"],
+        "new": ["stage added"],
+        "evaluate": ["stage removed"],
+    }
+    assert stage_changes(STAGES, STAGES) == {}
+
+
+def test_other_outputs_from_the_same_inputs_have_no_reason() -> None:
+    assert stage_changes({"train": TRAIN}, {"train": replace(TRAIN, outs={"model": "9"})}) == {
+        "train": []
+    }
+
+
+def test_stages_tell_their_edges() -> None:
+    assert edges(STAGES) == [("train", "evaluate")]

@@ -1,0 +1,114 @@
+import re
+
+import pytest
+from markdown_it import MarkdownIt
+
+from strata.report.charts import Chart, label, mermaid, pipeline
+from strata.report.markdown import code, join, number, quoted, table
+from strata.report.page import page
+from strata.revision import Stage
+
+HOSTILE = [
+    "a|b",
+    "x`y",
+    "``` \n# heading",
+    "<script>alert(1)</script>",
+    "</code></td></table><img src=x onerror=alert(1)>",
+    "[click](javascript:alert(1))",
+    "![](http://example.org/pixel.png)",
+    "@octocat",
+    "\\`\\|<b>",
+    "a\\|b`c",
+    "${{ github.token }}",
+    "$(touch pwned)",
+    "-->\n<b>",
+    "**bold** _it_ ~~no~~",
+    "\u202egnp.exe",
+    "http://example.org www.example.org #1",
+    "`",
+    "|",
+    "\\",
+    "",
+]
+
+
+def rendered(markdown: str) -> str:
+    return str(MarkdownIt("commonmark").enable("table").render(markdown))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_only_text(text: str) -> None:
+    for html in (
+        rendered(f"before {code(text)} after"),
+        rendered(table(["name", "value:"], [[code(text), "1"]])),
+    ):
+        inside = re.findall(r"<code>(.*?)</code>", html)
+        assert len(inside) == 1
+        outside = re.sub(r"<code>.*?</code>", "", html)
+        assert set(re.findall(r"</?([a-z]+)", outside)) <= {
+            *("p", "table", "thead", "tbody", "tr", "th", "td")
+        }
+        assert "<" not in inside[0]
+        assert outside.count("<td") in (0, 2)
+        assert "@" not in outside
+
+
+def test_a_text_is_shown_as_it_is() -> None:
+    assert code("train.max_iter") == "`train.max_iter`"
+    assert "a|b" in rendered(code("a|b")).replace("&#124;", "|")
+    assert code("x" * 100).endswith("x…`")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_in_mermaid_is_a_label(text: str) -> None:
+    assert not set(label(text)) & set('"`<>|[](){}#;&%\\\n:*$')
+    drawn = mermaid(Chart(text, text, text, [text, text], [0.1, 0.2], [0.1, 0.3]))
+    assert drawn.count("```") == 2
+    graph = pipeline({text: Stage(text, "x", {}, {}, {}, False, True)}, [text])
+    assert graph.count("```") == 2
+    assert graph.count('"') == 2
+
+
+def test_a_model_card_has_no_html_no_pictures_and_calls_nobody() -> None:
+    card = (
+        "# Card\n</details><script>x</script>\n@octocat ![p](http://example.org/p.png)\n```\nopen"
+    )
+    shown = quoted(card)
+    html = rendered(f"<details>\n\n{shown}\n\n</details>\n\nafter")
+    assert "<h1>Card</h1>" in html
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "@octocat" not in html
+    assert "<p>after</p>" in html
+    assert len(quoted("x" * 100_000)) < 21_000
+
+
+def test_a_report_shortens_itself_from_the_end_and_says_so() -> None:
+    sections = [("", "## Verdict"), ("Metrics", "m" * 30_000), ("Plots", "p" * 20_000)]
+    whole = join([*sections, ("Model card", "é" * 40_000)])
+    assert "p" * 20_000 in whole
+    assert "é" not in whole
+    assert "Left out, as a comment has a limit: model card." in whole
+    assert "Left out" not in join(sections)
+    assert len(join([*sections, *sections[1:]] * 3).encode()) < 65_536
+
+
+def test_a_long_table_says_what_it_leaves_out() -> None:
+    text = table(["a"], [[code("x" * 500)]] * 5_000)
+    assert text.endswith("… and 4,960 more.")
+    assert len(text) < 20_000
+
+
+def test_the_page_runs_nothing() -> None:
+    html = page([("", code("<script>alert(1)</script>")), ("Card", quoted("[x](javascript:y)"))])
+    assert "<script" not in html
+    assert "javascript:y" not in re.sub(r"\[x\].*?<", "", html)
+    assert "default-src 'none'" in html
+
+
+@pytest.mark.parametrize(
+    ("value", "sign", "text"),
+    [(28889, False, "28,889"), (0.25, True, "+0.25"), (-0.0, False, "0"), (-0.0, True, "0")],
+)
+def test_numbers_read_plainly(value: float, sign: bool, text: str) -> None:
+    assert number(value, sign) == text

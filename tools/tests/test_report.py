@@ -1,0 +1,317 @@
+"""`strata report` on a repository of its own, with real git and dvc and a tiny pipeline."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny
+from project import Project, sandbox
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = tmp_path_factory.mktemp("tiny")
+    return tiny.create(folder / "project", sandbox(folder / "home"))
+
+
+@pytest.fixture
+def repo(made: Project, tmp_path: Path) -> Project:
+    project = made.copy(tmp_path / "project")
+    project.run("git", "switch", "--quiet", "--create", "feature")
+    return project
+
+
+def change(repo: Project, **params: object) -> None:
+    repo.set(**params)
+    repo.run("dvc", "repro", "--quiet")
+    repo.commit("Change")
+
+
+def report(repo: Project, *arguments: str, fails: bool = False) -> str:
+    text = repo.run("strata", "report", *arguments, fails=fails)
+    assert len(text) < 65_536
+    assert "Traceback" not in text
+    return text
+
+
+def verdict(text: str) -> str:
+    return text.splitlines()[0].removeprefix("## Strata: ")
+
+
+def test_no_change(repo: Project) -> None:
+    text = report(repo)
+    assert verdict(text) == "no change"
+    assert "No param changed." in text
+    assert "No output kept by DVC changed." in text
+    assert "| `train` | unchanged |" in text
+    assert "# Card of the tiny model" in text
+
+
+def test_params_only(repo: Project) -> None:
+    change(repo, **{"train.skill": 3.0})
+    text = report(repo)
+    assert verdict(text) == "better"
+    assert "| `train.skill` | 1 | 3 |" in text
+    assert "paired by day" in text
+    assert "`test`: 400 rows of 20 days in both" in text
+    assert "| `train` | `param train.skill` |" in text
+    assert "| `data` | unchanged |" in text
+    assert "xychart-beta" in text
+    assert "class s1,s2 changed" in text
+    assert "| `maximum regression` |" in text
+    assert "no stage was run again" in text
+
+
+def test_worse_and_a_gate_failed(repo: Project) -> None:
+    change(repo, **{"train.skill": -1.0})
+    text = report(repo, fails=True)
+    assert verdict(text) == "gate failed"
+    assert "- **gate failed**: `test.roc_auc` `minimum` 0.6: 0." in text
+    assert "- **gate failed**: `test.roc_auc` `maximum regression` 0.1: 0." in text
+    assert "By itself: worse." in text
+    assert "strata report: gate failed" in text
+
+
+def test_a_change_to_the_gates_themselves_is_pointed_out(repo: Project) -> None:
+    repo.set(**{"train.skill": -1.0})
+    settings = repo.path / "pyproject.toml"
+    settings.write_text(settings.read_text().partition("[tool.strata.report.gates")[0])
+    repo.run("dvc", "repro", "--quiet")
+    repo.commit("Loosen the gates")
+    text = report(repo)
+    assert verdict(text) == "worse"
+    assert "**This change alters the gates**" in text
+
+
+def test_data_arrival(repo: Project) -> None:
+    change(repo, **{"data.months": 3})
+    text = report(repo)
+    assert verdict(text) == "within noise"
+    assert "on the 400 rows that both held out" in text
+    assert "| `roc_auc, common rows` |" in text
+    assert "| unpaired | other rows |" in text
+    assert "| `data/raw` | `2013-03.parquet` |  |  | 0 → 400 |" in text
+    assert 'x-axis ["2013-01", "2013-02", "2013-03"]' in text
+
+
+def test_different_code_and_packages(repo: Project) -> None:
+    code = (repo.path / "train.py").read_text()
+    (repo.path / "train.py").write_text(code + "# changed\n")
+    (repo.path / "requirements.lock").write_text("numpy==2.1.0\npandas==3.0.0\n")
+    repo.run("dvc", "repro", "--quiet")
+    repo.commit("Other code")
+    text = report(repo)
+    assert verdict(text) == "within noise"
+    assert "| `train` | `train.py` |" in text
+    assert "| `numpy` | `2.0.0` | `2.1.0` |" in text
+    assert "| `pandas` | – | `3.0.0` |" in text
+    assert "| `test.roc_auc` |" in text
+
+
+def test_stages_that_ran_have_their_seconds(repo: Project) -> None:
+    log = repo.run("dvc", "repro", "--force")
+    (repo.path / "repro.log").write_text(log)
+    text = report(repo, "--log", "repro.log")
+    assert "| `train` | unchanged | 0.5 |" in text
+    assert "| `data` | unchanged | ran |" in text
+    assert "Reproduces: **yes**, 3 of 3 stages ran here" in text
+
+
+def test_stale_lock(repo: Project) -> None:
+    repo.set(**{"train.skill": 2.0})
+    repo.commit("Forget dvc repro")
+    text = report(repo, fails=True)
+    assert verdict(text) == "lock stale"
+    assert "stage `train` (`param train: modified`)" in text
+    assert "Reproduces: **no**" in text
+    repo.run("dvc", "repro", "--quiet")  # as the workflow does, and does not commit
+    text = report(repo, fails=True)
+    assert verdict(text) == "lock stale"
+    assert "the committed dvc.lock has another `train` (`param train.skill`)" in text
+
+
+def test_outputs_that_differ_from_the_committed_are_not_reproduced(repo: Project) -> None:
+    lock = repo.path / "dvc.lock"
+    text = lock.read_text()
+    at = text.index("path: models/model.txt")
+    md5 = text.index("md5: ", at) + 5
+    lock.write_text(text[:md5] + "f" * 32 + text[md5 + 32 :])
+    repo.commit("A hash that no run gives")
+    tiny.forget(repo)
+    (repo.path / "models/model.txt").unlink()
+    repo.run("dvc", "repro", "--quiet")
+    text = report(repo, fails=True)
+    assert "- **not reproduced**: stage `train` gave other bytes" in text
+
+
+def test_metrics_that_are_not_the_committed_ones_are_stale(repo: Project) -> None:
+    (repo.path / "metrics/metrics.json").write_text('{"test": {"roc_auc": 0.99}}')
+    repo.commit("Flatter")
+    assert verdict(report(repo, fails=True)) == "lock stale"
+    repo.run("dvc", "repro", "--quiet")
+    text = report(repo, fails=True)
+    assert "`metrics/metrics.json` differs from the committed" in text
+
+
+def rewritten(code: str) -> Callable[[Project], None]:
+    def apply(repo: Project) -> None:
+        path = repo.path / "evaluate.py"
+        path.write_text(path.read_text() + code)
+        repo.run("dvc", "repro", "--quiet")
+        repo.commit("Other metrics")
+
+    return apply
+
+
+METRICS = 'Path("metrics/metrics.json").write_text(json.dumps({}))\n'
+
+
+@pytest.mark.parametrize(
+    ("metrics", "row", "failed"),
+    [
+        ({"test": {"roc_auc": 0.8, "new": 1}}, "| `test.new` | – | 1 | – | – |  | added |", False),
+        ({"test": {"n": 400}}, "| `test.roc_auc` | 0.7", True),
+        ({"test": {"roc_auc": math.nan}}, "| nan | – | – |  | **no value** |", True),
+        ({"test": {"roc_auc": None}}, "| `null` | – | – |  | **no value** |", True),
+        ({"test": {"roc_auc": "0.9"}}, "| `0.9` | – | – |", True),
+    ],
+)
+def test_metrics_that_come_go_or_have_no_value(
+    repo: Project, metrics: dict[str, object], row: str, failed: bool
+) -> None:
+    rewritten(METRICS.replace("{}", repr(metrics).replace("nan", 'float("nan")')))(repo)
+    text = report(repo, fails=failed)
+    assert row in text
+    if failed:
+        assert "`minimum` 0.6: it has no value" in text
+    if "roc_auc" not in metrics["test"]:  # type: ignore[operator]
+        assert "| – | – | – |  | **removed** |" in text
+
+
+def test_a_base_without_metrics(repo: Project) -> None:
+    repo.run("git", "rm", "--quiet", "metrics/metrics.json")
+    repo.run("git", "commit", "--quiet", "--message", "Without metrics")
+    base = repo.run("git", "rev-parse", "HEAD").strip()
+    repo.run("dvc", "repro", "--quiet")
+    repo.commit("With metrics")
+    text = report(repo, "--base", base, fails=True)
+    assert verdict(text) == "baseline missing"
+    assert "has no metrics" in text
+    assert "unchanged" not in text.split("### Metrics")[1].split("### Params")[0]
+
+
+@pytest.mark.parametrize("base", ["nowhere", "--output=pwned", "0" * 40, "`$(touch pwned)`"])
+def test_a_base_that_cannot_be_had(repo: Project, base: str) -> None:
+    text = report(repo, f"--base={base}", fails=True)
+    assert verdict(text) == "baseline missing"
+    assert "nothing below is compared" in text
+    assert "| `train` | unknown |" in text
+    assert "No param changed" not in text
+    assert "no change" not in text.lower()
+    assert not (repo.path / "pwned").exists()
+
+
+def test_without_any_default_branch(repo: Project) -> None:
+    repo.run("git", "branch", "--delete", "--force", "main")
+    text = report(repo, fails=True)
+    assert verdict(text) == "baseline missing"
+    assert "name the base with --base REV" in text
+
+
+def test_base_predictions_that_are_nowhere_are_said_or_rebuilt(repo: Project) -> None:
+    (repo.path / "data.py").write_text((repo.path / "data.py").read_text().replace("400", "300"))
+    change(repo, **{"train.skill": 3.0})
+    tiny.forget(repo)
+    text = report(repo)
+    assert "Not compared row by row" in text
+    assert "unpaired" in text
+    assert "paired by day" not in text
+    assert "| `data/raw` |  |  | changed; `the data of data/raw of " in text
+    before = repo.run("git", "worktree", "list")
+    text = report(repo, "--rebuild")
+    assert "paired by day" in text
+    assert repo.run("git", "worktree", "list") == before
+    assert repo.run("git", "status", "--porcelain") == ""
+
+
+def test_base_predictions_come_from_a_remote(repo: Project, tmp_path: Path) -> None:
+    repo.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "store"))
+    repo.commit("Add a remote")
+    repo.run("git", "branch", "--force", "main", "feature")
+    repo.run("dvc", "push", "--quiet")
+    change(repo, **{"train.skill": 3.0})
+    tiny.forget(repo)
+    text = report(repo)
+    assert verdict(text) == "better"
+    assert "paired by day" in text
+
+
+def test_hostile_names_come_out_inert(repo: Project) -> None:
+    branch = "x`;touch${IFS}pwned;|<img/src=x>${{github.token}}"
+    repo.run("git", "switch", "--quiet", "--create", branch)
+    bad = "</td>|`<script>alert(1)</script>@octocat"
+    repo.set(**{"train.skill": 2.0})
+    text = (repo.path / "params.yaml").read_text()
+    (repo.path / "params.yaml").write_text(text + f'{json.dumps(bad)}: "| ` {bad}"\n')
+    metrics = {"test": {"roc_auc": 0.9, bad: 1, "](javascript:x)": "\n# Verdict: better\n"}}
+    rewritten(METRICS.replace("{}", repr(metrics)))(repo)
+    text = report(repo)
+    assert not (repo.path / "pwned").exists()
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "@octocat" not in text
+    assert "\n# Verdict" not in text
+    assert "](javascript" not in text.replace("`](javascript:x)`", "").replace(".](javascript", "")
+    report(repo, "--html", "page.html")
+    page = (repo.path / "page.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<img/src" not in page
+
+
+def test_a_report_of_thousands_of_names_is_short_enough(repo: Project) -> None:
+    names = {f"{'|' * 60}{number}": number for number in range(1_000)}
+    repo.set(many=names)
+    gates = "".join(f"{json.dumps(name)} = 1000000000.0\n" for name in names)
+    with (repo.path / "pyproject.toml").open("a") as settings:
+        settings.write(f"[tool.strata.report.gates.minimum_of_many]\n{gates}")
+    rewritten(METRICS.replace("{}", repr({"test": {"roc_auc": 0.9}, **names})))(repo)
+    text = report(repo, fails=True)
+    assert "- and 990 more" in text
+    assert "… and 96" in text
+
+
+def test_plots_whose_data_is_nowhere_are_said(repo: Project) -> None:
+    path = repo.path / "dvc.yaml"
+    path.write_text(path.read_text().replace("months.csv: {cache: false}", "months.csv"))
+    repo.run("git", "rm", "--quiet", "--cached", "metrics/months.csv")
+    with (repo.path / ".gitignore").open("a") as ignored:
+        ignored.write("/metrics/months.csv\n")
+    repo.run("dvc", "commit", "--force", "--quiet")
+    base = repo.commit("Keep the plot in DVC")
+    change(repo, **{"train.skill": 3.0})
+    tiny.forget(repo)
+    text = report(repo, "--base", base)
+    assert "Not drawn: `the data of metrics/months.csv of " in text
+    assert "xychart" not in text
+
+
+def test_a_page_with_pictures(repo: Project) -> None:
+    change(repo, **{"train.skill": 3.0})
+    assert report(repo, "--html", "page.html") == ""
+    page = (repo.path / "page.html").read_text(encoding="utf-8")
+    assert '<img alt="AUC by month" src="data:image/svg+xml;base64,' in page
+    assert "<h2>Strata: better</h2>" in page
+    assert "mermaid" not in page
+
+
+def test_what_cannot_be_read_at_all_is_still_a_report(repo: Project) -> None:
+    (repo.path / "metrics/metrics.json").write_text("{")
+    text = report(repo, fails=True)
+    assert verdict(text) == "cannot be read"
+    assert "`metrics/metrics.json of the workspace cannot be read" in text
+    (repo.path / "dvc.yaml").write_text("stages: [")
+    assert verdict(report(repo, fails=True)) == "cannot be read"

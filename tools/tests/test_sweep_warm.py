@@ -1,0 +1,123 @@
+"""The warm Python: a fork of it is what a fresh Python would have been."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from strata.sweep.warm import Warm, libraries
+
+PROBE = """\
+import json, os, random, sys
+import numpy as np
+import helper
+print(json.dumps({
+    "argv": sys.argv[1:], "name": __name__, "cwd": os.getcwd(), "path": sys.path[0],
+    "color": os.environ.get("COLOR"), "shell": os.environ.get("SHELL"), "said": helper.SAID,
+    "strata": "strata" in sys.modules,
+}))
+print(random.random(), np.random.rand(), file=sys.stderr)
+sys.exit(int(os.environ.get("CODE", "0")))
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    (tmp_path / "probe.py").write_text(PROBE)
+    (tmp_path / "helper.py").write_text("import json.tool\nfrom xml import dom\nSAID = 1\n")
+    (tmp_path / "part").mkdir()
+    script = PROBE.replace("sys.argv[1:]", "sys.argv[1:], 'file': __file__")
+    (tmp_path / "part/script.py").write_text(script)
+    (tmp_path / "part/helper.py").write_text("SAID = 3\n")
+    return tmp_path
+
+
+def test_libraries_are_found_through_the_pipelines_own_modules(root: Path) -> None:
+    (root / "src/pack").mkdir(parents=True)
+    (root / "src/pack/__init__.py").touch()
+    (root / "src/pack/part.py").write_text("def f():\n    import wave\nfrom pack import other\n")
+    (root / "src/pack/other.py").write_text("import helper, colorsys\nfrom . import part\n")
+    (root / "part/script.py").write_text("import beside\n")
+    (root / "part/beside.py").write_text("import tabnanny\n")
+    commands = ["python -m pack.part --fast", "echo python -m nothing", "python part/script.py"]
+    found = libraries([*commands, "python gone.py", "python", ""], root)
+    assert {"colorsys", "json.tool", "xml", "xml.dom", "tabnanny"} <= set(found)
+    assert not {"helper", "pack", "pack.other", "wave", "nothing", "beside"} & set(found)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork there is no warm Python")
+class TestWarm:
+    def ask(self, root: Path, command: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.warm.environment["SHELL"], "-c", command],
+            cwd=root,
+            env=os.environ | {"SHELL": "/bin/sh"} | self.warm.environment | env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @pytest.fixture(autouse=True)
+    def start(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        programs = Path(sys.executable).parent
+        monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setenv("SHELL", "/bin/sh")
+        self.warm = Warm(root, ["python -m probe"])
+        yield
+        self.warm.close()
+
+    def plain(self, root: Path, command: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=root,
+            env=os.environ | env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            "python -m probe a b",
+            "python probe.py a b",
+            "python part/script.py a",
+            "python none.py",
+            "python -m probe | cat",
+            "python -m none",
+            "true; false",
+            "echo 'x'",
+        ],
+    )
+    def test_does_what_the_shell_does(self, root: Path, command: str) -> None:
+        warm = self.ask(root, command, COLOR="a=b\nc", CODE="7")
+        plain = self.plain(root, command, COLOR="a=b\nc", CODE="7")
+        assert (warm.stdout, warm.returncode) == (plain.stdout, plain.returncode)
+
+    def test_the_libraries_are_there_and_the_tools_are_not(self, root: Path) -> None:
+        (root / "probe.py").write_text(
+            "import sys\nprint([name in sys.modules for name in ('xml.dom', 'strata', 'helper')])\n"
+        )
+        assert self.ask(root, "python -m probe").stdout == "[True, False, False]\n"
+
+    def test_each_run_draws_other_random_numbers(self, root: Path) -> None:
+        first, second = (self.ask(root, "python -m probe").stderr.split() for _ in range(2))
+        assert first[0] != second[0]
+        assert first[1] != second[1]
+
+    def test_a_module_changed_between_two_runs_is_read_again(self, root: Path) -> None:
+        assert '"said": 1' in self.ask(root, "python -m probe").stdout
+        (root / "helper.py").write_text("SAID = 22\n")
+        assert '"said": 22' in self.ask(root, "python -m probe").stdout
+
+    def test_a_stage_killed_by_a_signal_fails(self, root: Path) -> None:
+        (root / "probe.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+        assert self.ask(root, "python -m probe").returncode == 137
+
+    def test_without_a_server_the_shell_runs_it(self, root: Path) -> None:
+        self.warm.close()
+        assert '"said": 1' in self.ask(root, "python -m probe").stdout
