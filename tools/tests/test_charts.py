@@ -56,6 +56,15 @@ def test_a_file_that_is_no_curve_is_not_drawn(text: str) -> None:
     assert charts(PLOTS[:1], given(FILES), given({"roc.csv": text})) == ([], [])
 
 
+def test_months_of_training_and_curves_of_other_rows_are_marked() -> None:
+    text = "month,auc,split\n2013-01,0.9,train\n2013-02,0.7,test\n"
+    files = {"months.csv": text, "roc.csv": FILES["roc.csv"]}
+    (roc, months), _ = charts(PLOTS[:2], given(files), given(files), same_rows=False)
+    assert months.x == ["2013-01 train", "2013-02"]
+    assert roc.title == "ROC (of other rows)"
+    assert "of other rows" in mermaid(roc)
+
+
 def test_a_file_that_cannot_be_had_is_named() -> None:
     def offline(path: str) -> str:
         raise Offline(f"{path}: nothing answers")

@@ -1,7 +1,7 @@
 import math
 from dataclasses import replace
 
-from strata.report.diff import edges, stage_changes
+from strata.report.evidence import stage_changes
 from strata.revision import Stage
 from strata.values import ABSENT, changes, flatten
 
@@ -60,7 +60,3 @@ def test_other_outputs_from_the_same_inputs_have_no_reason() -> None:
     assert stage_changes({"train": TRAIN}, {"train": replace(TRAIN, outs={"model": "9"})}) == {
         "train": []
     }
-
-
-def test_stages_tell_their_edges() -> None:
-    assert edges(STAGES) == [("train", "evaluate")]

@@ -3,10 +3,9 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from strata.report.charts import Chart, label, mermaid, pipeline
-from strata.report.markdown import code, join, number, quoted, table
+from strata.report.charts import Chart, label, mermaid
+from strata.report.markdown import code, figure, join, number, plain, quoted, table
 from strata.report.page import page
-from strata.revision import Stage
 
 HOSTILE = [
     "a|b",
@@ -64,9 +63,6 @@ def test_hostile_text_in_mermaid_is_a_label(text: str) -> None:
     assert not set(label(text)) & set('"`<>|[](){}#;&%\\\n:*$')
     drawn = mermaid(Chart(text, text, text, [text, text], [0.1, 0.2], [0.1, 0.3]))
     assert drawn.count("```") == 2
-    graph = pipeline({text: Stage(text, "x", {}, {}, {}, False, True)}, [text])
-    assert graph.count("```") == 2
-    assert graph.count('"') == 2
 
 
 def test_a_model_card_has_no_html_no_pictures_and_calls_nobody() -> None:
@@ -108,7 +104,23 @@ def test_the_page_runs_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("value", "sign", "text"),
-    [(28889, False, "28,889"), (0.25, True, "+0.25"), (-0.0, False, "0"), (-0.0, True, "0")],
+    [
+        (28889, False, "28,889"),
+        (0.25, True, "+0.2500"),
+        (0.700049, False, "0.7000"),
+        (12345.678, True, "+12,345.7"),
+        (-0.0, False, "0"),
+        (-0.00001, True, "0"),
+    ],
 )
-def test_numbers_read_plainly(value: float, sign: bool, text: str) -> None:
-    assert number(value, sign) == text
+def test_figures_have_one_precision(value: float, sign: bool, text: str) -> None:
+    assert figure(value, sign) == text
+
+
+def test_a_value_that_somebody_set_is_shown_whole() -> None:
+    assert [number(value) for value in (1e-06, 0.05, 20000)] == ["1e-06", "0.05", "20,000"]
+
+
+def test_a_terminal_shows_no_html() -> None:
+    assert plain(code("a|b `c`")) == "a|b `c`"
+    assert plain(code("plain")) == "`plain`"

@@ -1,16 +1,20 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import (
-    average_precision_score,
-    brier_score_loss,
-    log_loss,
-    roc_auc_score,
-)
 
-from strata.paired import COMMON, Columns, compare, scorer
+from strata import paired
+from strata.errors import Fault
+from strata.paired import COMMON, Columns, Group, columns_of
+from strata.scoring import scored
 
-COLUMNS = Columns(key=["day", "id"], day="day", split="split", label="y", probability="p")
+COLUMNS = Columns(["day", "id"], "y", ["p"], block="day", split="split")
+METRICS = ["roc_auc", "average_precision", "log_loss", "brier"]
+
+
+def compare(base: pd.DataFrame, this: pd.DataFrame, columns: Columns) -> dict[str, Group]:
+    return paired.compare(base, this, columns, METRICS, samples=200)
 
 
 def predictions(seed: int = 0, days: int = 20, first: int = 0, skill: float = 1.0) -> pd.DataFrame:
@@ -36,31 +40,6 @@ def predictions(seed: int = 0, days: int = 20, first: int = 0, skill: float = 1.
     return pd.concat(rows, ignore_index=True)
 
 
-@pytest.mark.parametrize("digits", [1, 2, 9])
-def test_the_figures_are_those_of_scikit_learn(digits: int) -> None:
-    rng = np.random.default_rng(digits)
-    label = rng.integers(0, 2, 300).astype(float)
-    probability = rng.random(300).round(digits)  # few digits: many ties
-    weight = rng.integers(0, 4, 300).astype(float)
-    found = scorer(label, probability)(weight)
-    assert found["roc_auc"] == pytest.approx(
-        roc_auc_score(label, probability, sample_weight=weight)
-    )
-    assert found["average_precision"] == pytest.approx(
-        average_precision_score(label, probability, sample_weight=weight)
-    )
-    assert found["log_loss"] == pytest.approx(log_loss(label, probability, sample_weight=weight))
-    assert found["brier"] == pytest.approx(
-        brier_score_loss(label, probability, sample_weight=weight)
-    )
-
-
-def test_a_metric_of_one_class_does_not_exist() -> None:
-    found = scorer(np.ones(3), np.array([0.1, 0.2, 0.3]))(np.ones(3))
-    assert np.isnan(found["roc_auc"])
-    assert found["brier"] == pytest.approx(np.mean([0.81, 0.64, 0.49]))
-
-
 def test_equal_models_differ_by_exactly_nothing() -> None:
     frame = predictions()
     for difference in compare(frame, frame.sample(frac=1, random_state=1), COLUMNS)[
@@ -74,7 +53,7 @@ def test_a_better_model_is_told_from_noise_and_the_interval_is_the_same_again() 
     found = [compare(predictions(skill=0.3), predictions(1, skill=2), COLUMNS) for _ in range(2)]
     assert found[0] == found[1]
     group = found[0]["test"]
-    assert (group.rows, group.days, group.relabelled) == (1000, 20, 0)
+    assert (group.rows, group.blocks, group.relabelled) == (1000, 20, 0)
     assert group.differences["roc_auc"].low > 0
     assert group.differences["log_loss"].before > 0
 
@@ -84,9 +63,10 @@ def test_pairing_is_narrower_than_two_separate_intervals() -> None:
     found = compare(base, this, COLUMNS)["test"].differences["roc_auc"]
     each = []
     for frame in (base, this):
-        score = scorer(frame["y"].to_numpy(float), frame["p"].to_numpy(float))
+        score = scored("roc_auc", frame["y"].to_numpy(float), frame["p"].to_numpy(float))
+        assert score
         counts = np.random.default_rng(0).multinomial(20, np.full(20, 0.05), size=200)
-        each.append(np.std([score(c[frame["day"]].astype(float))["roc_auc"] for c in counts]))
+        each.append(np.std([score(c[frame["day"]].astype(float)) for c in counts]))
     assert found.high - found.low < 2 * 1.96 * np.hypot(each[0], each[1])
 
 
@@ -97,7 +77,7 @@ def test_other_rows_are_compared_on_those_in_both() -> None:
     )
     groups = compare(base, this, COLUMNS)
     assert list(groups) == [COMMON]
-    assert (groups[COMMON].rows, groups[COMMON].days) == (1000, 20)
+    assert (groups[COMMON].rows, groups[COMMON].blocks) == (1000, 20)
 
 
 def test_nothing_in_common_is_no_comparison() -> None:
@@ -116,3 +96,23 @@ def test_rows_that_cannot_be_matched_are_refused() -> None:
         compare(frame, frame.drop(columns="p"), COLUMNS)
     with pytest.raises(ValueError, match="of the base have rows with the same key"):
         compare(pd.concat([frame, frame]), frame, COLUMNS)
+
+
+def test_rows_of_no_block_and_no_split_are_compared_one_by_one() -> None:
+    frame = predictions(days=4)
+    bare = Columns(["day", "id"], "y", ["p"])
+    found = paired.compare(frame, predictions(1, days=4), bare, ["log_loss"], samples=50)
+    assert (found[""].rows, found[""].blocks, found[""].by) == (200, 200, "row")
+
+
+def test_columns_have_usual_names_or_are_asked_for(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": [1], "target": [0], "probability": [0.5], "date": ["2026-01-01"]})
+    assert columns_of(tmp_path, frame) == Columns(["id"], "target", ["probability"], "date")
+    with pytest.raises(Fault, match="no column is known as the key: set key in"):
+        columns_of(tmp_path, frame.rename(columns={"id": "flight"}))
+    (tmp_path / "strata.toml").write_text('[report.columns]\nkey = ["flight", "date"]\n')
+    named = columns_of(tmp_path, frame.rename(columns={"id": "flight"}))
+    assert named.key == ["flight", "date"]
+    (tmp_path / "strata.toml").write_text('[report.columns]\nday = "date"\n')
+    with pytest.raises(Fault, match="day is not known; there are label, prediction, key, block"):
+        columns_of(tmp_path, frame)

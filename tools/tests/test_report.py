@@ -9,6 +9,8 @@ import pytest
 import tiny
 from project import Project, sandbox
 
+from strata.report.markdown import plain
+
 pytestmark = pytest.mark.slow
 
 
@@ -45,9 +47,10 @@ def verdict(text: str) -> str:
 def test_no_change(repo: Project) -> None:
     text = report(repo)
     assert verdict(text) == "no change"
-    assert "No param changed." in text
-    assert "No output kept by DVC changed." in text
-    assert "| `train` | unchanged |" in text
+    assert "Unchanged: params, data, packages." in text
+    assert "3 of 3 stages are unchanged." in text
+    assert "### Params" not in text
+    assert "### Other metrics" not in text
     assert "# Card of the tiny model" in text
 
 
@@ -57,12 +60,15 @@ def test_params_only(repo: Project) -> None:
     assert verdict(text) == "better"
     assert "| `train.skill` | 1 | 3 |" in text
     assert "paired by day" in text
-    assert "`test`: 400 rows of 20 days in both" in text
+    assert "`test`: 400 rows in 20 blocks by `day`" in text
     assert "| `train` | `param train.skill` |" in text
-    assert "| `data` | unchanged |" in text
+    assert "1 of 3 stages are unchanged." in text
+    assert "| `data` |" not in text
     assert "xychart-beta" in text
-    assert "class s1,s2 changed" in text
     assert "| `maximum regression` |" in text
+    assert "not measured here; `strata seeds 10` measures it" in text
+    order = [text.index(f"### {name}") for name in ("Params", "Data", "Metrics", "Gates", "Stages")]
+    assert order == sorted(order)
     assert "no stage was run again" in text
 
 
@@ -92,10 +98,74 @@ def test_data_arrival(repo: Project) -> None:
     text = report(repo)
     assert verdict(text) == "within noise"
     assert "on the 400 rows that both held out" in text
-    assert "| `roc_auc, common rows` |" in text
-    assert "| unpaired | other rows |" in text
+    assert "| `roc_auc` on common rows |" in text
+    assert "| – |  | other rows |" in text
     assert "| `data/raw` | `2013-03.parquet` |  |  | 0 → 400 |" in text
     assert 'x-axis ["2013-01", "2013-02", "2013-03"]' in text
+
+
+def test_a_month_whose_rows_are_new_is_not_judged_by_a_gate(repo: Project) -> None:
+    # The new month is harder, and the base's predictions are gone: nothing compares the models.
+    (repo.path / "data.py").write_text(
+        (repo.path / "data.py")
+        .read_text()
+        .replace("signal + rng", "signal + 3 * (month > 2) + rng")
+    )
+    settings = repo.path / "pyproject.toml"
+    settings.write_text(settings.read_text().replace('roc_auc" = 0.6', 'roc_auc" = 0.1'))
+    repo.set(**{"data.months": 3})
+    evaluate = repo.path / "evaluate.py"
+    evaluate.write_text(
+        evaluate.read_text().replace("-skill *", "-skill * (1 - (month > '2013-02')) *")
+    )
+    repo.run("dvc", "repro", "--quiet")
+    repo.commit("A hard month")
+    base = repo.run("git", "show", "main:dvc.lock")
+    oid = base.split("path: metrics/predictions.parquet")[1].split("md5: ")[1].split()[0]
+    (repo.path / f".dvc/cache/files/md5/{oid[:2]}/{oid[2:]}").unlink()
+    text = report(repo)
+    assert verdict(text) == "not comparable"
+    assert "not checked: the base's is of other rows" in text
+    assert "worse" not in text
+
+
+def test_models_of_other_data_are_not_comparable(repo: Project) -> None:
+    """A pipeline of other data takes the place of the old one; its figure is higher."""
+    for name in ("data.py", "evaluate.py"):
+        text = (repo.path / name).read_text().replace('"id"', '"bird"').replace("400", "90")
+        (repo.path / name).write_text(text)
+    settings = repo.path / "pyproject.toml"
+    settings.write_text(
+        settings.read_text().replace('key = ["day", "id"]', 'key = ["bird", "day"]')
+    )
+    change(repo, **{"train.skill": 9.0})
+    text = report(repo)
+    assert verdict(text) == "not comparable"
+    assert "Not compared row by row: `predictions of the base have no column bird" in text
+
+
+def test_the_fits_own_randomness_is_covered_where_it_is_measured(repo: Project) -> None:
+    commit = repo.run("git", "rev-parse", "main").strip()
+    measured = {"commit": commit, "param": "train.seed", "seeds": list(range(10))}
+    seeds = json.dumps(measured | {"sd": {"test.roc_auc": 0.2}})
+    (repo.path / "seeds.json").write_text(seeds)
+    change(repo, **{"train.skill": 3.0})
+    text = report(repo)
+    assert verdict(text) == "within noise"
+    assert "the choice of rows and the fit's own randomness (10 seeds of `train.seed` at" in text
+    assert "was measured with another `train.skill`" in text
+    (repo.path / "seeds.json").write_text('{"seeds": [1]}')
+    text = report(repo)
+    assert verdict(text) == "better"
+    assert "seeds.json is not what `strata seeds` writes" in plain(text)
+    assert "randomness moves a metric is not measured here" in text
+
+
+def test_the_head_of_a_pull_request_is_named_not_its_merge(repo: Project, tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"pull_request": {"head": {"sha": "abcdef0123456789"}}}))
+    text = repo.run("strata", "report", GITHUB_EVENT_PATH=str(event))
+    assert "at `abcdef012` against" in text
 
 
 def test_different_code_and_packages(repo: Project) -> None:
@@ -127,6 +197,7 @@ def test_stale_lock(repo: Project) -> None:
     text = report(repo, fails=True)
     assert verdict(text) == "lock stale"
     assert "stage `train` (`param train: modified`)" in text
+    assert "| `train` | **stale**: `param train: modified` |" in text
     assert "Reproduces: **no**" in text
     repo.run("dvc", "repro", "--quiet")  # as the workflow does, and does not commit
     text = report(repo, fails=True)
@@ -201,7 +272,7 @@ def test_a_base_without_metrics(repo: Project) -> None:
     text = report(repo, "--base", base, fails=True)
     assert verdict(text) == "baseline missing"
     assert "has no metrics" in text
-    assert "unchanged" not in text.split("### Metrics")[1].split("### Params")[0]
+    assert "| – | 0." in text.split("### Metrics")[1].split("### Gates")[0]
 
 
 @pytest.mark.parametrize("base", ["nowhere", "--output=pwned", "0" * 40, "`$(touch pwned)`"])
@@ -227,9 +298,10 @@ def test_base_predictions_that_are_nowhere_are_said_or_rebuilt(repo: Project) ->
     change(repo, **{"train.skill": 3.0})
     tiny.forget(repo)
     text = report(repo)
-    assert "Not compared row by row" in text
-    assert "unpaired" in text
-    assert "paired by day" not in text
+    assert verdict(text) == "not comparable"
+    assert "Not compared row by row: `the data of metrics/predictions.parquet of " in text
+    assert "it cannot be shown that both are of the same rows" in text
+    assert "paired" not in text
     assert "| `data/raw` |  |  | changed; `the data of data/raw of " in text
     before = repo.run("git", "worktree", "list")
     text = report(repo, "--rebuild")

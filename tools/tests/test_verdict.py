@@ -4,18 +4,22 @@ from typing import Any
 import pytest
 
 from strata.paired import COMMON, Difference, Group
-from strata.report.verdict import Direction, check, estimate, overall
+from strata.report.verdict import Evidence, check, estimate, overall
+from strata.seeds import Seeds
 from strata.values import Leaves
-
-DIRECTION = Direction(frozenset({"auc"}), frozenset({"loss"}))
 
 
 def group(low: float, high: float, relabelled: int = 0, before: float = 0.7) -> Group:
-    return Group(100, 10, relabelled, {"auc": Difference(before, before + 0.01, low, high)})
+    between = {"auc": Difference(before, before + 0.01, low, high)}
+    return Group(100, 10, relabelled, between, "day")
 
 
 BASE: Leaves = {"test.auc": 0.7, "test.auc_se": 0.03}
 THIS: Leaves = {"test.auc": 0.71, "test.auc_se": 0.04}
+
+
+def evidence(groups: dict[str, Group], **others: Any) -> Evidence:
+    return Evidence(BASE, THIS, groups, **others)
 
 
 @pytest.mark.parametrize(
@@ -23,34 +27,46 @@ THIS: Leaves = {"test.auc": 0.71, "test.auc_se": 0.04}
     [(0.001, 0.02, "better"), (-0.02, -0.001, "worse"), (-0.01, 0.02, "within noise")],
 )
 def test_a_paired_interval_decides(low: float, high: float, word: str) -> None:
-    found = overall("test.auc", 1, BASE, THIS, {"test": group(low, high)})
+    between = {"auc": Difference(0.7, 0.7 + (low + high) / 2, low, high)}
+    this = {"test.auc": 0.7 + (low + high) / 2}
+    groups = {"test": Group(100, 10, 0, between, "day")}
+    found = overall("test.auc", Evidence(BASE, this, groups))
     assert found[0] == word
     assert found[1] is not None
     assert found[1].how == "paired by day"
+    assert found[1].interval == pytest.approx((low, high))
     opposite = {"better": "worse", "worse": "better"}.get(word, word)
-    assert overall("test.auc", -1, BASE, THIS, {"test": group(low, high)})[0] == opposite
+    assert (
+        overall("test.auc", Evidence(BASE, this, groups, lower=frozenset({"auc"})))[0] == opposite
+    )
 
 
-def test_without_predictions_the_interval_is_wide_and_says_unpaired() -> None:
-    found = estimate("test.auc", BASE, THIS, {})
+def test_the_rows_of_two_sides_must_be_shown_to_be_the_same() -> None:
+    word, found, why = overall("test.auc", evidence({}))
+    assert word == "not comparable"
+    assert found is not None
+    assert found.interval is None
+    assert "of the same rows" in why
+    found = estimate("test.auc", evidence({}, same_rows=True))
     assert found is not None
     assert found.how == "unpaired"
     assert found.interval == pytest.approx((0.01 - 0.098, 0.01 + 0.098))
 
 
 def test_predictions_that_do_not_give_the_metric_are_not_used() -> None:
-    found = estimate("test.auc", BASE, THIS, {"test": group(0.001, 0.02, before=0.9)})
+    found = estimate("test.auc", evidence({"test": group(0.001, 0.02, before=0.9)}))
     assert found is not None
     assert found.how == "unpaired"
 
 
 def test_an_unknown_noise_is_not_called_noise() -> None:
-    assert overall("test.auc", 1, {"test.auc": 0.7}, {"test.auc": 0.71}, {})[0] == "noise unknown"
-    assert overall("test.auc", 1, {"test.auc": 0.7}, {"test.auc": 0.7}, {})[0] == "same metric"
+    base, this = {"test.auc": 0.7}, {"test.auc": 0.71}
+    assert overall("test.auc", Evidence(base, this, {}, True))[0] == "noise unknown"
+    assert overall("test.auc", Evidence(base, base, {}, True))[0] == "same metric"
 
 
 def test_new_months_are_judged_on_the_rows_both_held_out() -> None:
-    word, found, where = overall("test.auc", 1, BASE, THIS, {COMMON: group(0.001, 0.02)})
+    word, found, where = overall("test.auc", evidence({COMMON: group(0.001, 0.02)}))
     assert word == "better"
     assert found is not None
     assert found.difference == pytest.approx(0.01)
@@ -58,16 +74,34 @@ def test_new_months_are_judged_on_the_rows_both_held_out() -> None:
 
 
 def test_changed_labels_cannot_be_compared() -> None:
-    assert overall("test.auc", 1, BASE, THIS, {"test": group(0.1, 0.2, 5)})[0] == "not comparable"
+    found = evidence({"test": group(0.1, 0.2, 5)})
+    assert overall("test.auc", found)[0] == "not comparable"
+    (gate,) = check({"maximum_regression.test.auc": 0}, found)
+    assert gate.passed is None
+
+
+def test_the_fits_own_randomness_widens_the_interval() -> None:
+    alone = overall("test.auc", evidence({"test": group(0.001, 0.02)}))
+    assert alone[0] == "better"
+    seeds = Seeds("c" * 40, "train.seed", list(range(10)), {"test.auc": 0.01})
+    word, found, _ = overall(
+        "test.auc", evidence({"test": group(0.001, 0.02)}, seeds=(seeds, None))
+    )
+    assert word == "within noise"
+    assert found is not None
+    assert found.interval is not None
+    half = 2.2622 * math.sqrt(2) * 0.01  # Student's t with 9 degrees of freedom, two fits
+    assert found.interval[0] == pytest.approx(0.01 - math.hypot(0.009, half), abs=1e-5)
+    assert found.interval[1] == pytest.approx(0.01 + math.hypot(0.01, half), abs=1e-5)
+    assert evidence({}, seeds=(seeds, None)).fit("auc") == pytest.approx(half, abs=1e-5)
+    assert evidence({}, seeds=(seeds, None)).fit("test.loss") is None
 
 
 @pytest.mark.parametrize("value", [None, math.nan, "0.7", True, math.inf])
 def test_what_is_no_number_is_not_compared(value: Any) -> None:
-    assert overall("test.auc", 1, BASE, {"test.auc": value}, {})[0] == "not comparable"
-    assert (
-        check({"minimum.test.auc": 0.1}, DIRECTION, BASE, {"test.auc": value}, {})[0].passed
-        is False
-    )
+    found = Evidence(BASE, {"test.auc": value})
+    assert overall("test.auc", found)[0] == "not comparable"
+    assert check({"minimum.test.auc": 0.1}, found)[0].passed is False
 
 
 @pytest.mark.parametrize(
@@ -75,10 +109,10 @@ def test_what_is_no_number_is_not_compared(value: Any) -> None:
     [
         ("minimum.test.auc", 0.7, True),
         ("minimum.test.auc", 0.72, False),
-        ("maximum.test.loss", 0.5, True),
-        ("maximum.test.loss", 0.4, False),
-        ("maximum_regression.test.loss", 0.1, True),
-        ("maximum_regression.test.loss", 0.04, False),
+        ("maximum.test.log_loss", 0.5, True),
+        ("maximum.test.log_loss", 0.4, False),
+        ("maximum_regression.test.log_loss", 0.1, True),
+        ("maximum_regression.test.log_loss", 0.04, False),
         ("maximum_regression.test.auc", 0, True),
         ("minimum.test.gone", 0.1, False),
         ("maximum_regression.test.gone", 0.1, False),
@@ -90,17 +124,18 @@ def test_what_is_no_number_is_not_compared(value: Any) -> None:
     ],
 )
 def test_gates(gate: str, limit: Any, passed: bool | None) -> None:
-    base = {"test.auc": 0.7, "test.loss": 0.4, "test.gone": 1}
-    this = {"test.auc": 0.71, "test.loss": 0.45, "test.new": 1}
-    assert check({gate: limit}, DIRECTION, base, this, {})[0].passed is passed
+    base = {"test.auc": 0.7, "test.log_loss": 0.4, "test.gone": 1}
+    this = {"test.auc": 0.71, "test.log_loss": 0.45, "test.new": 1}
+    assert check({gate: limit}, Evidence(base, this, {}, True))[0].passed is passed
 
 
-def test_a_regression_is_measured_on_the_rows_in_both() -> None:
-    harder = {"test.auc": 0.5}
-    (gate,) = check(
-        {"maximum_regression.test.auc": 0.1}, DIRECTION, BASE, harder, {COMMON: group(0.0, 0.0)}
-    )
+def test_a_regression_is_measured_on_the_same_rows_or_not_at_all() -> None:
+    harder, gates = {"test.auc": 0.5}, {"maximum_regression.test.auc": 0.1}
+    (gate,) = check(gates, Evidence(BASE, harder, {COMMON: group(0.0, 0.0)}))
     assert gate.passed
     assert gate.value == pytest.approx(-0.01)
-    (gate,) = check({"maximum_regression.test.auc": 0.1}, DIRECTION, BASE, harder, {})
-    assert not gate.passed
+    (gate,) = check(gates, Evidence(BASE, harder))
+    assert gate.passed is None
+    assert gate.why == "the base's is of other rows"
+    (gate,) = check(gates, Evidence(BASE, harder, {}, True))
+    assert gate.passed is False

@@ -123,10 +123,10 @@ higher_is_better = ["roc_auc"]
 predictions = "metrics/predictions.parquet"
 [tool.strata.report.columns]
 key = ["day", "id"]
-day = "day"
+block = "day"
 split = "split"
 label = "label"
-probability = "score"
+prediction = "score"
 [tool.strata.report.gates.minimum]
 "test.roc_auc" = 0.6
 [tool.strata.report.gates.maximum_regression]

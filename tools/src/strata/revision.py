@@ -143,6 +143,11 @@ class Revision:
 
     # Params, metrics, pins
 
+    @property
+    def metric_files(self) -> list[str]:
+        """The paths of the files of metrics."""
+        return self._read.metrics
+
     @cached_property
     def metrics(self) -> Leaves:
         """All metrics by dotted name. Raises Unreadable or Offline if a file cannot be had.

@@ -1,22 +1,35 @@
 """The settings of the tools: ``[tool.strata]`` of pyproject.toml, or strata.toml without one."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from strata.errors import Fault, first_line
 
+PLACES = (("pyproject.toml", ("tool", "strata")), ("strata.toml", ()))
+
 
 def section(root: Path, name: str) -> dict[str, Any]:
-    """The settings of one command, empty where there are none. Raises Fault if malformed."""
-    for path, keys in (("pyproject.toml", ("tool", "strata", name)), ("strata.toml", (name,))):
-        if not (root / path).is_file():
-            continue
+    """The settings of one command in a folder, empty where there are none.
+
+    Raises Fault if they cannot be read.
+    """
+
+    def text(path: str) -> str | None:
+        return (root / path).read_text(encoding="utf-8") if (root / path).is_file() else None
+
+    return section_of(text, name)
+
+
+def section_of(text: Callable[[str], str | None], name: str) -> dict[str, Any]:
+    """The same, where ``text`` gives a file's text, or None if there is no such file."""
+    for path, keys in PLACES:
         try:
-            found: Any = tomllib.loads((root / path).read_text(encoding="utf-8"))
+            found: Any = tomllib.loads(text(path) or "")
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Fault(f"{path}: {first_line(error)}") from None
-        for key in keys:
+        for key in (*keys, name):
             found = found.get(key, {})
             if not isinstance(found, dict):
                 raise Fault(f"{path}: {key} must be a table")

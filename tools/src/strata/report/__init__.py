@@ -5,43 +5,37 @@ Writes Markdown, with the verdict first. Whatever cannot be read is said, and ne
 """
 
 import argparse
+import json
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from subprocess import SubprocessError
-from typing import Any
 
-import pandas as pd
 import pyarrow.parquet as pq
 
 from strata import git
 from strata.checkout import rebuilt
 from strata.errors import Fault
-from strata.paired import Columns, Group, compare
-from strata.report import charts, diff, sections
-from strata.report.markdown import code, details, join, number, quoted
-from strata.report.verdict import Direction, check, overall
+from strata.paired import COMMON
+from strata.report import charts, sections
+from strata.report.evidence import (
+    Settings,
+    gates_at,
+    gather,
+    load_settings,
+    stage_changes,
+)
+from strata.report.markdown import code, details, figure, join, plain, quoted
+from strata.report.verdict import Evidence, check, overall
 from strata.revision import Revision, Stage
-from strata.settings import section
 from strata.store import Store, opened
-from strata.values import Leaves, changes, flatten
+from strata.values import changes
 from strata.workspace import stale
 
 MOST = 10  # problems that are listed
 Sections = list[tuple[str, str]]
 Problems = list[tuple[str, str]]  # a verdict and its sentence, as Markdown
-
-
-@dataclass(frozen=True)
-class Settings:
-    """``[tool.strata.report]`` of pyproject.toml: what a dvc.yaml does not say of its metrics."""
-
-    headline: str
-    direction: Direction
-    predictions: str
-    columns: Columns | None
-    gates: Leaves
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -75,9 +69,10 @@ def run(args: argparse.Namespace) -> int:
         args.html.write_text(page(found), encoding="utf-8", newline="\n")
     else:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-        print(join(found), end="")
+        text = join(found)
+        print(plain(text) if sys.stdout.isatty() else text, end="")
     for name, sentence in problems[:MOST]:
-        print(f"strata report: {name}: {sentence}", file=sys.stderr)
+        print(f"strata report: {name}: {plain(sentence)}", file=sys.stderr)
     return 1 if problems else 0
 
 
@@ -89,8 +84,8 @@ def build(
     Raises Fault if the workspace itself cannot be read.
     """
     root = store.root
-    settings = load_settings(root)
     this = read(Revision(store, None))
+    settings = load_settings(this)
     problems: Problems = []
     notes: list[str] = []
     commit, base = None, None
@@ -106,48 +101,54 @@ def build(
         base = base if base and base.params else None
     if why := sections.failure(log):
         problems.append(("pipeline failed", f"{code(why, 200)}; what follows is what there was"))
-    problems += staleness(store, this)
+    old = stale(root)
+    problems += staleness(store, this, old)
 
-    groups: dict[str, Group] = {}
-    if base and settings.columns:
-        try:
-            groups = compare(
-                predictions(base, settings), predictions(this, settings), settings.columns
-            )
-        except (Fault, ValueError, TypeError) as fault:
-            notes.append(f"Not compared row by row: {code(fault, 200)}.")
-    was = base.metrics if base else {}
-    gates = check(settings.gates, settings.direction, was, this.metrics, groups)
-    problems += [
-        (
-            "gate failed",
-            f"{code(gate.metric)} {code(gate.kind.replace('_', ' '))} {sections.shown(gate.limit)}"
-            + (": it has no value" if gate.value is None else f": {number(gate.value)}"),
-        )
-        for gate in gates
-        if gate.passed is False
-    ]
-    params = changes(base.params, this.params) if base else []
-    if commit and gates_at(store, commit) != settings.gates:
+    found, hindered = gather(base, this, settings)
+    gates = check(settings.gates, found)
+    for gate in gates:
+        if gate.passed is False:
+            kind = code(gate.kind.replace("_", " "))
+            said = f": {gate.why}" if gate.value is None or gate.why else f": {figure(gate.value)}"
+            limit = sections.shown(gate.limit)
+            problems.append(("gate failed", f"{code(gate.metric)} {kind} {limit}{said}"))
+    if commit and gates_at(Revision(store, commit)) != settings.gates:
         notes.append("**This change alters the gates** it is held against.")
-    head = [heading(root, commit, problems, settings, base, this, groups), *notes]
+    head = [heading(root, commit, problems, settings, base, this, found), *notes]
     head.append(reproduced(log, this.stages, problems))
 
-    found = [("", "\n\n".join(head))]
-    found.append(("Metrics", sections.metrics(was, this.metrics, groups, settings.direction)))
+    written = [("", "\n\n".join(head))]
+    if base:
+        tables = {
+            "Params": sections.values(changes(base.params, this.params), "param"),
+            "Data": sections.data(outputs(base, this)),
+            "Packages": sections.environment(base.pins, this.pins),
+        }
+        same = ", ".join(name.lower() for name, text in tables.items() if not text)
+        written += [(name, text) for name, text in tables.items() if text]
+        written += [("", f"Unchanged: {same}.")] if same else []
+    shown, others, dummies = sections.ordered(
+        found, list(dict.fromkeys([settings.headline, *(gate.metric for gate in gates)]))
+    )
+    about = [
+        sections.compared_rows(found.groups),
+        *hindered,
+        sections.covers(found) if base else "",
+    ]
+    headline = sections.metrics(shown, found, judge=True) if shown else "There are no metrics."
+    written.append(("Metrics", "\n\n".join(text for text in (headline, *about) if text)))
     if gates:
-        found.append(("Gates", sections.gates(gates)))
+        written.append(("Gates", sections.gates(gates)))
+    if others:
+        written.append(("Other metrics", sections.metrics(others, found, judge=False)))
+    if dummies:
+        text = sections.metrics(dummies, found, judge=False)
+        written.append(("", details("Metrics of dummies", text)))
+    moved = stage_changes(base.stages, this.stages) if base else None
+    written.append(("Stages", sections.rerun(this.stages, moved, old, sections.times(log))))
     if base:
-        found.append(("Params", sections.values(params, "param")))
-        found.append(("Data", sections.data(outputs(base, this))))
-        found.append(("Environment", sections.environment(base.pins, this.pins)))
-    moved = diff.stage_changes(base.stages, this.stages) if base else None
-    found.append(("Stages", sections.rerun(this.stages, moved, sections.times(log))))
-    if base:
-        found += plots(base, this, pictures)
-    if not pictures:
-        found.append(("Pipeline", charts.pipeline(this.stages, list(moved or []))))
-    return found + cards(this), problems
+        written += plots(base, this, found, pictures)
+    return written + cards(this), problems
 
 
 def made_again(store: Store, base: Revision) -> list[str]:
@@ -167,43 +168,6 @@ def made_again(store: Store, base: Revision) -> list[str]:
     return []
 
 
-def load_settings(root: Path) -> Settings:
-    """Read ``[tool.strata.report]``; what is not there is not used. Raises Fault if malformed."""
-    found = section(root, "report")
-    columns = found.get("columns")
-    try:
-        return Settings(
-            str(found.get("headline", "")),
-            Direction(
-                frozenset(found.get("higher_is_better", [])),
-                frozenset(found.get("lower_is_better", [])),
-            ),
-            str(found.get("predictions", "")),
-            Columns(**columns) if columns and found.get("predictions") else None,
-            gates_in(found),
-        )
-    except (TypeError, AttributeError) as error:
-        raise Fault(f"[tool.strata.report]: {error}") from None
-
-
-def gates_in(found: dict[str, Any]) -> Leaves:
-    """The gates of some settings, named KIND.METRIC."""
-    gates = found.get("gates", {})
-    return {f"{kind}.{name}": v for kind, of in gates.items() for name, v in flatten(of).items()}
-
-
-def gates_at(store: Store, commit: str) -> Leaves:
-    """The gates that a commit sets; none where its settings cannot be read."""
-    import tomllib
-
-    revision = Revision(store, commit)
-    try:
-        found = tomllib.loads(revision.text("pyproject.toml"))["tool"]["strata"]["report"]
-        return gates_in(found)
-    except (Fault, KeyError, TypeError, AttributeError, tomllib.TOMLDecodeError):
-        return {}
-
-
 def read(revision: Revision) -> Revision:
     """Have a revision read all that it says of itself, so that a fault shows now."""
     if not revision.stages:
@@ -213,15 +177,15 @@ def read(revision: Revision) -> Revision:
     return revision
 
 
-def staleness(store: Store, this: Revision) -> Problems:
+def staleness(store: Store, this: Revision, old: dict[str, list[str]]) -> Problems:
     """What keeps the committed dvc.lock from being what the pipeline makes."""
     problems: Problems = []
     again = "run `dvc repro` and commit dvc.lock with what it changed"
-    for stage, reasons in stale(store.root).items():
+    for stage, reasons in old.items():
         why = ", ".join(code(reason) for reason in reasons[:4])
         problems.append(("lock stale", f"stage {code(stage)} ({why}); {again}"))
     committed = Revision(store, git.commit_of("HEAD", store.root)).stages
-    for stage, reasons in diff.stage_changes(committed, this.stages).items():
+    for stage, reasons in stage_changes(committed, this.stages).items():
         if reasons:
             why = ", ".join(code(reason) for reason in reasons[:4])
             problems.append(
@@ -238,11 +202,6 @@ def staleness(store: Store, this: Revision) -> Problems:
     return problems
 
 
-def predictions(version: Revision, settings: Settings) -> pd.DataFrame:
-    """The file of predictions of a version. Raises Fault or ValueError if it cannot be read."""
-    return pd.read_parquet(version.local(settings.predictions))
-
-
 def heading(
     root: Path,
     commit: str | None,
@@ -250,33 +209,41 @@ def heading(
     settings: Settings,
     base: Revision | None,
     this: Revision,
-    groups: dict[str, Group],
+    found: Evidence,
 ) -> str:
     """The verdict, what it rests on, and every problem."""
-    was = base.metrics if base else {}
-    word, found, where = overall(
-        settings.headline, settings.direction.of(settings.headline), was, this.metrics, groups
-    )
-    if base and base.metrics and repr(was) == repr(this.metrics) and base.stages == this.stages:
-        word = "no change"
+    word, best, where = overall(settings.headline, found)
+    same = base and base.stages == this.stages and repr(found.base) == repr(found.this)
+    word = "no change" if same else word
     lines = [f"## Strata: {problems[0][0] if problems else word}", ""]
     names = os.environ.get("GITHUB_HEAD_REF") or os.environ.get("CI_COMMIT_REF_NAME")
     branch = names or git.git("rev-parse", "--abbrev-ref", "HEAD", root=root)
     against = f"against {code(commit[:9])}" if commit else "against nothing"
-    line = f"{code(branch)} at {code(git.commit_of('HEAD')[:9])} {against}"
-    if found:
-        line += f": {code(settings.headline)} {number(found.difference, sign=True)}"
-        if found.interval:
-            low, high = found.interval
-            line += f", 95% interval {low:+.4f} to {high:+.4f}, {found.how}"
-    lines.append(line + (f"; {where}" if where else "") + ".")
-    if problems and found:
+    line = f"{code(branch)} at {code(head_commit(root)[:9])} {against}"
+    if best:
+        line += f": {code(settings.headline)} {figure(best.difference, sign=True)}"
+        if best.interval:
+            low, high = (figure(end, sign=True) for end in best.interval)
+            line += f", 95% interval {low} to {high}, {best.how}"
+    lines.append(line + (f"; {where}" if where and not same else "") + ".")
+    if problems and best:
         lines[-1] += f" By itself: {word}."
     if problems:
         lines += ["", *(f"- **{name}**: {sentence}" for name, sentence in problems[:MOST])]
         if len(problems) > MOST:
             lines.append(f"- and {len(problems) - MOST:,} more")
     return "\n".join(lines)
+
+
+def head_commit(root: Path) -> str:
+    """The commit that a pull request proposes; GitHub has checked out its merge with the base."""
+    event = os.environ.get("GITHUB_EVENT_PATH", "")
+    try:
+        return str(
+            json.loads(Path(event).read_text(encoding="utf-8"))["pull_request"]["head"]["sha"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return git.commit_of("HEAD", root)
 
 
 def reproduced(log: str, stages: dict[str, Stage], problems: Problems) -> str:
@@ -324,11 +291,12 @@ def row_count(revision: Revision, path: str) -> int:
     return int(pq.read_metadata(revision.local(path)).num_rows)
 
 
-def plots(base: Revision, this: Revision, pictures: bool) -> Sections:
-    """The curves of dvc.yaml, both versions in each."""
-    found, faults = charts.charts(this.plots, base.text, this.text)
+def plots(base: Revision, this: Revision, found: Evidence, pictures: bool) -> Sections:
+    """The curves of dvc.yaml, both versions in each; marked where they are of other rows."""
+    same = found.same_rows or (bool(found.groups) and COMMON not in found.groups)
+    drawn, faults = charts.charts(this.plots, base.text, this.text, same)
     notes = [f"Not drawn: {code(fault, 200)}." for fault in dict.fromkeys(faults)]
-    parts = [*map(charts.picture if pictures else charts.mermaid, found), *notes]
+    parts = [*map(charts.picture if pictures else charts.mermaid, drawn), *notes]
     return [("Plots", "\n\n".join(parts))] if parts else []
 
 

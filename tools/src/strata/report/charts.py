@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from strata.errors import Fault
-from strata.report.diff import Stages, edges
 from strata.revision import Absent, Plot
 
 BASE, THIS = "#8c959f", "#0969da"
@@ -31,13 +30,16 @@ class Chart:
 
 
 def charts(
-    plots: Sequence[Plot], base: Callable[[str], str], this: Callable[[str], str]
+    plots: Sequence[Plot],
+    base: Callable[[str], str],
+    this: Callable[[str], str],
+    same_rows: bool = True,
 ) -> tuple[list[Chart], list[str]]:
     """The curves among some plots, and what could not be read of them.
 
-    The two functions give a file's text, or raise Absent, or another Fault.
-
-    A plot that is no curve, or whose file one side does not have, is not among them.
+    The two functions give a file's text, or raise Absent, or another Fault. A plot that is no
+    curve, or whose file one side does not have, is not among them. A title says so if the rows
+    behind the two lines are others.
     """
     found: list[Chart] = []
     faults: list[str] = []
@@ -53,46 +55,52 @@ def charts(
                 faults.append(str(fault))
                 continue
             points = [_points(text, plot.x, column) for text in texts]
-            chart = _chart(plot.title, plot.x_label, plot.y_label, *points)
+            chart = _chart(plot, same_rows, *points)
             found += [chart] if chart else []
     return found, faults
 
 
-def _points(text: str, x: str, y: str) -> list[tuple[str, float]]:
+def _points(text: str, x: str, y: str) -> list[tuple[str, float, str]]:
+    """x, y and a mark of each row that has numbers: that it was trained on, if a column says so."""
     try:
-        points = [(row[x], float(row[y])) for row in csv.DictReader(io.StringIO(text))]
+        points = [
+            (row[x], float(row[y]), " train" if row.get("split") == "train" else "")
+            for row in csv.DictReader(io.StringIO(text))
+        ]
     except (KeyError, TypeError, ValueError):
         return []
-    return [(at, value) for at, value in points if np.isfinite(value)]
+    return [point for point in points if np.isfinite(point[1])]
 
 
 def _chart(
-    title: str,
-    x_label: str,
-    y_label: str,
-    base: list[tuple[str, float]],
-    this: list[tuple[str, float]],
+    plot: Plot,
+    same_rows: bool,
+    base: list[tuple[str, float, str]],
+    this: list[tuple[str, float, str]],
 ) -> Chart | None:
     if len(base) < 2 or len(this) < 2:
         return None
     try:
-        curves = [np.array(sorted((float(at), value) for at, value in p)) for p in (base, this)]
+        curves = [np.array(sorted((float(at), value) for at, value, _ in p)) for p in (base, this)]
     except ValueError:
-        was, now = dict(base), dict(this)
+        was, now = ({at: value for at, value, _ in p} for p in (base, this))
         names = sorted(now)
         if names[: len(was)] != sorted(was):  # a line of Mermaid's has no gaps
             names = [name for name in names if name in was]
         if len(names) < 2:
             return None
+        marks = {at: mark for at, _, mark in this}
+        x = [name + marks[name] for name in names]
         old = [was[name] for name in names if name in was]
-        return Chart(title, x_label, y_label, names, old, [now[name] for name in names])
+        return Chart(plot.title, plot.x_label, plot.y_label, x, old, [now[name] for name in names])
     low = max(float(curve[0, 0]) for curve in curves)
     high = min(float(curve[-1, 0]) for curve in curves)
     if not low < high:
         return None
     grid = np.linspace(low, high, GRID)
     lines = [np.interp(grid, curve[:, 0], curve[:, 1]).round(4).tolist() for curve in curves]
-    return Chart(title, x_label, y_label, (low, high), *lines)
+    title = plot.title if same_rows else f"{plot.title} (of other rows)"
+    return Chart(title, plot.x_label, plot.y_label, (low, high), *lines)
 
 
 def label(text: object, limit: int = 40) -> str:
@@ -111,29 +119,12 @@ def mermaid(chart: Chart) -> str:
     lines = [
         f"%%{{init: {json.dumps(palette)}}}%%",
         "xychart-beta",
-        f'  title "{label(chart.title)}, base grey, this blue"',
+        f'  title "{label(chart.title, 60)}, base grey, this blue"',
         f"  x-axis {axis}",
         f'  y-axis "{label(chart.y_label)}" {low:.4g} --> {high:.4g}',
         *(f"  line [{', '.join(f'{v:.4g}' for v in line)}]" for line in (chart.base, chart.this)),
     ]
-    return fence(lines)
-
-
-def pipeline(stages: Stages, changed: Sequence[str]) -> str:
-    """The stages of a dvc.lock as Mermaid, those in ``changed`` marked."""
-    names = {name: f"s{index}" for index, name in enumerate(stages)}
-    lines = ["flowchart LR", *(f'  {names[name]}["{label(name)}"]' for name in names)]
-    lines += [f"  {names[a]} --> {names[b]}" for a, b in edges(stages)]
-    marked = [names[name] for name in changed if name in names]
-    if marked:
-        lines += [f"  classDef changed stroke:{THIS},stroke-width:3px"]
-        lines += [f"  class {','.join(marked)} changed"]
-    return fence(lines)
-
-
-def fence(lines: Sequence[str]) -> str:
-    """Put lines of Mermaid, which have no backticks, in their fence."""
-    return "\n".join(["```mermaid", *lines, "```"])
+    return "\n".join(["```mermaid", *lines, "```"])  # no label has a backtick
 
 
 def picture(chart: Chart) -> str:

@@ -1,5 +1,6 @@
 """Markdown in which no text of others can do anything but be read."""
 
+import html
 import re
 from collections.abc import Sequence
 
@@ -33,12 +34,23 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], limit: int = ROW
     return "\n".join(lines)
 
 
-def number(value: float, sign: bool = False) -> str:
-    """Six significant digits; a count has its thousands parted."""
+def number(value: float) -> str:
+    """A value that somebody set, as it is; a count has its thousands parted."""
+    return format(value, "," if isinstance(value, int) else ".12g")
+
+
+def figure(value: float, sign: bool = False) -> str:
+    """A measured value: four decimals, or from 100 on six digits; a count is whole."""
     plus = "+" if sign and value else ""
     if isinstance(value, int) and not isinstance(value, bool):
         return format(value, f"{plus},")
-    return format(value + 0.0, f"{plus}.6g")  # no -0
+    text = format(value, f"{plus}.4f" if abs(value) < 100 else f"{plus},.6g")
+    return text if float(text.replace(",", "")) else "0"  # no -0
+
+
+def plain(text: str) -> str:
+    """The same for a terminal: without the HTML that keeps a text inert in a comment."""
+    return html.unescape(re.sub(r"</?(?:code|details|summary)>", "", text))
 
 
 def details(summary: str, text: str) -> str:

@@ -1,0 +1,54 @@
+"""How far each metric moves when nothing but the seed of the training differs, as measured.
+
+`strata seeds` measures it and commits the file; the report adds it to its intervals.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from strata.errors import Fault
+from strata.settings import section
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The standard deviation (ddof 1) of metrics by dotted name, over fits with ``seeds``.
+
+    ``commit`` is the one that was measured; ``param`` the one that was varied.
+    """
+
+    commit: str
+    param: str
+    seeds: list[int]
+    sd: dict[str, float]
+
+    def of(self, metric: str) -> float | None:
+        """The deviation of a metric; of a bare name, the largest among the splits'. None if none.
+
+        A metric on the rows that two versions share stands between those of the splits.
+        """
+        if metric in self.sd or "." in metric:
+            return self.sd.get(metric)
+        return max((v for name, v in self.sd.items() if name.endswith(f".{metric}")), default=None)
+
+    def dump(self) -> str:
+        """The text of the file."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+
+def place(root: Path) -> str:
+    """The file's path from the top of the repository."""
+    return str(section(root, "seeds").get("file", "seeds.json"))
+
+
+def read(text: str, path: str) -> Seeds:
+    """Read the text of the file. Raises Fault, naming ``path``, if it is no such file."""
+    try:
+        found = Seeds(**json.loads(text))
+        if len(found.seeds) < 2 or not all(sd >= 0 for sd in found.sd.values()):
+            raise ValueError("fewer than two seeds, or a deviation below 0")
+    except (ValueError, TypeError, AttributeError) as error:
+        why = f"{path} is not what `strata seeds` writes: {error}"
+        raise Fault(f"{why}; measure again") from None
+    return found

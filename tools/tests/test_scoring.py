@@ -1,0 +1,91 @@
+"""Metrics are those of scikit-learn, of every task."""
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from strata.scoring import Score, direction, scored
+
+RNG = np.random.default_rng(0)
+ROWS = 300
+WEIGHT = RNG.integers(0, 4, ROWS).astype(float)
+
+
+def of(found: Score | None) -> float:
+    assert found
+    return found(WEIGHT)
+
+
+@pytest.mark.parametrize("digits", [1, 2, 9])
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("roc_auc", metrics.roc_auc_score),
+        ("average_precision", metrics.average_precision_score),
+        ("log_loss", metrics.log_loss),
+        ("brier", metrics.brier_score_loss),
+        ("brier_score_loss", metrics.brier_score_loss),
+    ],
+)
+def test_binary_by_probability(name: str, function: object, digits: int) -> None:
+    label, probability = RNG.integers(0, 2, ROWS), RNG.random(ROWS).round(digits)
+    assert callable(function)
+    expected = function(label, probability, sample_weight=WEIGHT)
+    assert of(scored(name, label, probability)) == pytest.approx(expected)
+    text = np.where(label == 1, "yes", "no")
+    assert of(scored(name, text, probability)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1", "balanced_accuracy", "matthews_corrcoef"])
+def test_binary_by_class_of_a_probability_or_of_a_class(name: str) -> None:
+    label, probability = RNG.integers(0, 2, ROWS), RNG.random(ROWS)
+    decided = (probability >= 0.5).astype(int)
+    function = getattr(metrics, name, None) or getattr(metrics, f"{name}_score")
+    expected = function(label, decided, sample_weight=WEIGHT)
+    assert of(scored(name, label, probability)) == pytest.approx(expected)
+    assert of(scored(name, label, decided)) == pytest.approx(expected)
+
+
+def test_multiclass() -> None:
+    names = ["setosa", "versicolor", "virginica"]
+    label = np.array(names)[RNG.integers(0, 3, ROWS)]
+    likely = RNG.dirichlet([1, 1, 1], ROWS)
+    shuffled = ["virginica", "setosa", "versicolor"]
+    prediction = likely[:, [2, 0, 1]]
+    best = np.array(names)[likely.argmax(axis=1)]
+    expected = {
+        "log_loss": metrics.log_loss(label, likely, sample_weight=WEIGHT),
+        "roc_auc_ovr": metrics.roc_auc_score(
+            label, likely, sample_weight=WEIGHT, multi_class="ovr"
+        ),
+        "accuracy": metrics.accuracy_score(label, best, sample_weight=WEIGHT),
+        "f1_macro": metrics.f1_score(label, best, sample_weight=WEIGHT, average="macro"),
+    }
+    for name, value in expected.items():
+        assert of(scored(name, label, prediction, shuffled)) == pytest.approx(value), name
+    assert of(scored("accuracy", label, best)) == pytest.approx(expected["accuracy"])
+    with pytest.raises(ValueError, match="no prediction for the label 'iris'"):
+        scored("log_loss", np.array(["iris"] * ROWS), prediction, shuffled)
+    with pytest.raises(ValueError, match="needs probabilities"):
+        scored("roc_auc", label, best)
+
+
+@pytest.mark.parametrize("name", ["r2", "mean_absolute_error", "rmse", "median_absolute_error"])
+def test_regression(name: str) -> None:
+    label = RNG.normal(size=ROWS)
+    value = label + RNG.normal(size=ROWS)
+    full = {"r2": "r2_score", "rmse": "root_mean_squared_error"}.get(name, name)
+    expected = getattr(metrics, full)(label, value, sample_weight=WEIGHT)
+    assert of(scored(name, label, value)) == pytest.approx(expected)
+
+
+def test_a_metric_that_does_not_exist_is_nan_and_an_unknown_one_none() -> None:
+    assert np.isnan(of(scored("roc_auc", np.ones(ROWS), RNG.random(ROWS))))
+    assert of(scored("brier", np.ones(ROWS), np.zeros(ROWS))) == 1
+    assert scored("profit", np.ones(ROWS), RNG.random(ROWS)) is None
+
+
+def test_which_way_is_better() -> None:
+    ways = {"roc_auc": 1, "auc": 1, "r2": 1, "log_loss": -1, "brier": -1, "rmse": -1, "mae": -1}
+    assert {name: direction(name) for name in ways} == ways
+    assert direction("profit") == direction("n") == 0
