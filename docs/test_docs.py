@@ -48,5 +48,6 @@ def test_sweeps(desk: Project) -> None:
     output = desk.run("bash", "-euxc", commands("sweeps.md"))
     assert "4 trials asked = 4 finished + 0 failed" in output
     assert "6 trials asked = 6 finished + 0 failed" in output
+    assert "metrics/seeds.json is committed" in output
     assert "is in the workspace" in output
     assert "up to date" in desk.run("dvc", "status")

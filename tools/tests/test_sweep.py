@@ -42,6 +42,15 @@ if step["x"] == 3:
     time.sleep(60)
 """
 
+KILL_WARM = """
+import psutil
+
+if step["x"] == 2 and not Path(os.environ["ONCE"]).exists():
+    Path(os.environ["ONCE"]).touch()
+    [each.kill() for each in psutil.Process().parents() if "strata.sweep.warm" in each.cmdline()]
+    time.sleep(60)
+"""
+
 PIPELINE = """\
 stages:
   step:
@@ -146,7 +155,8 @@ def test_a_grid_leaves_experiments_a_table_and_the_workspace_as_it_was(tiny: Pro
     )
     assert "6 trials asked = 4 finished + 2 failed" in said
     assert "step: x is below 0" in said
-    assert "1 other is within its standard error, a tie with it (g-4)" in said
+    assert "1 other ties with it (g-4), by its standard error alone" in said
+    assert "4 finished trials are too few for 2 parameters, each needs 10" in said
     assert tiny.run("git", "status", "--porcelain") == before
     assert list((tiny.path / ".dvc/tmp/sweeps").iterdir()) == []
 
@@ -154,8 +164,7 @@ def test_a_grid_leaves_experiments_a_table_and_the_workspace_as_it_was(tiny: Pro
     assert [row["experiment"] for row in rows] == ["g-3", "g-4", "g-1", "g-2", "g-5", "g-6"]
     assert [row["state"] for row in rows] == ["finished"] * 4 + ["failed"] * 2
     assert {row["se"] for row in rows[:4]} == {"0.002"}
-    importance = (tiny.path / "sweeps/g/importance.csv").read_text().splitlines()
-    assert {line.partition(",")[0] for line in importance} == {"parameter", "x", "y"}
+    assert not (tiny.path / "sweeps/g/importance.csv").exists()
     tiny.run("dvc", "plots", "show", "sweeps/g/trials.csv", "-x", "x", "-y", "score", "--json")
 
     shown = tiny.run("dvc", "exp", "show", "--csv")
@@ -201,7 +210,7 @@ def test_minimizing_turns_the_table_round(tiny: Project) -> None:
         (["-S", "step.x=1,2", "--metric", "score"], "--direction maximize or minimize"),
         (["-S", "step.x=1,2"], "no metric to look at"),
         ([*AIM], "nothing to vary"),
-        (["-S", "none.yaml:step.x=1,2", *AIM], "none.yaml: not found"),
+        (["-S", "none.yaml:step.x=1,2", *AIM], "has no file none.yaml"),
         (["-S", "~step.x", *AIM], "take the key away in a commit"),
         (["-S", "step.x=shuffle(1,2)", *AIM], "leave shuffle() out"),
         (["-S", "step.x=1,2", *AIM, "--apply", "bad-3"], "not a trial of bad"),
@@ -226,6 +235,78 @@ def test_a_name_that_git_or_a_folder_cannot_have_is_refused(tiny: Project, name:
     assert said == f"strata sweep: {name!r} cannot name a sweep; use letters, digits, - and _\n"
     said = tiny.run("strata", "sweep", f"--resume={name}", fails=True)
     assert said == f"strata sweep: no sweep {name!r} to go on with; there are: -\n"
+
+
+def test_a_failed_trial_is_run_again_when_asked(tiny: Project) -> None:
+    step = tiny.path / "step.py"
+    step.write_text(
+        STEP.replace("score = float(np", "Path(os.environ['GATE']).stat()\nscore = float(np", 1)
+    )
+    tiny.commit("Fail without a gate")
+    gate = tiny.path.parent / "gate"
+    tiny = Project(tiny.path, tiny.env | {"GATE": str(gate)})
+    tiny.run("strata", "sweep", "--name", "f", "-S", "step.x=1,2", *AIM, fails=True)
+    gate.touch()
+    said = tiny.run("strata", "sweep", "--resume", "f", fails=True)
+    assert "2 trials asked = 0 finished + 2 failed" in said
+    said = tiny.run("strata", "sweep", "--resume", "f", "--retry")
+    assert "2 trials asked = 2 finished + 0 failed" in said
+    assert [row["x"] for row in table(tiny, "f")] == ["2", "1"]
+    said = tiny.run("strata", "sweep", "--name", "n", "--retry", "-S", "step.x=1", *AIM, fails=True)
+    assert "--retry is for a sweep that --resume names" in said
+
+
+def test_a_warm_python_that_dies_is_started_again(tiny: Project) -> None:
+    step = tiny.path / "step.py"
+    step.write_text(STEP + KILL_WARM)
+    tiny.commit("Kill the warm Python once")
+    once = str(tiny.path.parent / "once")
+    said = tiny.run(
+        "strata", "sweep", "--name", "w", "-S", "step.x=1,2,3", *AIM, "--jobs", "1", ONCE=once
+    )
+    assert "3 trials asked = 3 finished + 0 failed" in said
+    assert Path(once).exists()
+
+
+def test_enough_trials_tell_what_mattered(tiny: Project) -> None:
+    said = tiny.run("strata", "sweep", "--name", "i", "-S", "step.x=range(0,10)", *AIM)
+    assert "what mattered: x 1.00" in said
+    importance = (tiny.path / "sweeps/i/importance.csv").read_text().splitlines()
+    assert importance[0] == "parameter,importance"
+
+
+def test_ties_are_told_by_the_predictions_where_there_are_some(project: Project) -> None:
+    aim = ("--metric", "test.roc_auc", "--direction", "maximize")
+    said = project.run("strata", "sweep", "--name", "t", "-S", "train.skill=3,3.0001,0.1", *aim)
+    assert re.search(r"1 other ties with it \(t-[12]\), row by row \(95%; the 2 nearest", said), (
+        said
+    )
+
+
+def test_seeds_are_measured_and_committed(tiny: Project) -> None:
+    """The tiny step has no seed: y stands in for one."""
+    (tiny.path / "strata.toml").write_text('[seeds]\nparam = "step.y"\n')
+    tiny.commit("Name the seed")
+    assert "at least 3" in tiny.run("strata", "seeds", "2", fails=True)
+    said = tiny.run("strata", "seeds", "5", "--jobs", "2")
+    assert re.search(r"^score +0.988 +0.00158$", said, re.MULTILINE), said
+    assert "seeds.json is committed: Measure the fit's own randomness with 5 seeds" in said
+    assert tiny.run("git", "show", "--name-only", "--format=").split() == ["seeds.json"]
+    found = json.loads(tiny.read("seeds.json"))
+    assert found["seeds"] == [0, 1, 2, 3, 4]
+    assert found["commit"] == tiny.run("git", "rev-parse", "HEAD~1").strip()
+    assert found["sd"]["score"] == pytest.approx(0.001581139)
+    assert tiny.run("git", "status", "--porcelain") == ""
+    tiny.set(**{"step.x": 3})
+    assert "params.yaml has changes" in tiny.run("strata", "seeds", fails=True)
+
+
+def test_the_seed_is_derived_or_asked_for(tiny: Project, project: Project) -> None:
+    said = tiny.run("strata", "seeds", fails=True)
+    assert "Set param in [tool.strata.seeds]: none is called seed" in said
+    said = project.run("strata", "seeds", "3")
+    assert "no metric moves with the seed" in said
+    assert json.loads(project.read("seeds.json"))["param"] == "train.seed"
 
 
 def test_a_model_that_diverges_is_a_failed_trial(tiny: Project) -> None:

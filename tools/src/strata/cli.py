@@ -22,6 +22,7 @@ COMMANDS = {  # name, module, what it does
     "storage": ("storage", "set where data and models are stored"),
     "hook": ("hook", "what the Git hooks run"),
     "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
+    "seeds": ("sweep.seeds", "measure how far the metrics move by the training's seed alone"),
     "sweep": ("sweep", "search over parameters: many experiments, none lost"),
 }
 NEEDS = {  # the extra of a command's name, and what it imports
@@ -41,7 +42,8 @@ def main(argv: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
         if arguments[:1] == [name]:
             try:
-                require(name, *NEEDS.get(name, ()))
+                extra = "sweep" if name == "seeds" else name
+                require(extra, *NEEDS.get(extra, ()))
             except Fault as fault:
                 print(f"strata {name}: {fault}", file=sys.stderr)
                 return 1

@@ -8,7 +8,7 @@ resampled (Künsch 1989, doi:10.1214/aos/1176347265).
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,28 @@ class Group:
     relabelled: int
     differences: dict[str, Difference]
     by: str = "row"
+
+
+def predictions_of(root: Path, made: Iterable[str]) -> str:
+    """The path of the predictions, by the settings, else the one of ``made`` with that name.
+
+    Raises Fault that says what to do if there is none.
+    """
+    named = [path for path in made if PurePosixPath(path).stem == "predictions"]
+    usual = [path for path in named if path.endswith((".parquet", ".csv"))]
+    if found := section(root, "report").get("predictions") or next(iter(usual), None):
+        return str(found)
+    raise Fault(
+        "no predictions are known: have a stage write predictions.parquet, with the key, label, "
+        "prediction and split of each row, or set predictions in [tool.strata.report]"
+    )
+
+
+def table(path: Path) -> pd.DataFrame:
+    """A Parquet or CSV file, whatever it is called on disk."""
+    with path.open("rb") as file:
+        is_parquet = file.read(4) == b"PAR1"
+    return pd.read_parquet(path) if is_parquet else pd.read_csv(path)
 
 
 def columns_of(root: Path, frame: pd.DataFrame) -> Columns:

@@ -144,6 +144,11 @@ class Revision:
     # Params, metrics, pins
 
     @property
+    def made(self) -> list[str]:
+        """The paths of all that stages write, kept by DVC or by Git."""
+        return [path for stage in self.stages.values() for path in stage.outs]
+
+    @property
     def metric_files(self) -> list[str]:
         """The paths of the files of metrics."""
         return self._read.metrics

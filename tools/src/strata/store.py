@@ -21,10 +21,6 @@ from strata import git
 from strata.errors import Fault, first_line
 
 
-class Busy(Fault):
-    """Another process is at work in the repository."""
-
-
 class Offline(Fault):
     """A remote, or the source of an import, does not answer or refuses."""
 
@@ -62,8 +58,7 @@ def quiet() -> None:
 def dvc_repo(root: Path, config: dict[str, Any] | None = None) -> Iterator[Any]:
     """DVC's own object for the workspace of a repository, with some more settings.
 
-    Raises Fault with the reason for which DVC fails in the block, Busy where it waits in vain for
-    another process.
+    Raises Fault with the reason for which DVC fails in the block.
     """
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.lock import LockError
@@ -76,9 +71,7 @@ def dvc_repo(root: Path, config: dict[str, Any] | None = None) -> Iterator[Any]:
             yield repo
     except NotDvcRepoError:
         raise Fault(f"{root} is not a DVC repository; `dvc init` makes it one") from None
-    except LockError as error:
-        raise Busy(reason(error)) from None
-    except (DvcException, SCMError) as error:
+    except (DvcException, LockError, SCMError) as error:
         raise Fault(reason(error)) from None
 
 

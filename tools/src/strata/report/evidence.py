@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import Any
-
-import pandas as pd
 
 from strata import seeds
 from strata.errors import Fault
-from strata.paired import Group, columns_of, compare
+from strata.paired import Group, columns_of, compare, predictions_of, table
 from strata.report.markdown import code
 from strata.report.verdict import Evidence
 from strata.revision import Revision, Stage
@@ -25,7 +22,6 @@ class Settings:
     """``[tool.strata.report]``; what it leaves out is derived from the pipeline."""
 
     headline: str
-    predictions: str
     higher: frozenset[str]
     lower: frozenset[str]
     gates: Leaves
@@ -37,7 +33,6 @@ def load_settings(this: Revision) -> Settings:
     try:
         return Settings(
             str(found.get("headline") or usual_headline(this.metrics)),
-            str(found.get("predictions") or usual_predictions(this)),
             frozenset(found.get("higher_is_better", [])),
             frozenset(found.get("lower_is_better", [])),
             gates_in(found),
@@ -50,13 +45,6 @@ def usual_headline(metrics: Leaves) -> str:
     """The first metric that scikit-learn knows, of the test split if there is one; or none."""
     known = [name for name in metrics if direction(parts(name)[1])]
     return next((name for name in known if name.startswith("test")), [*known, ""][0])
-
-
-def usual_predictions(this: Revision) -> str:
-    """The output that is called predictions, a Parquet or CSV file; or none."""
-    paths = [path for stage in this.stages.values() for path in stage.outs]
-    named = [path for path in paths if PurePosixPath(path).stem == "predictions"]
-    return next((path for path in named if path.endswith((".parquet", ".csv"))), "")
 
 
 def gates_in(found: dict[str, Any]) -> Leaves:
@@ -104,7 +92,7 @@ def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[E
     measured = [seeds_of(side, notes) if side else None for side in (base, this)]
     if base:
         try:
-            groups = by_row(base, this, settings)
+            groups = by_row(base, this)
         except (Fault, ValueError, TypeError, OSError) as fault:
             notes.append(f"Not compared row by row: {code(fault, 300)}")
     found = Evidence(
@@ -119,25 +107,13 @@ def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[E
     return found, notes + [note for side in found.measured if (note := outdated(side, this))]
 
 
-def by_row(base: Revision, this: Revision, settings: Settings) -> dict[str, Group]:
+def by_row(base: Revision, this: Revision) -> dict[str, Group]:
     """The comparison of both sides' predictions. Raises Fault or ValueError if it cannot be."""
-    if not settings.predictions:
-        raise Fault(
-            "no predictions are known: have a stage write predictions.parquet, with a key, the "
-            "label, the prediction and the split of each row, or set predictions in "
-            "[tool.strata.report]"
-        )
-    frames = [table(side.local(settings.predictions)) for side in (base, this)]
+    path = predictions_of(this.root, this.made)
+    frames = [table(side.local(path)) for side in (base, this)]
     columns = columns_of(this.root, frames[1])
     names = [parts(name)[1] for name in this.metrics if name in base.metrics]
     return compare(frames[0], frames[1], columns, names)
-
-
-def table(path: Path) -> pd.DataFrame:
-    """A Parquet or CSV file, whatever it is called on disk."""
-    with path.open("rb") as file:
-        is_parquet = file.read(4) == b"PAR1"
-    return pd.read_parquet(path) if is_parquet else pd.read_csv(path)
 
 
 def same_rows(base: Revision, this: Revision) -> bool:

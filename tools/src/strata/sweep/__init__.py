@@ -38,6 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="values of a parameter: a,b or choice(a,b) or range(start,stop,step); "
         "with --trials also interval(a,b) and tag(log,interval(a,b))",
     )
+    parser.add_argument(
+        "--retry", action="store_true", help="with --resume: run the failed trials again too"
+    )
     parser.add_argument("--trials", type=int, metavar="N", help="search with N trials; else a grid")
     parser.add_argument("--seed", type=int, default=0, help="of the search; default 0")
     parser.add_argument(
@@ -55,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     if args.jobs is not None and args.jobs < 1:
         raise Fault(f"--jobs {args.jobs}: at least 1")
     is_new = args.resume is None
+    if args.retry and is_new:
+        raise Fault("--retry is for a sweep that --resume names")
     asked = plan.new(home, args) if is_new else plan.load(home, args)
     if is_new:
         plan.check_names(home, asked, remote=None)
@@ -65,15 +70,20 @@ def run(args: argparse.Namespace) -> int:
             experiments.check_pushed(home, REMOTE, asked.base)
             if is_new:
                 plan.check_names(home, asked, REMOTE)
-        folder = home / "sweeps" / asked.name
-        folder.mkdir(parents=True, exist_ok=True)
-        (home / "sweeps/.gitignore").write_text("*\n", encoding="utf-8")
-        stack.enter_context(_alone(folder))
-        if is_new:
-            plan.save(folder, asked)
-        sweep = Sweep(home, folder, asked)
+        sweep = stack.enter_context(opened_sweep(home, asked, args.retry))
         sweep.run(args.jobs or os.cpu_count() or 1, cluster)
         return sweep.close(args.apply, args.branch)
+
+
+@contextlib.contextmanager
+def opened_sweep(home: Path, asked: Plan, retry: bool = False) -> Iterator["Sweep"]:
+    """A sweep, new or begun earlier, which nobody else runs meanwhile."""
+    folder = home / "sweeps" / asked.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (home / "sweeps/.gitignore").write_text("*\n", encoding="utf-8")
+    with _alone(folder):
+        plan.save(folder, asked)
+        yield Sweep(home, folder, asked, retry)
 
 
 @contextlib.contextmanager
@@ -96,8 +106,10 @@ def _connected(address: str) -> Iterator[Any]:
     """A client of a Dask cluster, as joblib's default one. Raises Fault if nothing answers."""
     from distributed import Client
 
-    for name in ("distributed.client", "distributed.core"):  # what they say is said here
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # What they say, with tracebacks and from threads of their own, is said here in a line.
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
@@ -155,7 +167,7 @@ class Sweep:
     earlier process died is given up in Optuna's account, and asked again under its number.
     """
 
-    def __init__(self, home: Path, folder: Path, plan: Plan) -> None:
+    def __init__(self, home: Path, folder: Path, plan: Plan, retry: bool) -> None:
         import optuna
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
@@ -178,17 +190,24 @@ class Sweep:
         self.asked: dict[str, optuna.Trial] = {}
         points = space.grid(self.dimensions) if plan.trials is None else []
         self.total = plan.trials or len(points)
-        self._reconcile(points)
+        self._reconcile(points, retry)
 
     def settled(self) -> "dict[int, optuna.trial.FrozenTrial]":
-        """The trials that finished or failed, by number."""
-        return {t.user_attrs["number"]: t for t in self.study.trials if _settled(t)}
+        """The trials that finished or failed, by number; of a number, its last trial counts."""
+        last = {t.user_attrs["number"]: t for t in self.study.trials if "number" in t.user_attrs}
+        return {
+            number: t
+            for number, t in last.items()
+            if t.state.name == "COMPLETE" or t.user_attrs.get("error")
+        }
 
-    def _reconcile(self, points: list[dict[str, str]]) -> None:
-        """Queue what is to be asked: points of the grid, and what a dead process was running."""
+    def _reconcile(self, points: list[dict[str, str]], retry: bool) -> None:
+        """Queue what is to be asked: points of the grid, what a dead process was running, and with
+        ``retry`` what failed."""
         from optuna.trial import TrialState
 
-        known = set(self.settled())
+        settled = self.settled()
+        known = set(settled)
         for old in self.study.trials:
             number: int = old.user_attrs.get("number", 0)
             if old.state == TrialState.WAITING:
@@ -198,6 +217,9 @@ class Sweep:
                 if number and number not in known and old.params:
                     self.study.enqueue_trial(old.params, user_attrs={"number": number})
                     known.add(number)
+        for number, failed in settled.items():
+            if retry and failed.user_attrs.get("error"):
+                self.study.enqueue_trial(failed.params, user_attrs={"number": number})
         for number, point in enumerate(points, start=1):
             if number not in known:
                 self.study.enqueue_trial(dict(point), user_attrs={"number": number})
@@ -308,6 +330,9 @@ class Sweep:
         if not settled.keys() & finished.keys():
             raise Fault("the experiments of all trials were removed or replaced")
         best = ranking.write(self.folder, self.plan.metric, self.study, self.dimensions, settled)
+        from strata.sweep import ties  # imports pandas, which no worker needs
+
+        print(ties.sentence(self.home, self.plan.metric, self.folder.name, best, settled))
         chosen = best if apply == "best" else apply
         if chosen and chosen not in known:
             raise Fault(f"{chosen} made no experiment that could be applied")
@@ -319,12 +344,6 @@ class Sweep:
             dvc("exp", "apply", chosen, root=self.home)
             print(f"{chosen} is in the workspace; commit it to keep it")
         return 0
-
-
-def _settled(found: "optuna.trial.FrozenTrial") -> bool:
-    return "number" in found.user_attrs and (
-        found.state.name == "COMPLETE" or bool(found.user_attrs.get("error"))
-    )
 
 
 def _number(found: "optuna.trial.FrozenTrial") -> int:

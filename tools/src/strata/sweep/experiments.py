@@ -1,15 +1,13 @@
 """DVC's experiments: made in a clone, looked up, and brought to and from the remotes."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from strata import checkout
 from strata.errors import Fault
 from strata.git import git
-from strata.store import Busy, dvc_repo, opened
-from strata.values import flatten
+from strata.revision import Revision
+from strata.store import Store, dvc_repo, opened
+from strata.values import Leaves
 
 
 def ref(base: str, name: str) -> str:
@@ -44,11 +42,11 @@ def prepare(home: Path, base: str, folder: Path) -> list[str]:
     (root / ".dvc/tmp").mkdir(exist_ok=True)
     with dvc_repo(root) as repo:
         repo.checkout(force=True, allow_missing=True)
-        commands = [getattr(stage, "cmd", None) or [] for stage in repo.index.stages]
-    return [line for cmd in commands for line in (cmd if isinstance(cmd, list) else [cmd])]
+        stages = Revision(Store(root, repo), None).stages.values()
+    return [line for stage in stages for line in stage.cmd.split(" && ")]
 
 
-def run(root: Path, base: str, name: str, overrides: list[str]) -> dict[str, float]:
+def run(root: Path, base: str, name: str, overrides: list[str]) -> Leaves:
     """Run the pipeline with changed parameters as an experiment, as ``dvc exp run -S`` does.
 
     ``root`` is a clone that nobody else uses and the current folder; whatever an earlier trial
@@ -59,40 +57,13 @@ def run(root: Path, base: str, name: str, overrides: list[str]) -> dict[str, flo
     with dvc_repo(root) as repo:
         if not repo.experiments.run(params=overrides, name=name):
             raise Fault("DVC made no experiment of it")
-        return _metrics(repo)
+        return Revision(Store(root, repo), None).metrics
 
 
-def metrics(root: Path, revision: str | None = None) -> dict[str, Any]:
-    """The metrics of the workspace or of a revision, by dotted key.
-
-    A key that two files share is the later file's; ``FILE:KEY`` tells them apart. Raises Fault
-    if a file of metrics cannot be read.
-    """
-    with dvc_repo(root) as repo:
-        return _metrics(repo, revision)
-
-
-def _metrics(repo: Any, revision: str | None = None) -> dict[str, Any]:
-    shown = repo.metrics.show(revs=[revision] if revision else None, hide_workspace=bool(revision))
-    found: dict[str, Any] = {}
-    for state in shown.values():
-        for path, file in state.get("data", {}).items():
-            if "error" in file:
-                raise Fault(f"{path}: cannot be read: {str(file['error']).splitlines()[0]}")
-            for key, value in flatten(file["data"]).items():
-                found[key] = found[f"{path}:{key}"] = value
-    return found
-
-
-def parameters(root: Path, path: str) -> dict[str, Any]:
-    """What a file of parameters sets, by dotted key. Raises Fault without the file."""
-    from dvc.utils.serialize import load_path
-
-    with dvc_repo(root) as repo:
-        try:
-            return flatten(load_path(str(root / path), repo.fs))
-        except OSError:
-            raise Fault(f"{path}: not found") from None
+def metrics(root: Path, commit: str) -> Leaves:
+    """The metrics of a commit, by dotted name. Raises Fault if one cannot be read."""
+    with opened(root) as store:
+        return Revision(store, commit).metrics
 
 
 def check_pushed(root: Path, remote: str, commit: str) -> None:
@@ -100,10 +71,10 @@ def check_pushed(root: Path, remote: str, commit: str) -> None:
     git("fetch", "--quiet", remote, root=root)
     if not git("branch", "--remotes", "--list", f"{remote}/*", "--contains", commit, root=root):
         raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; `git push` it")
-    with dvc_repo(root) as repo:
-        missing = repo.data_status(not_in_remote=True, remote_refresh=True).get("not_in_remote", [])
-    if missing:
-        raise Fault(f"{missing[0]} is not on the DVC remote; `dvc push` it")
+    with opened(root) as store:
+        for out in Revision(store, commit).outputs:
+            if not out.source and not store.on_remote(out):
+                raise Fault(f"{out.path} is not on the DVC remote; `dvc push` it")
 
 
 def fetch_commit(root: Path, remote: str, commit: str) -> None:
@@ -113,28 +84,19 @@ def fetch_commit(root: Path, remote: str, commit: str) -> None:
         git("cat-file", "-e", f"{commit}^{{commit}}", root=root)
     except Fault:
         raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; push it") from None
-    _patiently(root, lambda repo: repo.fetch(revs=[commit], workspace=False))
+    with opened(root) as store:
+        store.fetch(Revision(store, commit).outputs)
 
 
 def push(root: Path, remote: str, path: str) -> None:
     """Send an experiment's data to the DVC remote, and then its reference to the Git remote.
 
     DVC does it the other way round: a machine that dies in between would leave a reference that
-    says the trial is done, and a model that nobody has.
+    says the trial is done, and a model that nobody has. Raises Fault if not all of it arrives.
     """
-    commit = commit_at(root, path)
-    _patiently(root, lambda repo: repo.push(revs=[commit], workspace=False))
+    with opened(root) as store:
+        outs = [out for out in Revision(store, commit_at(root, path)).outputs if not out.source]
+        said = store.push(outs)
+        if lost := [out.path for out in outs if not store.on_remote(out)]:
+            raise Fault(f"{lost[0]} did not get to the DVC remote{': ' if said else ''}{said}")
     git("push", "--quiet", "--no-verify", remote, f"+{path}:{path}", root=root)
-
-
-def _patiently(root: Path, work: Callable[[Any], Any], seconds: float = 300) -> None:
-    """Do some work with DVC, waiting for other processes that hold its lock."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            with dvc_repo(root) as repo:
-                work(repo)
-            return
-        except Busy:
-            if time.monotonic() > end:
-                raise

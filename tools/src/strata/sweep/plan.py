@@ -5,13 +5,15 @@ import difflib
 import json
 import re
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 from strata import git
 from strata.errors import Fault
+from strata.revision import Revision
 from strata.settings import section
+from strata.store import opened
 from strata.sweep import experiments, space
+from strata.values import flatten
 
 NAME = re.compile(r"\w[\w-]*(\.[\w-]+)*", re.ASCII)  # a folder's, and a part of a Git reference
 
@@ -47,10 +49,12 @@ def new(home: Path, args: argparse.Namespace) -> Plan:
     if not args.set_param:
         raise Fault("nothing to vary; name values, such as -S train.seed=1,2,3")
     dimensions = space.parse(args.set_param)
-    space.check(dimensions, partial(experiments.parameters, home))
+    with opened(home) as store:
+        here = Revision(store, base)
+    space.check(dimensions, lambda path: flatten(here.parsed(path)))
     if args.trials is None:
         space.grid(dimensions)
-    metric, direction = _aim(home, args)
+    metric, direction = _aim(here, args.metric, args.direction)
     return Plan(args.name, base, args.set_param, args.trials, args.seed, metric, direction)
 
 
@@ -104,19 +108,19 @@ def check_clean(home: Path, why: str) -> None:
         raise Fault(f"{changed[0]} has changes, and {why}; commit it first")
 
 
-def _aim(home: Path, args: argparse.Namespace) -> tuple[str, str]:
+def _aim(here: Revision, metric: str | None, direction: str | None) -> tuple[str, str]:
     """The metric and whether to maximize or minimize it. Raises Fault for an unknown metric."""
-    settings = section(home, "sweep")
+    settings = section(here.root, "sweep")
     default = settings.get("metric")
-    metric = args.metric or default
+    metric = metric or default
     if not metric:
         raise Fault("no metric to look at; name one with --metric KEY --direction DIRECTION")
-    known = experiments.metrics(home)
+    known = here.metrics
     if known and metric not in known:
         near = difflib.get_close_matches(metric, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "`dvc metrics show` lists them"
         raise Fault(f"no metric {metric!r}; {hint}")
-    direction = args.direction or (metric == default and settings.get("direction"))
+    direction = direction or (settings.get("direction") if metric == default else None)
     if direction not in ("maximize", "minimize"):
         raise Fault(f"is more or less of {metric} better? --direction maximize or minimize")
     return metric, direction

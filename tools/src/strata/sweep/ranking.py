@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 10  # of the table on the screen
+ENOUGH = 10  # trials for each parameter; with fewer the shares are mostly chance
 
 
 def figure(value: float | None, error: float | None = None) -> str:
@@ -61,20 +62,14 @@ def table(
     ).reset_index(drop=True)
 
 
-def ties(values: list[float], best_error: float | None) -> int:
-    """How many of the values, the best first, are within a standard error of the best one."""
-    if best_error is None or math.isnan(best_error):
-        return 0
-    return sum(abs(value - values[0]) <= best_error for value in values[1:])
-
-
 def importances(
     frame: "pd.DataFrame", columns: list[str], metric: str, maximize: bool
 ) -> dict[str, float]:
     """How much each parameter decides whether a trial is good (Optuna's PED-ANOVA), sum 1.
 
-    ``frame`` has the finished trials. Empty if it cannot be told: fewer than four trials, or all
-    with the same metric. (Optuna's fANOVA takes hours for a choice of a hundred values.)
+    ``frame`` has the finished trials. Empty if it cannot be told: fewer than ENOUGH for each
+    parameter, or all with the same metric. (Optuna's fANOVA takes hours for a choice of a hundred
+    values.)
     """
     import optuna
     import pandas as pd
@@ -87,7 +82,7 @@ def importances(
             space[name] = FloatDistribution(float(values[0]), float(values[-1]))
         elif len(values) > 1:
             space[name] = CategoricalDistribution(values)
-    if len(frame) < 4 or len(set(frame[metric])) < 2 or not space:
+    if len(frame) < ENOUGH * len(space) or len(set(frame[metric])) < 2 or not space:
         return {}
     study = optuna.create_study(direction="maximize" if maximize else "minimize")
     for value, *point in frame[[metric, *space]].itertuples(index=False):
@@ -122,19 +117,14 @@ def write(
     finished = frame[frame["state"] == "finished"]
     best, error = finished.iloc[0], finished["se"].iloc[0]
     print(f"best: {best['experiment']}, {metric} {figure(best[columns[metric]], _known(error))}")
-    if _known(error) is None:
-        print(f"no {metric}_se in the metrics: whether others tie with it cannot be told")
-    else:
-        tied = ties(finished[columns[metric]].tolist(), error)
-        names = ", ".join(finished["experiment"].iloc[1 : tied + 1].head(5))
-        more = f" ({names}{', …' if tied > 5 else ''})" if tied else ""
-        others = "1 other is" if tied == 1 else f"{tied} others are"
-        print(f"{others} within its standard error, a tie with it{more}")
     shares = importances(finished, [columns[key] for key in varied], columns[metric], maximize)
     if shares:
         parts = pd.DataFrame({"parameter": list(shares), "importance": list(shares.values())})
         parts.to_csv(folder / "importance.csv", index=False, lineterminator="\n")
         print("what mattered: " + ", ".join(f"{k} {v:.2f}" for k, v in shares.items()))
+    elif len(finished) < ENOUGH * len(varied):
+        few = f"{len(finished)} finished trials are too few for {len(varied)} parameters"
+        print(f"what mattered cannot be told: {few}, each needs {ENOUGH}")
     print(f"table: sweeps/{folder.name}/trials.csv and .parquet")
     return str(best["experiment"])
 

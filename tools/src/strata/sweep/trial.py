@@ -28,7 +28,8 @@ import psutil
 from strata import git
 from strata.errors import Fault
 from strata.sweep import experiments
-from strata.sweep.warm import Warm
+from strata.sweep.warm import AS_PROGRAM, Warm
+from strata.values import Leaves
 
 ATTEMPTS = 5  # a trial whose workers died this often is to blame itself
 
@@ -46,7 +47,7 @@ class Worker:
         clear(place)
         self._folder = tempfile.mkdtemp(prefix=f"worker-{os.getpid()}-", dir=place)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "strata.sweep.trial", str(home), self._folder],
+            [sys.executable, *AS_PROGRAM, "strata.sweep.trial", str(home), self._folder],
             cwd=home,
             env=_threads(task["threads"]) | os.environ,
             stdin=subprocess.PIPE,
@@ -152,12 +153,11 @@ class Workshop:
             experiments.fetch_commit(self.home, remote, base)
         if remote and git.git("ls-remote", remote, ref, root=self.home):
             git.git("fetch", "--quiet", remote, f"+{ref}:{ref}", root=self.home)
-            found = experiments.metrics(self.home, experiments.commit_at(self.home, ref))
+            found = experiments.metrics(self.home, str(experiments.commit_at(self.home, ref)))
         elif not remote and (commit := experiments.commit_at(self.home, ref)):
             found = experiments.metrics(self.home, commit)
         else:
-            self._prepare(base)
-            found = experiments.run(self.root, base, name, task["overrides"])
+            found = self._experiment(base, name, task["overrides"])
             value_of(found, task["metric"])  # an experiment without its metric has failed
             git.git("push", "--quiet", str(self.home), f"+{ref}:{ref}", root=self.root)
             if remote:
@@ -165,6 +165,18 @@ class Workshop:
         value, error = value_of(found, task["metric"])
         commit = experiments.commit_at(self.home, ref)
         return {"name": name, "commit": commit, "value": value, "se": error, "error": None}
+
+    def _experiment(self, base: str, name: str, overrides: list[str]) -> Leaves:
+        """Run an experiment; once more if the warm Python died of it, or beside it."""
+        self._prepare(base)
+        try:
+            return experiments.run(self.root, base, name, overrides)
+        except Fault:
+            if self._warm.is_alive:
+                raise
+        self._base = ""
+        self._prepare(base)
+        return experiments.run(self.root, base, name, overrides)
 
     def _prepare(self, base: str) -> None:
         if base != self._base:

@@ -28,6 +28,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+# The package that a program of it is in imports it first, which Python warns of.
+AS_PROGRAM = ("-W", "ignore::RuntimeWarning:runpy", "-m")
 CLIENT = Path(__file__).with_name("shell.py")
 ADDRESS = ".dvc/tmp/warm"  # from the top of the repository: the path of a socket must be short
 
@@ -92,7 +94,13 @@ class Warm:
         if not hasattr(os, "fork") or not python or Path(python).parent != _programs():
             return  # the stages' Python is not this one
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "strata.sweep.warm", str(root), *libraries(commands, root)],
+            [
+                sys.executable,
+                *AS_PROGRAM,
+                "strata.sweep.warm",
+                str(root),
+                *libraries(commands, root),
+            ],
             stdin=subprocess.PIPE,
         )
         while self._server.poll() is None and not (root / ADDRESS).exists():
@@ -106,6 +114,11 @@ class Warm:
             "STRATA_SHELL": os.environ.get("SHELL") or "/bin/sh",
             "STRATA_WARM": str(root),
         }
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the server, if there is to be one, still runs."""
+        return self._server is None or self._server.poll() is None
 
     def close(self) -> None:
         """End the server."""

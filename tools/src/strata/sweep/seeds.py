@@ -1,0 +1,131 @@
+"""Measure how far each metric moves when nothing but the seed of the training differs.
+
+The pipeline runs with N seeds, as the experiments of a sweep, so that a measurement that was
+stopped goes on when it is asked for again. What is found is committed, for reports to reckon with.
+"""
+
+import argparse
+import os
+import statistics
+from pathlib import Path
+
+from strata import git
+from strata.errors import Fault
+from strata.revision import Revision
+from strata.seeds import Seeds, place
+from strata.settings import section
+from strata.store import opened
+from strata.sweep import opened_sweep, plan
+from strata.sweep.plan import Plan
+from strata.values import Leaves, flatten
+
+NAMES = ("seed", "random_state")
+FEWEST = 3
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("count", type=int, nargs="?", default=10, help="how many seeds; default 10")
+    parser.add_argument("--jobs", type=int, metavar="N", help="workers; default one a processor")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write the file and commit it."""
+    home = git.top()
+    if args.count < FEWEST:
+        raise Fault(f"{args.count} seeds: at least {FEWEST}, and 10 tell much more")
+    plan.check_clean(home, "what is measured is a commit")
+    path = place(home)
+    if (home / path).exists() and not git.tracked(home, path):
+        raise Fault(f"{path} is in the way and not in Git; move it, or commit it")
+    base = git.commit_of("HEAD", home)
+    with opened(home) as store:
+        here = Revision(store, base)
+        param = param_of(here)
+        file, _, key = param.rpartition(":")
+        now = flatten(here.parsed(file or "params.yaml")).get(key)
+        if isinstance(now, bool) or not isinstance(now, int):
+            raise Fault(f"{param} is {now!r}, and not a whole number that could be varied")
+        known = numbers(here.metrics)
+        # One to show while it runs: that of sweeps, else the first that is no count.
+        metric = section(home, "sweep").get("metric") or next(
+            (name for name, value in known.items() if isinstance(value, float)), None
+        )
+    if metric is None:
+        raise Fault("this commit has no metric: there is nothing to measure")
+    seeds = [now + step for step in range(args.count)]
+    settings = [f"{param}={','.join(map(str, seeds))}"]
+    asked = Plan(f"seeds-{base[:9]}-{args.count}", base, settings, None, 0, metric, "maximize")
+    with opened_sweep(home, asked) as sweep:
+        sweep.run(args.jobs or os.cpu_count() or 1, None)
+        done = {n: t.user_attrs["commit"] for n, t in sweep.settled().items()}
+    with opened(home) as store:
+        found = {
+            seeds[number - 1]: numbers(Revision(store, commit).metrics)
+            for number, commit in sorted(done.items())
+            if commit
+        }
+    if len(found) < FEWEST:
+        raise Fault(f"{len(found)} of {args.count} fits finished, too few; see {sweep.folder}/logs")
+    measured = Seeds(base, param, list(found), deviations(list(found.values())))
+    print(table(list(found.values()), measured))
+    commit(home, path, measured)
+    return 0
+
+
+def param_of(here: Revision) -> str:
+    """The seed of the training, by the settings or as the only one that the model's stage reads.
+
+    Raises Fault with what to set if it cannot be told.
+    """
+    if named := section(here.root, "seeds").get("param"):
+        return str(named)
+    stages = [s for s in here.stages.values() if not here.models or set(s.outs) & set(here.models)]
+    names = {name for stage in stages for name in stage.params if name.split(".")[-1] in NAMES}
+    if len(names) == 1:
+        return names.pop()
+    known = f"there are {', '.join(sorted(names))}" if names else "none is called seed"
+    raise Fault(
+        f"which param is the seed of the training? Set param in [tool.strata.seeds]: {known}"
+    )
+
+
+def numbers(metrics: Leaves) -> dict[str, float]:
+    """The metrics that are numbers, without the standard errors of others."""
+    return {
+        name: value
+        for name, value in metrics.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and not (name.endswith("_se") and name.removesuffix("_se") in metrics)
+    }
+
+
+def deviations(fits: list[dict[str, float]]) -> dict[str, float]:
+    """The standard deviation (ddof 1) of each metric that all fits have."""
+    shared = [name for name in fits[0] if all(name in fit for fit in fits)]
+    return {name: round(statistics.stdev(fit[name] for fit in fits), 9) for name in sorted(shared)}
+
+
+def table(fits: list[dict[str, float]], measured: Seeds) -> str:
+    """What was measured, for people: the metrics that move."""
+    moving = [name for name, sd in measured.sd.items() if sd]
+    width = max(map(len, ["metric", *moving]))
+    rows = [f"{'metric':{width}}  {'mean':>10}  {'sd':>10}"]
+    for name in moving:
+        mean = statistics.fmean(fit[name] for fit in fits)
+        rows.append(f"{name:{width}}  {mean:10.6g}  {measured.sd[name]:10.3g}")
+    return "\n".join(rows) if moving else "no metric moves with the seed"
+
+
+def commit(home: Path, path: str, measured: Seeds) -> None:
+    """Write the file and commit it, and nothing else."""
+    (home / path).parent.mkdir(parents=True, exist_ok=True)
+    (home / path).write_text(measured.dump(), encoding="utf-8", newline="\n")
+    git.git("add", "--", path, root=home)
+    if not git.uncommitted(home, [path]):
+        print(f"{path} has it already")
+        return
+    message = f"Measure the fit's own randomness with {len(measured.seeds)} seeds"
+    git.git("commit", "--quiet", "--message", message, "--only", "--", path, root=home)
+    print(f"{path} is committed: {message}")

@@ -1,0 +1,61 @@
+"""Which trials of a sweep are as good as its best one: by their predictions, else by its error."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from strata import paired
+from strata.errors import Fault, first_line
+from strata.revision import Revision
+from strata.store import Store, opened
+from strata.values import parts
+
+MOST = 10  # trials that are compared row by row
+SAMPLES = 500  # enough to tell a tie; the report takes more
+
+
+def sentence(home: Path, metric: str, sweep: str, best: str, trials: Mapping[int, Any]) -> str:
+    """The ties with the best trial, for people, and how they were told.
+
+    ``trials`` are the settled ones, by number.
+    """
+    values = {f"{sweep}-{n}": t for n, t in trials.items() if t.value is not None}
+    top, error = values[best].value, values[best].user_attrs.get("se")
+    order = sorted(values, key=lambda name: abs(values[name].value - top))
+    others = [name for name in order if name != best]
+    if not others:
+        return "no other trial finished: there is nothing to tie with"
+    commits = {name: str(t.user_attrs["commit"]) for name, t in values.items()}
+    try:
+        with opened(home) as store:
+            near = others[:MOST]
+            tied = [name for name in near if same(store, metric, commits[best], commits[name])]
+        how = f"row by row (95%; the {len(near)} nearest were compared)"
+    except (Fault, ValueError, OSError, ImportError) as fault:
+        if error is None:
+            why = f"the predictions cannot be compared ({first_line(fault)}), and the metrics have"
+            return f"whether others tie with it cannot be told: {why} no {metric}_se"
+        tied = [name for name in others if abs(values[name].value - top) <= error]
+        how = f"by its standard error alone ({first_line(fault)})"
+    names = ", ".join(tied[:5]) + (", …" if len(tied) > 5 else "")
+    count = "1 other ties" if len(tied) == 1 else f"{len(tied)} others tie"
+    return f"{count} with it{f' ({names})' if names else ''}, {how}"
+
+
+def same(store: Store, metric: str, best: str, other: str) -> bool:
+    """Whether the paired difference of two commits' metric may be 0.
+
+    Raises Fault or ValueError if their predictions cannot be compared.
+    """
+    sides = [Revision(store, commit) for commit in (best, other)]
+    path = paired.predictions_of(store.root, sides[0].made)
+    frames = [paired.table(side.local(path)) for side in sides]
+    columns = paired.columns_of(store.root, frames[0])
+    split, name = parts(metric)
+    if columns.split:
+        frames = [frame[frame[columns.split] == split] for frame in frames]
+    groups = paired.compare(frames[0], frames[1], columns, [name], SAMPLES)
+    found = [group.differences[name] for group in groups.values() if name in group.differences]
+    if len(found) != 1:
+        raise Fault(f"{path} does not give {metric}")
+    return found[0].low <= 0 <= found[0].high
