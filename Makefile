@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC's default is a folder that every user of the machine may write to, and DVC unpickles from it.
 export DVC_SITE_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvc-site
 
-.PHONY: setup help repro report test lint format bench bench-sweep lock hooks storage
+.PHONY: setup help repro undo report test test-pipeline test-tools lint format bench bench-sweep lock hooks storage
 READY := .venv/.ready
 
 setup: $(READY) ## make .venv, with every tool at its pinned version
@@ -15,9 +15,17 @@ help: ## list these doors
 
 repro: $(READY) ## bring data, model and metrics up to date, and show the metrics
 	@test -f "`git rev-parse --git-path hooks/post-checkout`" || $(MAKE) --no-print-directory hooks || echo "Git hooks are not installed"
-	@ruff format --quiet src && python src/params.py
+	@ruff check --quiet --fix-only src; ruff format --quiet src
 	@dvc repro
 	@cat metrics/README.md
+
+# A killed `dvc exp run` leaves HEAD beside its branch, and half of its changes in Git's index.
+undo: $(READY) ## take back a refused or broken run: params, lock, metrics and data as committed
+	@git diff HEAD -- params.yaml > .dvc/tmp/undone.patch
+	@git restore --source HEAD --staged --worktree -- params.yaml dvc.lock metrics data/params.ok
+	@dvc checkout
+	@git symbolic-ref --quiet HEAD >/dev/null || test `git rev-parse HEAD @{-1} | uniq | wc -l` = 2 || git switch --quiet -
+	@echo "As committed again; your edits of params.yaml are in .dvc/tmp/undone.patch"
 
 report: $(READY) ## say what differs from the main branch, as a pull request would (BASE=REV: from REV)
 	@strata report $(if $(BASE),--base "$(BASE)")

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-STAGES = ["ingest", "prepare", "featurize", "train", "evaluate"]
+STAGES = ["params", "ingest", "prepare", "featurize", "train", "evaluate"]
 IN_ONE_PROCESS = "; ".join(
     [
         "import sys; sys.path.insert(0, 'src'); import " + ", ".join(STAGES),

@@ -1,6 +1,9 @@
 """The commands of the documentation do what it says: each page is run from top to bottom."""
 
+import os
 import re
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,16 +14,73 @@ pytestmark = pytest.mark.slow
 
 
 def commands(page: str) -> str:
-    """The text of all ``sh`` blocks of a page of docs/."""
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    """The text of all ``sh`` blocks of a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
     found = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert found
     return "".join(found)
 
 
+def test_the_tour_of_the_readme(desk: Project) -> None:
+    """From its first line on, without the tags that the other pages use."""
+    desk.run("git", "tag", "--delete", "v1", "v2")
+    tour = commands("README.md").replace("make test ", "# ")  # this is part of it
+    tour = tour.replace("2013-11", "2013-04").replace("seeds 10", "seeds 3")  # a smaller copy
+    assert tour.count("2013-04") == tour.count("seeds 3") == 1
+    output = desk.run("bash", "-euxc", tour)
+    assert "3 trials asked = 3 finished + 0 failed" in output
+    assert "reproduces" in output
+    assert "metrics/seeds.json is committed" in output
+    assert "## Strata: " in output
+    assert desk.run("git", "branch", "--show-current") == "main\n"
+    assert desk.run("git", "status", "--porcelain") == "?? old.joblib\n"
+
+
+def test_every_block_of_commands_is_run() -> None:
+    """The others show output, settings, trees, or are for Windows."""
+    marks = {"README.md": ["", "bat"], "docs/sweeps.md": ["", "sh"], "docs/restore.md": [""]}
+    for path in ROOT.glob("docs/*.md"):
+        marks.setdefault(f"docs/{path.name}", [])
+    for page, others in marks.items():
+        text = (ROOT / page).read_text(encoding="utf-8")
+        found = set(re.findall(r"^```(\w*)\n.*?^```$", text, re.MULTILINE | re.DOTALL))
+        assert found <= {"sh", "toml", "mermaid", *others}, page
+
+
+def test_a_killed_experiment_is_undone(desk: Project) -> None:
+    desk.set(**{"train.seed": 7})  # of the user's own, uncommitted
+    desk.run("git", "switch", "--quiet", "--create", "idea")
+    slow = "train.hist_gradient_boosting.max_iter=20000"
+    process = subprocess.Popen(
+        ["dvc", "exp", "run", "-S", slow],
+        cwd=desk.path,
+        env=desk.env | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith("train: fitting"):
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, said
+    assert not (desk.path / "models/model.joblib").exists()
+    desk.run("make", "undo")
+    assert desk.run("git", "status", "--porcelain") == ""
+    assert desk.run("git", "branch", "--show-current") == "idea\n"
+    assert "up to date" in desk.run("dvc", "status")
+    assert "seed: 7" in desk.read(".dvc/tmp/undone.patch").decode()
+    desk.run("dvc", "exp", "run", "-S", "train.hist_gradient_boosting.max_iter=21")
+
+
 def test_restore(desk: Project) -> None:
     old = desk.run("git", "show", "v1:dvc.lock")
-    output = desk.run("bash", "-euxc", commands("restore.md"))
+    output = desk.run("bash", "-euxc", commands("docs/restore.md"))
     assert "differs" not in output
     assert output.count("reproduces") == 2
     assert "next: " in output
@@ -29,7 +89,7 @@ def test_restore(desk: Project) -> None:
 
 
 def test_reports(desk: Project) -> None:
-    output = desk.run("bash", "-euxc", commands("reports.md"))
+    output = desk.run("bash", "-euxc", commands("docs/reports.md"))
     assert "## Strata: no change" in output
     assert "## Strata: no change" in desk.read("report.md").decode()
     assert b"<h2>Strata: no change</h2>" in desk.read("report.html")
@@ -37,7 +97,7 @@ def test_reports(desk: Project) -> None:
 
 
 def test_storage(desk: Project, s3: S3) -> None:
-    output = desk.run("bash", "-euxc", commands("storage.md"))
+    output = desk.run("bash", "-euxc", commands("docs/storage.md"))
     assert "storage is s3://bucket/prefix" in output
     assert s3.objects()
     assert "next: " in output
@@ -45,7 +105,7 @@ def test_storage(desk: Project, s3: S3) -> None:
 
 
 def test_sweeps(desk: Project) -> None:
-    output = desk.run("bash", "-euxc", commands("sweeps.md"))
+    output = desk.run("bash", "-euxc", commands("docs/sweeps.md"))
     assert "4 trials asked = 4 finished + 0 failed" in output
     assert "6 trials asked = 6 finished + 0 failed" in output
     assert "metrics/seeds.json is committed" in output

@@ -133,6 +133,22 @@ def test_a_bad_param_is_one_clear_line_and_loses_nothing(
     assert project.run("git", "status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize("way", [("repro", "train"), ("exp", "run")])
+def test_a_refused_value_leaves_every_output_alone(project: Project, way: tuple[str, ...]) -> None:
+    before = files(project.path / "data") | files(project.path / "models")
+    lock = project.read("dvc.lock")
+    if "exp" in way:
+        way = (*way, "-S", "train.model=forest")
+    else:
+        project.set(**{"train.model": "forest"})
+    assert "train.model is 'forest'" in project.run("dvc", *way, fails=True)
+    assert files(project.path / "data") | files(project.path / "models") == before
+    assert project.read("dvc.lock") == lock
+    project.run("git", "restore", "params.yaml")
+    assert project.run("git", "status", "--porcelain") == ""
+    assert "up to date" in project.run("dvc", "status")
+
+
 def test_an_experiment_with_a_small_number_trains_with_that_number(project: Project) -> None:
     project.run(
         *("dvc", "exp", "run", "--name", "tiny"),

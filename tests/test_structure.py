@@ -15,7 +15,7 @@ from params import Params
 
 ROOT = Path(__file__).parents[1]
 LOCK = "requirements.lock"
-CONTRACT = "params"  # the one module that no stage depends on: it cannot change a value
+CONTRACT = "params"  # a module that no stage but its own depends on: it cannot change a value
 SHELL = set("|&;<>()[]{}$`\\\"'*?#~=%!\n")
 
 Sources = dict[str, str]  # the text of a program by the name of its module
@@ -75,13 +75,14 @@ def faults(pipeline: Any, known: Sources, params: Any, classes: dict[str, str]) 
         modules = closure(module, known)
         if not modules:
             found.append(f"{name}: {cmd!r} runs no file of src/")
-        used = {f"src/{m}.py" for m in modules - {CONTRACT}} | {LOCK}
+        modules -= {CONTRACT} - {module}
+        used = {f"src/{m}.py" for m in modules} | {LOCK}
         declared = set(stage.get("deps", []))
         code = {dep for dep in declared if dep.startswith("src/")}
         found += [f"{name}: {dep} is missing" for dep in sorted(used - declared)]
         found += [f"{name}: {dep} is not used" for dep in sorted(code - used)]
-        loaded = {s for m in modules - {CONTRACT} for s in sections(known[m], classes)}
-        named = set(stage.get("params", []))
+        loaded = {s for m in modules for s in sections(known[m], classes)}
+        named = {param for param in stage.get("params", []) if param != {"params.yaml": None}}
         everywhere |= named
         found += [f"{name}: param {s} is missing" for s in sorted(loaded - named)]
         found += [f"{name}: param {s} is not loaded" for s in sorted(named - loaded)]

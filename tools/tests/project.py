@@ -93,7 +93,7 @@ def heed_ctrl_c() -> None:
 def sandbox(home: Path) -> dict[str, str]:
     """An environment in which neither git nor dvc can see or touch the user's home."""
     home.mkdir(parents=True, exist_ok=True)
-    config = home / "gitconfig"
+    config = home / ".gitconfig"  # dulwich, in DVC, knows no GIT_CONFIG_GLOBAL
     config.write_text(
         "[user]\n name = Test\n email = test@example.org\n[init]\n defaultBranch = main\n"
         '[protocol "file"]\n allow = always\n'
