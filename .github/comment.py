@@ -1,43 +1,137 @@
-"""Post a report as the one comment of its pull request: through CML, or without it through gh.
+"""Post a report as the one comment of its pull request, and say by a commit status how it went.
 
 Runs in comment.yml, with a token that may write comments, on files that a stranger's pull request
-may have written: they are text to post, cut to a length, and say which commit wrote them. The
-number is used only if GitHub confirms that this pull request has the commit the report is of.
+may have written: they are text to post, cut to a length, and the comment's first line says which
+commit wrote them. The number is used only if GitHub confirms that this pull request has the commit
+that was run. Without a report the comment says so, and keeps the report of an earlier push.
 
-In:  a folder with number and report.md; of the environment GITHUB_REPOSITORY, GITHUB_SERVER_URL,
-     GITHUB_TOKEN, HEAD_SHA and RUN_URL.
-Out: a comment, new or the one of an earlier push. Only the standard library is needed.
+In:  a folder with number and report.md, either of which may be missing; of the environment
+     GITHUB_API_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_SERVER_URL, GITHUB_TOKEN, and of the
+     run that wrote the report HEAD (owner:branch), HEAD_SHA and RUN_URL.
+Out: a comment, new or the one of an earlier push, and the status `strata report` of the commit.
+     Exit code 1, with a line why, unless the report was posted or a later commit has taken its
+     place. Only the standard library is used.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import dataclass, field
+from email.message import Message
+from http.client import HTTPException
+from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 TITLE = "strata-report"
-LIMIT = 62_000  # bytes; GitHub takes 65,536 characters, and the marker needs some
+MARK = f"<!-- {TITLE} -->"
+LIMIT = 62_000  # of the report, in bytes; GitHub takes 65,536 characters a comment
+AUTHOR = ("Bot", "github-actions[bot]")  # who comments with the token that each run is given
+NO_REPORT = "**The run of "
+# What CML 0.20.6 ends its comments with and looks for; so REST writes it too. The commit is any.
+WATERMARK = rf'!\[\]\(https://cml\.dev/watermark\.png#[0-9a-fA-F]+ "CML watermark {TITLE}"\)'
+SECONDS = 20.0  # without a byte from GitHub, and the request has failed
+TRIES = 6
+PATIENCE = 200.0  # seconds, for the comment and then the status; the job has 15 minutes
+CML_SECONDS = 60.0
 
 
-def main(folder: Path) -> int:
-    """Post the report. Returns 1, with a line why, if it is not one that can be posted."""
-    repository, sha = os.environ["GITHUB_REPOSITORY"], os.environ["HEAD_SHA"]
-    number = read(folder / "number", 20).strip()
-    if not re.fullmatch(r"[1-9][0-9]{0,9}", number):
-        print("comment: the report names no pull request", file=sys.stderr)
-        return 1
-    if gh("GET", f"repos/{repository}/pulls/{number}")["head"]["sha"] != sha:
-        print(f"comment: {sha[:9]} is not the head of pull request {number}; nothing to say")
-        return 0
-    body = read(folder / "report.md", LIMIT)
-    body += f"\n\n_Written by the code of {sha[:9]}, in [this run]({os.environ['RUN_URL']})._\n"
-    if not by_cml(number, body):
-        by_gh(repository, number, body, sha)
-    return 0
+class Failure(Exception):
+    """What cannot be done, in one line."""
+
+
+class Again(Failure):
+    """A request that may do better, or have been done unseen; not before ``wait`` seconds."""
+
+    def __init__(self, reason: str, wait: float = 0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+@dataclass
+class GitHub:
+    """The REST API of one repository, given up at ``until`` of the monotonic clock."""
+
+    url: str
+    token: str
+    until: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
+
+    def once(self, method: str, path: str, **body: str) -> tuple[Any, bool]:
+        """The answer to one request, and whether a further page follows. Raises Again, Failure."""
+        what = f"{method} {path.partition('?')[0]}"
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            "Accept": "application/vnd.github+json",
+            "User-Agent": TITLE,
+        }
+        data = json.dumps(body).encode() if body else None
+        request = Request(f"{self.url}/{path}", data, headers, method=method)
+        try:
+            try:
+                with urlopen(request, timeout=SECONDS) as answer:
+                    return json.load(answer), 'rel="next"' in answer.headers.get("Link", "")
+            except HTTPError as error:
+                with error:
+                    said = error.read(1000).decode("utf-8", errors="replace")
+                code, fields = error.code, error.headers
+        except (OSError, HTTPException, ValueError) as error:  # no answer, or half of one
+            raise Again(f"no answer from GitHub to {what}: {error}") from None
+        wait = rate_limit(code, fields, said, time.time())
+        if wait is not None:
+            raise Again(f"GitHub's rate limit stops {what} for {wait:.0f} seconds", wait)
+        if code >= 500:
+            raise Again(f"GitHub answers {what} with {code}")
+        raise Failure(f"GitHub refuses {what}: {code} {' '.join(said.split())[:200]}")
+
+    def pause(self, again: Again, attempt: int) -> None:
+        """Wait before the next attempt, counted from 0; where there is none, raise ``again``."""
+        wait = max(again.wait, 2**attempt)
+        if attempt + 1 >= TRIES or time.monotonic() + wait > self.until:
+            raise again
+        print(f"comment: {again}; trying again", file=sys.stderr, flush=True)
+        time.sleep(wait)
+
+    def ask(self, method: str, path: str, **body: str) -> tuple[Any, bool]:
+        """As ``once``, repeated: only for what does no harm when done twice."""
+        for attempt in count():
+            try:
+                return self.once(method, path, **body)
+            except Again as again:
+                self.pause(again, attempt)
+        raise AssertionError
+
+    def pages(self, path: str, **query: str) -> list[Any]:
+        """All of a list."""
+        found = []
+        for page in count(1):
+            query |= {"per_page": "100", "page": str(page)}
+            items, more = self.ask("GET", f"{path}?{urlencode(query)}")
+            found += items
+            if not more:
+                break
+        return found
+
+
+def rate_limit(code: int, fields: Message, said: str, now: float) -> float | None:
+    """Seconds that GitHub asks to wait for; None if it was no rate limit that it answered with."""
+    if code not in (403, 429):
+        return None
+    after, reset = fields.get("Retry-After", ""), fields.get("X-RateLimit-Reset", "")
+    if after.isdigit():
+        return float(after)
+    if fields.get("X-RateLimit-Remaining") == "0" and reset.isdigit():
+        return max(float(reset) - now, 0) + 1
+    return 60 if code == 429 or "rate limit" in said.lower() else None  # the docs' minute
 
 
 def read(path: Path, limit: int) -> str:
@@ -45,61 +139,151 @@ def read(path: Path, limit: int) -> str:
     if path.is_symlink() or not path.is_file():
         return ""
     with path.open("rb") as stream:
-        return stream.read(limit).decode("utf-8", errors="ignore")
+        data = stream.read(limit + 1)
+    text = data[:limit].decode("utf-8", errors="ignore") + "\n\n_Cut here._" * (len(data) > limit)
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text).strip()  # what GitHub might not keep
 
 
-def by_cml(number: str, body: str) -> bool:
-    """Let CML update the comment; False if it is not installed or does not manage to."""
-    if not shutil.which("cml"):
-        return False
+def bare(body: str) -> str:
+    """A comment without the watermark at its end, and with plain ends of lines."""
+    text = body.replace("\r\n", "\n").strip()
+    while found := re.search(rf"{WATERMARK}\Z", text):
+        text = text[: found.start()].rstrip()
+    return text
+
+
+def compose(report: str, sha: str, run: str, earlier: str) -> str:
+    """The comment. What says whose it is comes first, where nothing in a report can hide it.
+
+    ``earlier`` is the comment to be replaced: without a report, the report in it is kept.
+    """
+    if report:
+        return f"{MARK}\n_Written by the code of {sha[:9]}, in [this run]({run})._\n\n{report}"
+    kept = bare(earlier).removeprefix(MARK).lstrip()
+    if kept.startswith(NO_REPORT):
+        kept = kept.partition("\n\n")[2]
+    line = f"{NO_REPORT}{sha[:9]} [ended without a report]({run}).**"
+    if kept:
+        line += " Below is the last report there was, of an earlier run."
+    return f"{MARK}\n{line}\n\n{kept}".strip()[: LIMIT + 2000]
+
+
+def is_ours(comment: dict[str, Any]) -> bool:
+    """Whether this token wrote a comment, and as a report."""
+    user, body = comment["user"] or {}, comment["body"] or ""  # no user: a deleted account
+    marked = body.startswith(MARK) or re.search(rf"{WATERMARK}\s*\Z", body) is not None
+    return (user.get("type"), user.get("login")) == AUTHOR and marked
+
+
+def choice_of_cml(comments: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The comment that CML 0.20.6 updates: the last match of the first 30, whoever wrote it."""
+    found = [each for each in comments[:30] if re.search(WATERMARK, each["body"] or "")]
+    return found[-1] if found else None
+
+
+def by_cml(number: int, text: str) -> None:
+    """Let CML update the comment that it chooses; the caller looks at what came of it."""
+    command = ["cml", "comment", "update", f"--target=pr/{number}", f"--watermark-title={TITLE}"]
+    command += ["--publish=false"]  # the default uploads pictures and files to a public server
+    env = os.environ | {
+        "CML_REPO": f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}",
+        "REPO_TOKEN": os.environ["GITHUB_TOKEN"],
+        "ITERATIVE_DO_NOT_TRACK": "1",
+    }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "comment.md")
-        path.write_text(body, encoding="utf-8", newline="\n")
-        # Publishing, the default, would upload pictures and linked files to a public server.
-        done = subprocess.run(
-            [
-                *("cml", "comment", "update", "--publish=false", f"--target=pr/{number}"),
-                *(f"--watermark-title={TITLE}", str(path)),
-            ],
-            env=os.environ | {"ITERATIVE_DO_NOT_TRACK": "1"},
-            check=False,
-        )
-    return done.returncode == 0
+        path.write_text(text, encoding="utf-8", newline="\n")
+        try:
+            process = subprocess.Popen([*command, str(path)], env=env, start_new_session=True)
+        except OSError as error:
+            print(f"comment: cml does not start: {error}", file=sys.stderr)
+            return
+        try:
+            process.wait(CML_SECONDS)  # on a rate limit it would wait for an hour
+        except subprocess.TimeoutExpired:
+            print("comment: cml takes too long and is ended", file=sys.stderr)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # and what it started
+            process.wait()
 
 
-def by_gh(repository: str, number: str, body: str, sha: str) -> None:
-    """Do what CML does, with its marker, so that either finds the other's comment."""
-    title = f'"CML watermark {TITLE}")'
-    text = f"{body}\n\n![](https://cml.dev/watermark.png#{sha} {title}"
-    comments = f"repos/{repository}/issues/{number}/comments"
-    ours = [
-        comment["id"]
-        for page in gh("GET", comments, "--paginate", "--slurp")
-        for comment in page
-        if title in comment["body"] and comment["user"]["type"] == "Bot"
-    ]
-    if ours:
-        gh("PATCH", f"repos/{repository}/issues/comments/{ours[-1]}", body=text)
-    else:
-        gh("POST", comments, body=text)
+def post(github: GitHub, number: int, report: str, sha: str, run: str) -> str:
+    """Write the comment, unless it is there already, and return its address.
+
+    Each attempt begins with a look at what there is: a request that seemed to fail may have done
+    its work, and then a second comment would be one too many.
+    """
+    with_cml = shutil.which("cml") is not None
+    for attempt in count():
+        comments = github.pages(f"issues/{number}/comments")
+        ours = next((each for each in reversed(comments) if is_ours(each)), None)
+        text = compose(report, sha, run, ours["body"] if ours else "")
+        if ours and bare(ours["body"]) == bare(text):
+            return str(ours["html_url"])
+        if with_cml and ours and choice_of_cml(comments) is ours:
+            with_cml = False
+            by_cml(number, text)
+            continue
+        body = f'{text}\n\n![](https://cml.dev/watermark.png#{sha} "CML watermark {TITLE}")'
+        try:
+            if ours:
+                done, _ = github.once("PATCH", f"issues/comments/{ours['id']}", body=body)
+            else:
+                done, _ = github.once("POST", f"issues/{number}/comments", body=body)
+            return str(done["html_url"])
+        except Again as again:
+            github.pause(again, attempt)
+    raise AssertionError
 
 
-def gh(method: str, path: str, *options: str, body: str | None = None) -> Any:
-    """Ask GitHub's REST API through gh, which retries and knows the server's certificate."""
-    host = os.environ.get("GITHUB_SERVER_URL", "https://github.com").removeprefix("https://")
-    token = os.environ["GITHUB_TOKEN"]
-    done = subprocess.run(
-        ["gh", "api", "--method", method, path, *options, *(["--input", "-"] if body else [])],
-        input=json.dumps({"body": body}) if body else None,
-        env=os.environ | {"GH_HOST": host, "GH_TOKEN": token, "GH_ENTERPRISE_TOKEN": token},
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"comment: gh api {method} {path} failed")  # gh has said why
-    return json.loads(done.stdout)
+def pulls(github: GitHub, number: str, sha: str, head: str) -> list[int]:
+    """The pull requests whose head the commit is; none if theirs has moved on to another.
+
+    The report names one, in ``number``; without a report it is all those from ``head``.
+    """
+    if not number:
+        found = github.pages("pulls", head=head)
+        return [each["number"] for each in found if each["head"]["sha"] == sha]
+    if not re.fullmatch(r"[1-9][0-9]{0,9}", number):
+        raise Failure("the report names no pull request: its number is not one")
+    there = github.ask("GET", f"pulls/{number}")[0]["head"]
+    if there["sha"] != sha and there["label"] != head:
+        raise Failure(f"{sha[:9]} is not the head of pull request {number}")
+    return [int(number)] if there["sha"] == sha else []
+
+
+def main(folder: Path) -> int:
+    """Post the report and set the status. Raises Failure if the status cannot be set."""
+    sha, run = os.environ["HEAD_SHA"], os.environ["RUN_URL"]
+    name, server = os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_SERVER_URL"]
+    here = f"{server}/{name}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
+    api = f"{os.environ['GITHUB_API_URL']}/repos/{name}"
+    outcome = "error", "The report was not posted: see this run", here
+    try:
+        github = GitHub(api, os.environ["GITHUB_TOKEN"])
+        report = read(folder / "report.md", LIMIT)
+        numbers = pulls(github, read(folder / "number", 20), sha, os.environ["HEAD"])
+        links = [post(github, number, report, sha, run) for number in numbers]
+        if not links:
+            outcome = "success", "Not posted: the pull request has another head by now", run
+        elif report:
+            outcome = "success", "The report is in a comment", links[0]
+        else:
+            outcome = "failure", "The run ended without a report", run
+    except Failure as failure:
+        outcome = "failure", f"Not posted: {failure}", here
+    finally:
+        state, description, link = outcome
+        print(f"comment: {description} ({link})", file=sys.stderr, flush=True)
+        github = GitHub(api, os.environ["GITHUB_TOKEN"])  # with its own patience
+        status = {"context": "strata report", "state": state, "target_url": link}
+        github.ask("POST", f"statuses/{sha}", description=description[:140], **status)
+    return 0 if state == "success" else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    try:
+        sys.exit(main(Path(sys.argv[1])))
+    except Failure as failure:
+        sys.exit(f"comment: the status of the commit is not set: {failure}")

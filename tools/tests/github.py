@@ -1,7 +1,8 @@
-"""A small GitHub for tests: pull requests and their comments, over TLS on loopback.
+"""A small GitHub for tests: pull requests, their comments and statuses, over TLS on loopback.
 
-It knows the few paths of the REST API that `gh api` and CML ask for a comment, under /api/v3 as
-on a GitHub Enterprise server, and refuses any other.
+It knows the few paths of the REST API that .github/comment.py and CML ask for a comment, under
+/api/v3 as on a GitHub Enterprise server, and refuses any other. Lists come in pages, and a test
+may order faults: bad answers, lost answers, slow ones, rate limits.
 """
 
 import json
@@ -9,14 +10,30 @@ import re
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "a-token-of-the-test"
+API = "/api/v3/repos/owner/name"
+EVE = {"login": "eve", "type": "User"}
+BOT = {"login": "github-actions[bot]", "type": "Bot"}
+
+
+@dataclass
+class Fault:
+    """What one request gets for an answer; with ``done`` it has done its work all the same."""
+
+    status: int = 502
+    headers: dict[str, str] = field(default_factory=dict)
+    done: bool = False
+    seconds: float = 0  # before the answer
+    message: str = "Server Error"
 
 
 @dataclass
@@ -26,7 +43,10 @@ class GitHub:
     folder: Path
     port: int = 0
     heads: dict[int, str] = field(default_factory=dict)
+    labels: dict[int, str] = field(default_factory=dict)  # owner:branch of each
     comments: list[dict[str, Any]] = field(default_factory=list)
+    statuses: dict[str, dict[str, Any]] = field(default_factory=dict)  # by commit, the last one
+    faults: dict[str, list[Fault]] = field(default_factory=dict)  # by "METHOD path's end"
     log: list[str] = field(default_factory=list)
 
     @property
@@ -35,43 +55,74 @@ class GitHub:
 
     @property
     def env(self) -> dict[str, str]:
-        """What makes gh, CML and the stand-in of gh talk to this server and trust it."""
+        """What makes comment.py and CML talk to this server and trust it."""
         certificate = str(self.folder / "ca.pem")
         return {
+            "GITHUB_API_URL": f"{self.url}/api/v3",
             "GITHUB_SERVER_URL": self.url,
             "GITHUB_REPOSITORY": "owner/name",
             "GITHUB_TOKEN": TOKEN,
             "SSL_CERT_FILE": certificate,
+            "CURL_CA_BUNDLE": certificate,
             "NODE_EXTRA_CA_CERTS": certificate,
-            "CML_REPO": f"{self.url}/owner/name",
         }
 
-    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+    def pull(self, number: int) -> dict[str, Any]:
+        """A pull request, from a branch of its own unless another is known."""
+        label = self.labels.get(number, f"owner:branch-{number}")
+        return {"number": number, "head": {"sha": self.heads[number], "label": label}}
+
+    def comment(
+        self, body: str, user: dict[str, str] | None = None, number: int = 7
+    ) -> dict[str, Any]:
+        """Add a comment; the bot's, unless a ``user`` is given, by login and type."""
+        comment = {
+            "id": 100 + len(self.comments),
+            "number": number,
+            "body": body,
+            "html_url": f"{self.url}/owner/name/pull/{number}#issuecomment-{len(self.comments)}",
+            "user": user or BOT,
+        }
+        self.comments.append(comment)
+        return comment
+
+    def fault(self, method: str, path: str) -> Fault | None:
+        for key, faults in self.faults.items():
+            if faults and key.split()[0] == method and path.endswith(key.split()[1]):
+                return faults.pop(0)
+        return None
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         """The status and the JSON that GitHub would give."""
-        self.log.append(f"{method} {path}")
-        if found := re.fullmatch(r"/api/v3/repos/owner/name/pulls/(\d+)", path):
+        if not path.startswith(API):
+            return 404, {"message": "Not Found"}
+        path = path.removeprefix(API)
+        if method == "GET" and (found := re.fullmatch(r"/pulls/(\d+)", path)):
             number = int(found[1])
-            if method == "GET" and number in self.heads:
-                return 200, {"number": number, "head": {"sha": self.heads[number]}}
-        if found := re.fullmatch(r"/api/v3/repos/owner/name/issues/(\d+)/comments", path):
+            if number in self.heads:
+                return 200, self.pull(number)
+        if method == "GET" and path == "/pulls":
+            pulls = [self.pull(number) for number in self.heads]
+            return 200, [each for each in pulls if each["head"]["label"] == query["head"]]
+        if found := re.fullmatch(r"/issues/(\d+)/comments", path):
             number = int(found[1])
             if method == "GET":
                 return 200, [c for c in self.comments if c["number"] == number]
             if method == "POST" and len(body["body"]) <= 65_536:
-                comment = {
-                    "id": 100 + len(self.comments),
-                    "number": number,
-                    "body": body["body"],
-                    "html_url": f"{self.url}/owner/name/pull/{number}#issuecomment",
-                    "user": {"login": "github-actions[bot]", "type": "Bot"},
-                }
-                self.comments.append(comment)
-                return 201, comment
-        if found := re.fullmatch(r"/api/v3/repos/owner/name/issues/comments/(\d+)", path):
+                return 201, self.comment(body["body"], number=number)
+        if found := re.fullmatch(r"/issues/comments/(\d+)", path):
             for comment in self.comments:
                 if method == "PATCH" and comment["id"] == int(found[1]):
                     comment["body"] = body["body"]
                     return 200, comment
+        if (
+            method == "POST"
+            and (found := re.fullmatch(r"/statuses/([0-9a-f]{40})", path))
+            and body["state"] in ("error", "failure", "pending", "success")
+            and len(body["description"]) <= 140
+        ):
+            self.statuses[found[1]] = body
+            return 201, body
         return 404, {"message": "Not Found"}
 
 
@@ -89,22 +140,35 @@ def serve(folder: Path) -> Iterator[GitHub]:
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
             data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.headers.get("Transfer-Encoding") == "chunked":  # as gh sends its input
-                while size := int(self.rfile.readline(), 16):
-                    data += self.rfile.read(size)
-                    self.rfile.readline()
             body = json.loads(data) if data else None
-            path = self.path.split("?")[0]
-            if TOKEN in (self.headers.get("Authorization") or ""):
-                status, content = github.answer(self.command, path, body)
-            else:
+            url = urlsplit(self.path)
+            query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+            github.log.append(f"{self.command} {url.path}")
+            fault = github.fault(self.command, url.path)
+            headers: dict[str, str] = {}
+            if TOKEN not in (self.headers.get("Authorization") or ""):
                 status, content = 401, {"message": "Bad credentials"}
+            elif fault and not fault.done:
+                status, content = 0, None
+            else:
+                status, content = github.answer(self.command, url.path, query, body)
+            if isinstance(content, list):
+                size, page = int(query.get("per_page", 30)), int(query.get("page", 1))
+                if content[page * size :]:
+                    headers["Link"] = f'<{github.url}{url.path}?page={page + 1}>; rel="next"'
+                content = content[(page - 1) * size : page * size]
+            if fault:
+                time.sleep(fault.seconds)
+                status, content, headers = fault.status, {"message": fault.message}, fault.headers
             data = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            with suppress(OSError):  # a client that did not wait so long
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
 
         do_GET = do_POST = do_PATCH = handle_any  # noqa: N815
 
@@ -114,7 +178,7 @@ def serve(folder: Path) -> Iterator[GitHub]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     github.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield github
@@ -124,37 +188,11 @@ def serve(folder: Path) -> Iterator[GitHub]:
         thread.join()
 
 
-GH = '''#!{python}
-"""A stand-in for gh: the part of `gh api` that .github/comment.py uses."""
-import argparse, json, os, ssl, sys, urllib.request, urllib.error
-
-parser = argparse.ArgumentParser()
-parser.add_argument("api", choices=["api"])
-parser.add_argument("path")
-parser.add_argument("--method", required=True)
-parser.add_argument("--input", choices=["-"])
-parser.add_argument("--paginate", action="store_true")
-parser.add_argument("--slurp", action="store_true")
-args = parser.parse_args()
-request = urllib.request.Request(
-    "https://" + os.environ["GH_HOST"] + "/api/v3/" + args.path,
-    method=args.method,
-    data=sys.stdin.buffer.read() if args.input else None,
-    headers={{"Authorization": "token " + os.environ["GH_ENTERPRISE_TOKEN"]}},
-)
-try:
-    context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-    answer = json.load(urllib.request.urlopen(request, context=context))
-except urllib.error.HTTPError as error:
-    sys.exit("gh: " + str(error))
-json.dump([answer] if args.slurp else answer, sys.stdout)
-'''
-
 CML = """#!{python}
-import json, pathlib, sys
+import json, os, pathlib, subprocess, sys, time
 record = pathlib.Path(__file__).with_name("cml.json")
 record.write_text(json.dumps([*sys.argv[1:-1], pathlib.Path(sys.argv[-1]).read_text("utf-8")]))
-sys.exit({code})
+{does}
 """
 
 

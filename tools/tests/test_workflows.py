@@ -5,7 +5,6 @@ all, and comment.yml nothing of the pull request but the artifact.
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,10 +15,17 @@ from typing import Any
 
 import pytest
 import yaml
-from github import GH, TOKEN, GitHub, program, serve
+from github import TOKEN, GitHub, serve
 from project import ROOT, Project
 
 WORKFLOWS = ROOT / ".github/workflows"
+BRANCH = "x$(touch pwned)"
+REPOSITORY = {
+    "repository": {
+        **{"full_name": "owner/name", "default_branch": "main", "name": "name"},
+        "owner": {"login": "owner"},
+    }
+}
 MAKEFILE = """export PATH := $(CURDIR)/.venv/bin:$(PATH)
 setup: ; @true
 repro: ; @dvc repro
@@ -38,13 +44,13 @@ runs:
 def used() -> list[str]:
     """Each action of the workflows, as owner/name@commit."""
     text = "".join(path.read_text(encoding="utf-8") for path in sorted(WORKFLOWS.glob("*.yml")))
-    return sorted(set(re.findall(r"uses: (\S+)", text)))
+    return sorted(set(re.findall(r"\buses: (\S+)", text)))
 
 
 def test_every_action_is_pinned_to_a_commit_with_its_version() -> None:
     for path in sorted(WORKFLOWS.glob("*.yml")):
         for line in path.read_text(encoding="utf-8").splitlines():
-            if "uses:" in line:
+            if re.search(r"\buses:", line):
                 assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
 
@@ -61,9 +67,61 @@ def test_only_the_workflow_without_foreign_code_may_write() -> None:
         permissions = [content["permissions"]]
         permissions += [job.get("permissions", {}) for job in content["jobs"].values()]
         writes = {key for each in permissions for key, value in each.items() if value == "write"}
-        assert writes == ({"pull-requests"} if path.name == "comment.yml" else set()), path.name
+        needed = {"pull-requests", "statuses"} if path.name == "comment.yml" else set()
+        assert writes == needed, path.name
         assert content["concurrency"]
         assert "pull_request_target" not in path.read_text(encoding="utf-8")
+
+
+GITLAB = {
+    "apt-get": "",
+    "npm": "",
+    "sleep": "",
+    "make": 'test -z "$BROKEN"',
+    ".venv/bin/dvc": "",
+    ".venv/bin/strata": 'printf "$REPORT"',
+    "cml": 'cat comment.md >> posted; echo >> calls; test "$(wc -l < calls)" -gt "$REFUSALS"',
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="runs on GitLab's Linux machines only")
+@pytest.mark.parametrize(
+    ("report", "refusals", "token", "code", "calls"),
+    [
+        ("## Strata: better", 0, "x", 0, 1),
+        ("## Strata: better", 2, "x", 0, 3),  # GitLab answers late, and all is well
+        ("## Strata: better", 9, "x", 1, 3),
+        ("## Strata: better", 0, "", 0, 0),
+        ("", 0, "x", 1, 0),
+        (r"\n \n", 0, "x", 1, 0),
+    ],
+)
+def test_on_gitlab_no_report_replaces_none_and_a_failure_fails(
+    tmp_path: Path, report: str, refusals: int, token: str, code: int, calls: int
+) -> None:
+    job = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text(encoding="utf-8"))["report"]
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    for name, text in GITLAB.items():
+        path = tmp_path / (name if "/" in name else f"bin/{name}")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+    env = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "REPORT": report, "REFUSALS": str(refusals)}
+    env |= {"REPO_TOKEN": token, "CI_COMMIT_SHORT_SHA": "0123abcd", "CI_JOB_URL": "https://x/1"}
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(job["script"])],
+        cwd=tmp_path,
+        env=env | {"CI_MERGE_REQUEST_IID": "7", "CI_MERGE_REQUEST_DIFF_BASE_SHA": "main"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    written = (tmp_path / "posted").read_text() if calls else ""
+    assert (
+        written
+        == f"_Written by the code of 0123abcd, in [this job](https://x/1)._\n\n{report}" * calls
+    )
 
 
 class Actions:
@@ -73,15 +131,19 @@ class Actions:
         self.project, self.github, self.folder = project, github, folder
         self.artifacts = folder / "artifacts"
         self.artifacts.mkdir()
+        self.broken: set[str] = set()  # actions that fail
         self.base = project.run("git", "rev-parse", "HEAD").strip()
         project.run("git", "remote", "add", "origin", f"{github.url}/owner/name")  # act asks it
-        program(folder / "bin", "gh", GH)
 
     def stub(self, name: str, commit: str) -> str:
         """What the stand-in of an action does; there, `make` finds its tools set up already."""
         there, project = f"{self.artifacts}/report", self.project.path
+        if name in self.broken:
+            return "exit 1"
         return {
-            "checkout": f"git clone --quiet {project} . && git checkout --quiet {commit}"
+            # GitHub checks out a merge of the pull request's head into its base
+            "checkout": f"git clone --quiet {project} . && git checkout --quiet {self.base}"
+            f" && git -c user.name=x -c user.email=x merge --quiet --no-ff -m Merge {commit}"
             f" && ln -s {project}/.dvc/cache .dvc/cache && mkdir .venv"
             f" && ln -s {sys.prefix}/* .venv && touch .venv/.ready",
             "upload-artifact": f"cp -R ${{{{ inputs.path }}}} {there}",
@@ -101,7 +163,6 @@ class Actions:
             (stub / "action.yml").write_text(STUB.format(run=self.stub(name, commit)))
             stubs += ["--local-repository", f"{action}={stub}"]
         env = self.project.env | {"ACT_DISABLE_VERSION_CHECK": "1"}
-        env["PATH"] = os.pathsep.join([str(self.folder / "bin"), env["PATH"]])
         done = subprocess.run(
             [
                 *("act", event, "--workflows", f".github/workflows/{workflow}"),
@@ -127,37 +188,40 @@ class Actions:
         self.github.heads[number] = head
         shutil.rmtree(self.artifacts / "report", ignore_errors=True)
         owner = "stranger" if fork else "owner"
+        self.github.labels[number] = f"{owner}:{BRANCH}"
         pull = {
             "number": number,
-            "head": {"sha": head, "ref": "x$(touch pwned)", "repo": {"full_name": f"{owner}/name"}},
+            "head": {"sha": head, "ref": BRANCH, "repo": {"full_name": f"{owner}/name"}},
             "base": {"sha": self.base, "ref": "main", "repo": {"full_name": "owner/name"}},
         }
-        repository = {"full_name": "owner/name", "default_branch": "main"}
-        repository |= {"name": "name", "owner": {"login": "owner"}}  # type: ignore[dict-item]
         event = {"action": "synchronize", "number": number, "pull_request": pull}
-        self.act("pull_request", "report.yml", event | {"repository": repository}, head, code=code)
+        self.act("pull_request", "report.yml", event | REPOSITORY, head, code=code)
         assert (self.artifacts / "report/number").read_text() == f"{number}\n"
         assert not (self.project.path / "pwned").exists()
+        self.comment(head, "failure" if code else "success", owner)
+        assert self.github.statuses[head]["state"] == "success"
+        comments = [c for c in self.github.comments if c["number"] == number]
+        assert len(comments) == 1
+        whose, _, body = comments[0]["body"].partition("\n\n")
+        assert f"_Written by the code of {head[:9]}, in [this run]" in whose
+        return str(body)
+
+    def comment(self, head: str, conclusion: str, owner: str = "owner", code: int = 0) -> None:
+        """What follows when report.yml has ended."""
         run = {
             "id": 1,
             "event": "pull_request",
-            "conclusion": "failure" if code else "success",
+            "conclusion": conclusion,
             "head_sha": head,
-            "head_branch": "x$(touch pwned)",
-            "head_repository": {"full_name": f"{owner}/name"},
+            "head_branch": BRANCH,
+            "head_repository": {"full_name": f"{owner}/name", "owner": {"login": owner}},
             "html_url": f"{self.github.url}/owner/name/actions/runs/1",
         }
-        secrets = ["--secret", f"GITHUB_TOKEN={TOKEN}"]
-        for name, value in self.github.env.items():
-            if not name.startswith("GITHUB_"):
-                secrets += ["--env", f"{name}={value}"]
-        self.act(
-            *("workflow_run", "comment.yml", {"workflow_run": run, "repository": repository}),
-            *(self.base, *secrets),
-        )
-        comments = [c for c in self.github.comments if c["number"] == number]
-        assert len(comments) == 1
-        return str(comments[0]["body"])
+        options = ["--secret", f"GITHUB_TOKEN={TOKEN}"]
+        for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+            options += ["--env", f"{name}={self.github.env[name]}"]
+        event = {"workflow_run": run} | REPOSITORY
+        self.act("workflow_run", "comment.yml", event, self.base, *options, code=code)
 
 
 @pytest.fixture
@@ -187,7 +251,7 @@ def test_pull_requests_get_one_comment_each_that_follows_their_pushes(actions: A
     assert body.startswith("## Strata: lock stale\n")
     assert "the committed dvc.lock has another `train`" in body
     assert "| `train.skill` | 1 | 1.2 |" in body
-    assert [line.split()[0] for line in actions.github.log].count("POST") == 1
+    assert len(actions.github.comments) == 1
 
     project.run("dvc", "repro", "--quiet")
     settings = project.path / "pyproject.toml"
@@ -196,3 +260,28 @@ def test_pull_requests_get_one_comment_each_that_follows_their_pushes(actions: A
     assert body.startswith("## Strata: gate failed\n")
     assert "**gate failed**: `test.roc_auc` `minimum` 0.99: 0." in body
     assert len(actions.github.comments) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
+@pytest.mark.skipif(
+    not shutil.which("curl"), reason="curl, which GitHub's machines have, is missing"
+)
+def test_what_goes_wrong_is_seen_on_the_pull_request(actions: Actions) -> None:
+    github, head = actions.github, "a" * 40
+    github.heads[7], github.labels[7] = head, f"stranger:{BRANCH}"
+    actions.comment(head, "failure", "stranger", code=1)  # there is no artifact
+    (comment,) = github.comments
+    assert "**The run of aaaaaaaaa [ended without a report](" in comment["body"]
+    assert github.statuses[head]["state"] == "failure"
+
+    github.statuses.clear()
+    actions.comment(head, "action_required")  # it waits for a maintainer: nothing went wrong
+    assert github.statuses == {}
+
+    actions.broken = {"checkout"}
+    actions.comment(head, "success", code=1)
+    assert github.statuses[head]["state"] == "error"
+    assert github.statuses[head]["description"] == "Not posted: the set-up failed"
+    here = f"{github.url}/owner/name/actions/runs/"
+    assert github.statuses[head]["target_url"].startswith(here)
