@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from strata.revision import Stage
 from strata.sweep.warm import Warm, libraries
 
 PROBE = """\
@@ -26,6 +27,7 @@ sys.exit(int(os.environ.get("CODE", "0")))
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     (tmp_path / "probe.py").write_text(PROBE)
     (tmp_path / "helper.py").write_text("import json.tool\nfrom xml import dom\nSAID = 1\n")
@@ -36,17 +38,27 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_libraries_are_found_through_the_pipelines_own_modules(root: Path) -> None:
+def stage(cmd: str, *deps: str) -> Stage:
+    return Stage("probe", cmd, dict.fromkeys(deps, ""), {}, {}, False, True)
+
+
+def test_libraries_are_those_of_the_sources_that_stages_name(root: Path) -> None:
     (root / "src/pack").mkdir(parents=True)
-    (root / "src/pack/__init__.py").touch()
     (root / "src/pack/part.py").write_text("def f():\n    import wave\nfrom pack import other\n")
     (root / "src/pack/other.py").write_text("import helper, colorsys\nfrom . import part\n")
-    (root / "part/script.py").write_text("import beside\n")
-    (root / "part/beside.py").write_text("import tabnanny\n")
-    commands = ["python -m pack.part --fast", "echo python -m nothing", "python part/script.py"]
-    found = libraries([*commands, "python gone.py", "python", ""], root)
+    (root / "part/script.py").write_text("import beside, tabnanny\n")
+    (root / "part/beside.py").write_text("import sched\n")
+    (root / "broken.py").write_text("import (")
+    subprocess.run(["git", "add", "--all"], cwd=root, check=True)
+    found = libraries(
+        root,
+        [
+            stage("python -m pack.part --fast", "src/pack/part.py", "src/pack/other.py"),
+            stage("python part/script.py", "helper.py", "broken.py", "gone.py", "data"),
+        ],
+    )
     assert {"colorsys", "json.tool", "xml", "xml.dom", "tabnanny"} <= set(found)
-    assert not {"helper", "pack", "pack.other", "wave", "nothing", "beside"} & set(found)
+    assert not {"helper", "pack", "pack.other", "wave", "sched", "beside"} & set(found)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork there is no warm Python")
@@ -66,7 +78,7 @@ class TestWarm:
         programs = Path(sys.executable).parent
         monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setenv("SHELL", "/bin/sh")
-        self.warm = Warm(root, ["python -m probe"])
+        self.warm = Warm(root, [stage("python -m probe", "probe.py", "helper.py")])
         yield
         self.warm.close()
 

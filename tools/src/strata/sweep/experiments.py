@@ -5,7 +5,7 @@ from pathlib import Path
 from strata import checkout
 from strata.errors import Fault
 from strata.git import git
-from strata.revision import Revision
+from strata.revision import Revision, Stage
 from strata.store import Store, dvc_repo, opened
 from strata.values import Leaves
 
@@ -31,8 +31,8 @@ def commit_at(root: Path, ref: str) -> str | None:
     return git("for-each-ref", "--format=%(objectname)", ref, root=root) or None
 
 
-def prepare(home: Path, base: str, folder: Path) -> list[str]:
-    """Make ``folder`` a clone of ``home`` at a commit, with its data, and return its commands.
+def prepare(home: Path, base: str, folder: Path) -> list[Stage]:
+    """Make ``folder`` a clone of ``home`` at a commit, with its data, and return its stages.
 
     ``home`` stays as it is, so that the user can go on working there. Raises Fault if the commit
     is missing.
@@ -42,8 +42,7 @@ def prepare(home: Path, base: str, folder: Path) -> list[str]:
     (root / ".dvc/tmp").mkdir(exist_ok=True)
     with dvc_repo(root) as repo:
         repo.checkout(force=True, allow_missing=True)
-        stages = Revision(Store(root, repo), None).stages.values()
-    return [line for stage in stages for line in stage.cmd.split(" && ")]
+        return list(Revision(Store(root, repo), None).stages.values())
 
 
 def run(root: Path, base: str, name: str, overrides: list[str]) -> Leaves:

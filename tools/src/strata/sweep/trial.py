@@ -182,8 +182,8 @@ class Workshop:
         if base != self._base:
             os.chdir(self.home)
             shutil.rmtree(self.root, ignore_errors=True)
-            commands = experiments.prepare(self.home, base, self.root)
-            self._warm = Warm(self.root, commands)
+            stages = experiments.prepare(self.home, base, self.root)
+            self._warm = Warm(self.root, stages)
             os.environ.update(self._warm.environment)
             os.chdir(self.root)
             self._base = base
@@ -235,6 +235,9 @@ def _blame(error: Exception, log: Path) -> str:
 def _listen(tasks: "queue.SimpleQueue[str]", folder: Path) -> None:
     for line in sys.stdin:
         tasks.put(line)
+    for process in psutil.Process().children(recursive=True):  # at once; a clone may be large
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     shutil.rmtree(folder, ignore_errors=True)
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGKILL)

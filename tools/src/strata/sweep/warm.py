@@ -28,48 +28,34 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from strata.git import git
+from strata.revision import Stage
+
 # The package that a program of it is in imports it first, which Python warns of.
 AS_PROGRAM = ("-W", "ignore::RuntimeWarning:runpy", "-m")
 CLIENT = Path(__file__).with_name("shell.py")
 ADDRESS = ".dvc/tmp/warm"  # from the top of the repository: the path of a socket must be short
 
 
-def libraries(commands: Iterable[str], root: Path) -> list[str]:
-    """The modules from outside of the repository that Python commands import, sorted.
+def libraries(root: Path, stages: Iterable[Stage]) -> list[str]:
+    """The modules from outside of the repository that stages import, sorted.
 
-    Found by reading the sources, from each command's module on through those it imports.
+    Found in the sources that the stages run or depend on, at their top level: what a function
+    imports it may not need.
     """
-    words = [[*command.split(), "", "", ""] for command in commands]
-    scripts = [root / w[1] for w in words if w[0] == "python" and w[1].endswith(".py")]
-    folders = [root, root / "src", *(script.parent for script in scripts)]
-    outside: set[str] = set()
-    seen: set[Path] = set()
-    todo = [w[2] for w in words if w[:2] == ["python", "-m"]]
-    todo += [name for script in scripts if script.is_file() for name in _imports(script)]
-    while todo:
-        name = todo.pop()
-        inside = [path for path in _files(name, folders) if path.is_file()]
-        if not inside and not _files(name.split(".")[0], folders)[-1].exists():
-            outside.add(name)
-        for path in set(inside) - seen:
-            seen.add(path)
-            todo += _imports(path)
-    return sorted(outside)
+    named = {word for stage in stages for word in [*stage.cmd.split(), *stage.deps]}
+    sources = [root / name for name in sorted(named) if name.endswith(".py")]
+    tracked = git("ls-files", "--", "*.py", root=root).splitlines()
+    inside = {part for path in tracked for part in Path(path).with_suffix("").parts}
+    found = {name for source in sources for name in _imports(source)}
+    return sorted(name for name in found if name.partition(".")[0] not in inside)
 
 
-def _files(module: str, folders: list[Path]) -> list[Path]:
-    """Where a module of the repository may lie; the last is the folder of a package."""
-    places = [base.joinpath(*module.split(".")) for base in folders]
-    package = next((place for place in places if place.is_dir()), places[0])
-    files = [place.with_suffix(".py") for place in places]
-    return [*files, package / "__init__.py", package / "__main__.py", package]
-
-
-def _imports(path: Path) -> list[str]:
+def _imports(source: Path) -> list[str]:
     """What the top level of a source file imports, with ``b`` of ``from a import b`` as a.b."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError):
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError):
         return []  # the stage will say so
     names = []
     for node in tree.body:
@@ -87,7 +73,7 @@ class Warm:
     it runs with it, when this process ends, however it ends.
     """
 
-    def __init__(self, root: Path, commands: Iterable[str]) -> None:
+    def __init__(self, root: Path, stages: Iterable[Stage]) -> None:
         self.environment: dict[str, str] = {}
         self._server: subprocess.Popen[bytes] | None = None
         python = shutil.which("python")
@@ -99,7 +85,7 @@ class Warm:
                 *AS_PROGRAM,
                 "strata.sweep.warm",
                 str(root),
-                *libraries(commands, root),
+                *libraries(root, stages),
             ],
             stdin=subprocess.PIPE,
         )
