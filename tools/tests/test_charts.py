@@ -56,6 +56,21 @@ def test_a_file_that_is_no_curve_is_not_drawn(text: str) -> None:
     assert charts(PLOTS[:1], given(FILES), given({"roc.csv": text})) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("roc.json", '{"roc": [{"fpr": 0, "tpr": 0}, {"fpr": 1, "tpr": 1}]}'),
+        ("roc.json", '[{"fpr": 0, "tpr": 0}, {"fpr": 1, "tpr": 1}]'),
+        ("roc.tsv", "fpr\ttpr\n0\t0\n1\t1\n"),
+    ],
+)
+def test_curves_in_json_and_tsv_are_drawn(path: str, text: str) -> None:
+    plots = [Plot("ROC", path, "fpr", ("tpr",))]
+    ((roc,), _) = charts(plots, given({path: text}), given({path: text}))
+    assert roc.this[-1] == 1
+    assert charts(plots, given({path: "{"}), given({path: text})) == ([], [])
+
+
 def test_months_of_training_and_curves_of_other_rows_are_marked() -> None:
     text = "month,auc,split\n2013-01,0.9,train\n2013-02,0.7,test\n"
     files = {"months.csv": text, "roc.csv": FILES["roc.csv"]}

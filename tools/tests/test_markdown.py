@@ -103,18 +103,23 @@ def test_the_page_runs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "sign", "text"),
+    ("value", "sign", "scale", "text"),
     [
-        (28889, False, "28,889"),
-        (0.25, True, "+0.2500"),
-        (0.700049, False, "0.7000"),
-        (12345.678, True, "+12,345.7"),
-        (-0.0, False, "0"),
-        (-0.00001, True, "0"),
+        (28889, False, None, "28,889"),
+        (0.25, True, None, "+0.2500"),
+        (0.700049, False, None, "0.7000"),
+        (12345.678, True, None, "+12,345.7"),
+        (-0.0, False, None, "0"),
+        (-0.00001, True, 0.7, "0"),
+        (0.0000321, False, None, "0.0000321"),
+        (0.0000011, True, 0.00003, "+0.0000011"),
+        (3.14159, True, 2859.6, "+3.14"),
     ],
 )
-def test_figures_have_one_precision(value: float, sign: bool, text: str) -> None:
-    assert figure(value, sign) == text
+def test_figures_have_the_precision_of_what_they_measure(
+    value: float, sign: bool, scale: float | None, text: str
+) -> None:
+    assert figure(value, sign, scale) == text
 
 
 def test_a_value_that_somebody_set_is_shown_whole() -> None:
@@ -124,3 +129,19 @@ def test_a_value_that_somebody_set_is_shown_whole() -> None:
 def test_a_terminal_shows_no_html() -> None:
     assert plain(code("a|b `c`")) == "a|b `c`"
     assert plain(code("plain")) == "`plain`"
+    assert plain(quoted("\x1b[2J&#27;[1m")) == "[2J&#27;[1m"
+
+
+def test_a_terminal_shows_tables_in_columns_and_names_charts() -> None:
+    found = table(["name", "value:"], [[code("a|b"), "1"], [code("longer"), "1,000"]])
+    lines = ["name      value", "a|b           1", "`longer`  1,000", ""]
+    assert plain(found).splitlines() == lines[:3]
+    ragged = plain(quoted("| a | b |\n| - | - |\n| 1 | 2 | 3 |\n| only |\nafter"))
+    assert [line.split() for line in ragged.splitlines()] == [
+        ["a", "b"],
+        ["1", "2", "3"],
+        ["only"],
+        ["after"],
+    ]
+    chart = plain(mermaid(Chart("ROC", "x", "y", (0, 1), [0.1, 0.2], [0.1, 0.3])))
+    assert chart == "(ROC: `strata report --html FILE` draws it)"

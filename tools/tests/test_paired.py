@@ -116,3 +116,28 @@ def test_columns_have_usual_names_or_are_asked_for(tmp_path: Path) -> None:
     (tmp_path / "strata.toml").write_text('[report.columns]\nday = "date"\n')
     with pytest.raises(Fault, match="day is not known; there are label, prediction, key, block"):
         columns_of(tmp_path, frame)
+
+
+def test_rows_that_one_side_trained_on_are_not_common() -> None:
+    base = pd.concat([predictions(days=20), predictions(days=10, first=20).assign(split="train")])
+    this = pd.concat([predictions(1, days=20).assign(split="train"), predictions(1, 25, 20)])
+    assert compare(base, this, COLUMNS) == {}
+
+
+def test_few_blocks_tell_nothing_of_the_noise() -> None:
+    found = compare(predictions(days=4), predictions(1, days=4, skill=9), COLUMNS)["test"]
+    assert np.isnan(found.differences["roc_auc"].low)
+
+
+def test_rows_without_a_label_are_left_out() -> None:
+    base = predictions().assign(y=lambda frame: frame["y"].where(frame["id"] > 9))
+    found = compare(base, base, COLUMNS)["test"]
+    assert (found.rows, found.relabelled) == (800, 0)
+    assert "roc_auc" in found.differences
+
+
+def test_classes_are_named_by_their_columns() -> None:
+    names = ["proba_set", "proba_sky"]
+    assert paired.classes_of(names, {"set", "sky"}) == ["set", "sky"]
+    assert paired.classes_of(["set", "sky"], {"sky"}) == ["set", "sky"]
+    assert paired.classes_of(names, {"other"}) == names

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from strata.scoring import Score, direction, scored
+from strata.scoring import Score, direction, parts, scored
 
 RNG = np.random.default_rng(0)
 ROWS = 300
@@ -89,3 +89,34 @@ def test_which_way_is_better() -> None:
     ways = {"roc_auc": 1, "auc": 1, "r2": 1, "log_loss": -1, "brier": -1, "rmse": -1, "mae": -1}
     assert {name: direction(name) for name in ways} == ways
     assert direction("profit") == direction("n") == 0
+
+
+@pytest.mark.parametrize("labels", [(0, 1), (1, 2), (-1, 1), ("no", "yes")])
+def test_the_positive_class_is_the_one_that_sorts_last(labels: tuple[object, object]) -> None:
+    label, probability = RNG.integers(0, 2, ROWS), RNG.random(ROWS)
+    given = np.array(labels)[label]
+    expected = metrics.roc_auc_score(given, probability, sample_weight=WEIGHT)
+    both = np.column_stack([1 - probability, probability])
+    assert of(scored("roc_auc", given, probability)) == pytest.approx(expected)
+    names = [str(value) for value in labels]
+    assert of(scored("roc_auc", given, both, names)) == pytest.approx(expected)
+
+
+def test_two_values_of_a_regression_are_no_classes() -> None:
+    label, value = RNG.integers(0, 2, ROWS).astype(float), RNG.random(ROWS)
+    expected = metrics.mean_absolute_error(label, value, sample_weight=WEIGHT)
+    assert of(scored("mae", label, value)) == pytest.approx(expected)
+
+
+def test_a_row_without_a_prediction_is_no_figure() -> None:
+    with pytest.raises(ValueError, match="no prediction"):
+        scored("roc_auc", RNG.integers(0, 2, 3), np.array([0.1, np.nan, 0.2]))
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("test.auc", "test"), ("auc.test", "test"), ("test_auc", "test"), ("m/test.json:auc", "test")],
+)
+def test_a_metric_has_its_split_beside_it(name: str, split: str) -> None:
+    assert split in parts(name)[0]
+    assert parts(name)[1] == "auc"

@@ -116,7 +116,7 @@ def test_what_is_no_number_is_not_compared(value: Any) -> None:
         ("maximum_regression.test.auc", 0, True),
         ("minimum.test.gone", 0.1, False),
         ("maximum_regression.test.gone", 0.1, False),
-        ("maximum_regression.test.new", 0.1, None),
+        ("maximum_regression.test.f1", 0.1, None),
         ("minimun.test.auc", 0.1, False),
         ("minimum.test.auc", "0.1", False),
         ("minimum.test.auc", math.nan, False),
@@ -125,7 +125,7 @@ def test_what_is_no_number_is_not_compared(value: Any) -> None:
 )
 def test_gates(gate: str, limit: Any, passed: bool | None) -> None:
     base = {"test.auc": 0.7, "test.log_loss": 0.4, "test.gone": 1}
-    this = {"test.auc": 0.71, "test.log_loss": 0.45, "test.new": 1}
+    this = {"test.auc": 0.71, "test.log_loss": 0.45, "test.f1": 1}
     assert check({gate: limit}, Evidence(base, this, {}, True))[0].passed is passed
 
 
@@ -136,6 +136,6 @@ def test_a_regression_is_measured_on_the_same_rows_or_not_at_all() -> None:
     assert gate.value == pytest.approx(-0.01)
     (gate,) = check(gates, Evidence(BASE, harder))
     assert gate.passed is None
-    assert gate.why == "the base's is of other rows"
+    assert gate.why == "cannot be compared: other rows"
     (gate,) = check(gates, Evidence(BASE, harder, {}, True))
     assert gate.passed is False

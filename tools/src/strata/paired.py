@@ -5,7 +5,8 @@ in their difference. Rows of a block (a day, a group) are not independent, so wh
 resampled (Künsch 1989, doi:10.1214/aos/1176347265).
 """
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,10 +17,10 @@ import pandas as pd
 
 from strata import scoring
 from strata.errors import Fault
-from strata.scoring import Floats
-from strata.settings import section
+from strata.settings import names_in, section
 
 SAMPLES = 2_000  # with 500 the interval's ends still move by a tenth of its width
+FEWEST = 10  # blocks; the resamples of fewer are far too alike
 COMMON = "common rows"
 USUAL = {  # the names that a column has where the settings name none
     "label": ("label", "target", "y", "y_true"),
@@ -56,7 +57,10 @@ class Columns:
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of the base and of this version, and the 95% interval of this minus base."""
+    """A metric of the base and of this version, and the 95% interval of this minus base.
+
+    The interval is NaN where it is unknown, as with fewer than FEWEST blocks.
+    """
 
     before: float
     after: float
@@ -91,11 +95,20 @@ def predictions_of(root: Path, made: Iterable[str]) -> str:
     )
 
 
-def table(path: Path) -> pd.DataFrame:
-    """A Parquet or CSV file, whatever it is called on disk."""
-    with path.open("rb") as file:
-        is_parquet = file.read(4) == b"PAR1"
-    return pd.read_parquet(path) if is_parquet else pd.read_csv(path)
+def table(content: bytes) -> pd.DataFrame:
+    """A Parquet or CSV file, whatever it is called."""
+    is_parquet = content.startswith(b"PAR1")
+    return (pd.read_parquet if is_parquet else pd.read_csv)(io.BytesIO(content))
+
+
+def named_columns(root: Path) -> dict[str, list[str]]:
+    """The columns that the settings name, by role. Raises Fault if they mean nothing."""
+    named = section(root, "report").get("columns", {})
+    if not isinstance(named, dict):
+        raise Fault("[tool.strata.report]: columns must be a table")
+    if strange := sorted(set(named) - set(USUAL)):
+        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {', '.join(USUAL)}")
+    return {role: names_in(named, role, PLACE) for role in named}
 
 
 def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
@@ -103,18 +116,15 @@ def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
 
     Raises Fault that says what to set if a row's key, label or prediction is not known.
     """
-    named = section(root, "report").get("columns", {})
-    if strange := sorted(set(named) - set(USUAL)):
-        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {', '.join(USUAL)}")
-    found: dict[str, Any] = {}
-    for role, usual in USUAL.items():
-        given = named.get(role, next((name for name in usual if name in frame), None))
-        if given is None and role in ("key", "label", "prediction"):
+    named = {role: [name for name in usual if name in frame][:1] for role, usual in USUAL.items()}
+    named |= named_columns(root)
+    for role in ("key", "label", "prediction"):
+        if not named[role]:
             has = ", ".join(map(str, frame.columns[:12]))
             raise Fault(f"no column is known as the {role}: set {role} in {PLACE}; there are {has}")
-        wants_list = role in ("key", "prediction")
-        found[role] = [given] if wants_list and isinstance(given, str) else given
-    return Columns(**found)
+    label, *optional = (named[role] for role in ("label", "block", "split", "weight"))
+    others = (names[0] if names else None for names in optional)
+    return Columns(named["key"], label[0], named["prediction"], *others)
 
 
 def compare(
@@ -128,83 +138,87 @@ def compare(
 
     If a split has not, the rows that both held out, whatever they called them, are compared
     under the name COMMON: the same past for the old model and the new. Without a column that
-    names the split, all rows are one, under an empty name. A metric that scikit-learn does not
-    know, or that cannot be had of these predictions, is left out.
+    names the split, all rows are one, under an empty name. A row without a label is left out, and
+    so is a metric that scikit-learn does not know, or that cannot be had of these predictions.
 
     Raises ValueError, with the reason, if rows cannot be matched.
     """
+    sides = []
     for name, frame in {"the base": base, "this": this}.items():
         absent = [column for column in columns.used if column not in frame]
         if absent:
             raise ValueError(f"predictions of {name} have no column {absent[0]}; set {PLACE}")
         if frame.duplicated(columns.key).any():
             raise ValueError(f"predictions of {name} have rows with the same key; set {PLACE}")
-    frames = [frame[columns.used].copy() for frame in (base, this)]
-    for frame in frames:
-        frame["a split"] = frame[columns.split] if columns.split else ""
-        frame["a block"] = frame[columns.block] if columns.block else range(len(frame))
-    own = [name for name in frames[1] if name not in columns.key]
-    both = frames[0].merge(
-        frames[1].rename(columns={name: f"this {name}" for name in own}), on=columns.key
-    )
-    for name in set(columns.key) & {columns.label, columns.weight, *columns.prediction}:
-        both[f"this {name}"] = both[name]
-    same = both["a split"] == both["this a split"]
+        sides.append(_by_role(frame.dropna(subset=[columns.label]), columns))
+    keys = [f"key {i}" for i in range(len(columns.key))]
+    both = sides[0].merge(sides[1], on=keys, suffixes=("", " this"))
+
+    def group(rows: pd.DataFrame) -> Group:
+        return _group(rows, columns, metrics, samples)
+
     groups: dict[str, Group] = {}
-    for split in frames[1]["a split"].unique():
-        rows = both[same & (both["a split"] == split)]
-        if (
-            len(rows)
-            == (frames[0]["a split"] == split).sum()
-            == (frames[1]["a split"] == split).sum()
-        ):
-            groups[str(split)] = _group(rows, columns, metrics, samples)
-    if len(groups) < frames[1]["a split"].nunique() and len(both):
-        groups[COMMON] = _group(both, columns, metrics, samples)
+    for split, rows in both[both["split"] == both["split this"]].groupby("split", sort=False):
+        if all(len(rows) == (side["split"] == split).sum() for side in sides):
+            groups[str(split)] = group(rows)
+    held_out = both[~(both["split"] + " " + both["split this"]).str.contains(r"\btrain")]
+    if len(groups) < sides[1]["split"].nunique() and len(held_out):
+        groups[COMMON] = group(held_out)
     return groups
 
 
+def _by_role(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """The columns in use, named by what they are: key 0, split, prediction 0, …"""
+    found: dict[str, Any] = {f"key {i}": frame[name] for i, name in enumerate(columns.key)}
+    found |= {f"prediction {i}": frame[name] for i, name in enumerate(columns.prediction)}
+    found["label"] = frame[columns.label]
+    found["split"] = frame[columns.split].astype(str) if columns.split else ""
+    found["block"] = frame[columns.block] if columns.block else range(len(frame))
+    found["weight"] = frame[columns.weight] if columns.weight else 1.0
+    return pd.DataFrame(found, index=frame.index)
+
+
 def _group(rows: pd.DataFrame, columns: Columns, metrics: Iterable[str], samples: int) -> Group:
-    classes = classes_of(columns.prediction, set(rows[columns.label].astype(str)))
+    classes = classes_of(columns.prediction, set(rows["label"].astype(str)))
     scores: dict[str, list[scoring.Score]] = {}
     for metric in dict.fromkeys(metrics):
-        for side in ("", "this "):
-            predicted = rows[[side + name for name in columns.prediction]].to_numpy()
-            predicted = predicted if len(classes) > 1 else predicted[:, 0]
+        sides = []
+        for side in ("", " this"):
+            likely = [f"prediction {i}{side}" for i in range(len(classes))]
+            predicted = rows[likely if len(classes) > 1 else likely[0]].to_numpy()
             with suppress(ValueError):  # not of these predictions
-                found = scoring.scored(
-                    metric, rows[side + columns.label].to_numpy(), predicted, classes
-                )
-                scores.setdefault(metric, []).extend([found] if found else [])
-    scores = {metric: sides for metric, sides in scores.items() if len(sides) == 2}
+                sides += [
+                    scoring.scored(metric, rows["label" + side].to_numpy(), predicted, classes)
+                ]
+        if len(sides) == 2 and all(sides):
+            scores[metric] = [side for side in sides if side]
 
-    weight = rows[columns.weight].to_numpy(float) if columns.weight else np.ones(len(rows))
-    blocks, index = np.unique(rows["a block"].to_numpy(), return_inverse=True)
-    apart: dict[str, list[float]] = {metric: [] for metric in scores}
-    for counts in resamples(len(blocks), samples):
-        drawn = counts[index] * weight
-        for metric, (before, after) in scores.items():
-            apart[metric].append(after(drawn) - before(drawn))
+    blocks, index = np.unique(rows["block"].to_numpy(), return_inverse=True)
+    weight = rows["weight"].to_numpy(float)
+    moved = np.full((samples, len(scores)), np.nan)
+    random = np.random.default_rng(0)  # the same resamples every time
+    for at in range(samples if len(blocks) >= FEWEST else 0):
+        drawn = random.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)))
+        weights = drawn[index] * weight
+        moved[at] = [after(weights) - before(weights) for before, after in scores.values()]
     differences = {}
-    for metric, (before, after) in scores.items():
+    for metric, (before, after), column in zip(scores, scores.values(), moved.T, strict=True):
         was, now = before(weight), after(weight)
-        finite = np.array(apart[metric])[np.isfinite(apart[metric])]
-        low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) > 1 else (np.nan, np.nan)
+        finite = column[np.isfinite(column)]
+        low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (np.nan, np.nan)
         if np.isfinite(was) and np.isfinite(now):
             differences[metric] = Difference(was, now, float(low), float(high))
-    relabelled = int((rows[columns.label] != rows[f"this {columns.label}"]).sum())
+    relabelled = int((rows["label"] != rows["label this"]).sum())
     return Group(len(rows), len(blocks), relabelled, differences, columns.block or "row")
 
 
 def classes_of(names: list[str], labels: set[str]) -> list[str]:
-    """The classes that columns of probabilities are of: their names, without a ``proba_``."""
-    prefix = names[0].rpartition("_")[0] + "_"
-    strip = not labels <= set(names) and all(name.startswith(prefix) for name in names)
-    return [name.removeprefix(prefix) if strip else name for name in names]
+    """The classes that columns of probabilities are of: their names, or what is not in them all.
 
-
-def resamples(blocks: int, samples: int) -> Iterator[Floats]:
-    """How often each block is drawn, shape (blocks,), once a resample; the same every time."""
-    random = np.random.default_rng(0)
-    for _ in range(samples):
-        yield random.multinomial(blocks, np.full(blocks, 1 / blocks)).astype(float)
+    A beginning that all share, as in ``proba_cat`` and ``proba_dog``, is left out.
+    """
+    for cut in range(min(map(len, names))):
+        found = [name[cut:] for name in names]
+        if labels <= set(found) and len({name[:cut] for name in names}) == 1:
+            return found
+    return names

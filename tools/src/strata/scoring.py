@@ -4,25 +4,27 @@
 (``roc_auc_score``, ``brier_score_loss``) and without the ``neg_`` of losses are understood too.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Score = Callable[[Floats], float]  # a metric of some rows, as a function of their weights
 SHORT = {
     "auc": "roc_auc",
     "mae": "neg_mean_absolute_error",
     "mse": "neg_mean_squared_error",
     "rmse": "neg_root_mean_squared_error",
 }
+SPLIT = re.compile(r"(^|[:.])(train|test|val|valid|validation|dev)_")
 
 
-Score = Callable[[Floats], float]  # a metric of some rows, as a function of their weights
-
-
+@cache
 def known(name: str) -> Any:
     """scikit-learn's scorer of a name, or None. Its attributes are not documented."""
     from sklearn.metrics import get_scorer, get_scorer_names
@@ -40,6 +42,17 @@ def direction(name: str) -> int:
     return int(scorer._sign) if scorer else 0
 
 
+def parts(name: str) -> tuple[list[str], str]:
+    """What stands around a metric in a dotted name, its split among it, and its bare name.
+
+    ``test.auc``, ``auc.test``, ``test_auc`` and ``metrics/test.json:auc`` all have test and auc.
+    """
+    file, _, rest = SPLIT.sub(r"\1\2.", name).rpartition(":")
+    names = rest.split(".")
+    at = next((i for i in reversed(range(len(names))) if known(names[i])), len(names) - 1)
+    return re.split(r"[/.]", file) + names[:at] + names[at + 1 :], names[at]
+
+
 def scored(
     name: str, label: npt.NDArray[Any], prediction: npt.NDArray[Any], classes: Sequence[str] = ()
 ) -> Score | None:
@@ -54,17 +67,29 @@ def scored(
     if scorer is None:
         return None
     function, options = scorer._score_func, scorer._kwargs
+    if prediction.dtype.kind == "f" and np.isnan(prediction).any():
+        raise ValueError("a row has no prediction")
+    if function.__module__.endswith("_regression"):
+        return _guarded(function, options, label, prediction)
     if prediction.ndim == 2:
-        label, prediction = label.astype(str), prediction[:, np.argsort(classes)]
-        classes = sorted(classes)
+        whole = label.dtype.kind == "f" and (label % 1 == 0).all()
+        label = (label.astype(int) if whole else label).astype(str)
+        classes, prediction = sorted(classes), prediction[:, np.argsort(classes)]
         if strange := sorted(set(label) - set(classes)):
             raise ValueError(f"there is no prediction for the label {str(strange[0])!r}")
+        if len(classes) == 2:
+            label, prediction = (label == classes[1]) * 1, prediction[:, 1]
+    values = np.unique(label)
     if scorer._response_method == "predict":
-        return _of_classes_or_values(function, options, label, _decided(label, prediction, classes))
+        if prediction.ndim == 2:
+            prediction = np.array(classes)[prediction.argmax(axis=1)]
+        elif prediction.dtype.kind == "f" and len(values) == 2 and set(prediction) - set(values):
+            prediction = values[(prediction >= 0.5).astype(int)]
+        return _of_classes(function, options, label, prediction)
     if prediction.dtype.kind not in "fiu":
         raise ValueError(f"{name} needs probabilities, and the predictions are classes")
-    if prediction.ndim == 1 and len(np.unique(label)) <= 2:
-        label = (label == (1 if label.dtype.kind in "biuf" else np.unique(label)[-1])) * 1.0
+    if prediction.ndim == 1 and len(values) <= 2:
+        label = (label == (max(1, values[-1]) if label.dtype.kind in "biuf" else values[-1])) * 1.0
         if function.__name__ == "brier_score_loss":
             return _mean((prediction - label) ** 2)
         if function.__name__ == "log_loss":
@@ -79,22 +104,10 @@ def scored(
     return _guarded(function, options, label, prediction)
 
 
-def _decided(
-    label: npt.NDArray[Any], prediction: npt.NDArray[Any], classes: Sequence[str]
-) -> npt.NDArray[Any]:
-    """Predictions as a metric of classes or values takes them."""
-    if prediction.ndim == 2:
-        return np.array([classes[at] for at in prediction.argmax(axis=1)])
-    values = np.unique(label)
-    if len(values) == 2 and prediction.dtype.kind == "f" and not np.isin(prediction, values).all():
-        return np.take(values, (prediction >= 0.5).astype(int))
-    return prediction
-
-
-def _of_classes_or_values(
+def _of_classes(
     function: Any, options: Any, label: npt.NDArray[Any], prediction: npt.NDArray[Any]
 ) -> Score:
-    """Rows that are alike are one row with their weight: of classes, a few are left."""
+    """Rows that are alike are one row with their weight: a few are left."""
     pairs = np.stack([np.unique(side, return_inverse=True)[1] for side in (label, prediction)])
     _, first, index = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
     score = _guarded(function, options, label[first], prediction[first])

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from strata.errors import Fault
+from strata.scoring import parts
 from strata.settings import section
 
 
@@ -28,9 +29,9 @@ class Seeds:
 
         A metric on the rows that two versions share stands between those of the splits.
         """
-        if metric in self.sd or "." in metric:
+        if metric in self.sd or parts(metric)[0] != [""]:
             return self.sd.get(metric)
-        return max((v for name, v in self.sd.items() if name.endswith(f".{metric}")), default=None)
+        return max((v for name, v in self.sd.items() if parts(name)[1] == metric), default=None)
 
     def dump(self) -> str:
         """The text of the file."""

@@ -1,7 +1,7 @@
 """The settings of the tools: ``[tool.strata]`` of pyproject.toml, or strata.toml without one."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +36,12 @@ def section_of(text: Callable[[str], str | None], name: str) -> dict[str, Any]:
         if found:
             return dict(found)
     return {}
+
+
+def names_in(found: Mapping[str, Any], key: str, place: str) -> list[str]:
+    """A setting that is a name or a list of names; empty where it is not set. Raises Fault."""
+    value = found.get(key, [])
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Fault(f"{place}: {key} must be a name or a list of names")
+    return names

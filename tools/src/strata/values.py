@@ -40,9 +40,3 @@ def changes(before: Leaves, after: Leaves) -> list[Change]:
         for name in [*after, *(name for name in before if name not in after)]
         if repr(before.get(name, ABSENT)) != repr(after.get(name, ABSENT))
     ]
-
-
-def parts(name: str) -> tuple[str, str]:
-    """The split and the bare name of a metric: test and auc of ``FILE:test.auc``."""
-    split, _, metric = name.rpartition(":")[2].rpartition(".")
-    return split, metric

@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from subprocess import SubprocessError
 
@@ -120,9 +119,9 @@ def build(
     written = [("", "\n\n".join(head))]
     if base:
         tables = {
-            "Params": sections.values(changes(base.params, this.params), "param"),
+            "Params": sections.values(base.params, this.params, "param"),
             "Data": sections.data(outputs(base, this)),
-            "Packages": sections.environment(base.pins, this.pins),
+            "Packages": sections.values(dict(base.pins), dict(this.pins), "package"),
         }
         same = ", ".join(name.lower() for name, text in tables.items() if not text)
         written += [(name, text) for name, text in tables.items() if text]
@@ -221,10 +220,10 @@ def heading(
     against = f"against {code(commit[:9])}" if commit else "against nothing"
     line = f"{code(branch)} at {code(head_commit(root)[:9])} {against}"
     if best:
-        line += f": {code(settings.headline)} {figure(best.difference, sign=True)}"
+        size = max(abs(best.before), abs(best.after))
+        line += f": {code(settings.headline)} {figure(best.difference, True, size)}"
         if best.interval:
-            low, high = (figure(end, sign=True) for end in best.interval)
-            line += f", 95% interval {low} to {high}, {best.how}"
+            line += f", 95% interval {sections.interval(best, size)}, {best.how}"
     lines.append(line + (f"; {where}" if where and not same else "") + ".")
     if problems and best:
         lines[-1] += f" By itself: {word}."
@@ -259,7 +258,7 @@ def reproduced(log: str, stages: dict[str, Stage], problems: Problems) -> str:
     )
 
 
-def outputs(base: Revision, this: Revision) -> list[sections.Output]:
+def outputs(base: Revision, this: Revision) -> list[list[str]]:
     """What changed in each output that DVC keeps; those in Git show in the pull request itself."""
     old = {out.path: out.hash for out in base.outputs}
     new = {out.path: out.hash for out in this.outputs}
@@ -270,17 +269,17 @@ def outputs(base: Revision, this: Revision) -> list[sections.Output]:
             was = base.files(path) if path in old else {}
             now = this.files(path) if path in new else {}
         except Fault as fault:
-            found.append(sections.Output(path, [], [], [], fault=str(fault)))
+            found.append([code(path), "", "", f"changed; {code(fault)}", ""])
             continue
-        out = sections.compared(path, was, now)
         try:
-            rows = (
-                sum(row_count(base, name) for name in [*out.removed, *out.changed]),
-                sum(row_count(this, name) for name in [*out.added, *out.changed]),
-            )
-            found.append(replace(out, rows=rows if any(rows) else None))
+            counts = [
+                sum(row_count(side, name) for name in own if own[name] != others.get(name))
+                for side, own, others in ((base, was, now), (this, now, was))
+            ]
+            rows = f"{counts[0]:,} → {counts[1]:,}" if any(counts) else ""
         except (Fault, OSError, ValueError):
-            found.append(replace(out, rows_unknown=True))
+            rows = "unknown"
+        found.append(sections.output(path, was, now, rows))
     return found
 
 

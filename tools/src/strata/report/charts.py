@@ -4,7 +4,7 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from strata.errors import Fault
 from strata.revision import Absent, Plot
 
 BASE, THIS = "#8c959f", "#0969da"
+Point = tuple[str, float, str]
 GRID = 21  # points of a curve, evenly spaced, as Mermaid knows no other way
 
 
@@ -54,20 +55,30 @@ def charts(
             except Fault as fault:
                 faults.append(str(fault))
                 continue
-            points = [_points(text, plot.x, column) for text in texts]
+            points = [_points(plot.path, text, plot.x, column) for text in texts]
             chart = _chart(plot, same_rows, *points)
             found += [chart] if chart else []
     return found, faults
 
 
-def _points(text: str, x: str, y: str) -> list[tuple[str, float, str]]:
+def _rows(path: str, text: str) -> Iterable[dict[str, Any]]:
+    """The rows of a plot's file: CSV, TSV, or the first list in JSON, as DVC takes them."""
+    if path.endswith(".json"):
+        found = json.loads(text)
+        while isinstance(found, dict) and found:
+            found = next(iter(found.values()))
+        return found if isinstance(found, list) else []
+    return csv.DictReader(io.StringIO(text), delimiter="\t" if path.endswith(".tsv") else ",")
+
+
+def _points(path: str, text: str, x: str, y: str) -> list[Point]:
     """x, y and a mark of each row that has numbers: that it was trained on, if a column says so."""
     try:
         points = [
-            (row[x], float(row[y]), " train" if row.get("split") == "train" else "")
-            for row in csv.DictReader(io.StringIO(text))
+            (str(row[x]), float(row[y]), " train" if row.get("split") == "train" else "")
+            for row in _rows(path, text)
         ]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return []
     return [point for point in points if np.isfinite(point[1])]
 
@@ -75,8 +86,8 @@ def _points(text: str, x: str, y: str) -> list[tuple[str, float, str]]:
 def _chart(
     plot: Plot,
     same_rows: bool,
-    base: list[tuple[str, float, str]],
-    this: list[tuple[str, float, str]],
+    base: list[Point],
+    this: list[Point],
 ) -> Chart | None:
     if len(base) < 2 or len(this) < 2:
         return None
@@ -140,7 +151,9 @@ def picture(chart: Chart) -> str:
         for version, line in (("base", chart.base), ("this", chart.this))
         for x, y in zip(at, line, strict=False)
     ]
+    kind = "quantitative" if numbers else "ordinal"
     scale = {"domain": ["base", "this"], "range": [BASE, THIS]}
+    y = {"field": "y", "type": "quantitative", "title": label(chart.y_label)}
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "title": label(chart.title),
@@ -149,17 +162,8 @@ def picture(chart: Chart) -> str:
         "data": {"values": rows},
         "mark": {"type": "line", "point": not numbers},
         "encoding": {
-            "x": {
-                "field": "x",
-                "type": "quantitative" if numbers else "ordinal",
-                "title": label(chart.x_label),
-            },
-            "y": {
-                "field": "y",
-                "type": "quantitative",
-                "title": label(chart.y_label),
-                "scale": {"zero": False},
-            },
+            "x": {"field": "x", "type": kind, "title": label(chart.x_label)},
+            "y": y | {"scale": {"zero": False}},
             "color": {"field": "version", "type": "nominal", "scale": scale, "title": None},
         },
     }

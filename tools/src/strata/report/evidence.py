@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
-from strata import seeds
+from strata import git, seeds
 from strata.errors import Fault
-from strata.paired import Group, columns_of, compare, predictions_of, table
+from strata.paired import Group, columns_of, compare, named_columns, predictions_of, table
 from strata.report.markdown import code
 from strata.report.verdict import Evidence
 from strata.revision import Revision, Stage
-from strata.scoring import direction
-from strata.settings import section, section_of
-from strata.values import Leaves, changes, flatten, parts
+from strata.scoring import direction, parts
+from strata.settings import names_in, section, section_of
+from strata.values import Leaves, changes, flatten
 
 Stages = Mapping[str, Stage]
+DUMMIES = {"dummy", "baseline"}
+PLACE = "[tool.strata.report]"
+KNOWN = ("headline", "predictions", "columns", "higher_is_better", "lower_is_better", "gates")
 
 
 @dataclass(frozen=True)
@@ -30,39 +34,45 @@ class Settings:
 def load_settings(this: Revision) -> Settings:
     """The settings of the workspace. Raises Fault if they are malformed."""
     found = section(this.root, "report")
-    try:
-        return Settings(
-            str(found.get("headline") or usual_headline(this.metrics)),
-            frozenset(found.get("higher_is_better", [])),
-            frozenset(found.get("lower_is_better", [])),
-            gates_in(found),
-        )
-    except (TypeError, AttributeError) as error:
-        raise Fault(f"[tool.strata.report]: {error}") from None
+    if strange := sorted(set(found) - set(KNOWN)):
+        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {', '.join(KNOWN)}")
+    named_columns(this.root)
+    higher, lower = (
+        frozenset(parts(name)[1] for name in names_in(found, key, PLACE))
+        for key in ("higher_is_better", "lower_is_better")
+    )
+    headline = [*names_in(found, "headline", PLACE), usual_headline(this.metrics)][0]
+    return Settings(headline, higher, lower, gates_in(found))
 
 
 def usual_headline(metrics: Leaves) -> str:
     """The first metric that scikit-learn knows, of the test split if there is one; or none."""
-    known = [name for name in metrics if direction(parts(name)[1])]
-    return next((name for name in known if name.startswith("test")), [*known, ""][0])
+    known = {name: set(parts(name)[0]) for name in metrics if direction(parts(name)[1])}
+    held_out = {name: at for name, at in known.items() if not at & {"train", *DUMMIES}}
+    return next((name for name, at in held_out.items() if "test" in at), [*held_out, ""][0])
 
 
 def gates_in(found: dict[str, Any]) -> Leaves:
-    """The gates of some settings, named KIND.METRIC."""
+    """The gates of some settings, named KIND.METRIC. Raises Fault if they are no table."""
     gates = found.get("gates", {})
-    return {f"{kind}.{name}": v for kind, of in gates.items() for name, v in flatten(of).items()}
+    if not isinstance(gates, dict):
+        raise Fault(f"{PLACE}: gates must be a table")
+    return {
+        f"{kind}.{name}": limit
+        for kind, of in gates.items()
+        for name, limit in (flatten(of) if isinstance(of, dict) else {"": of}).items()
+    }
 
 
 def gates_at(revision: Revision) -> Leaves:
     """The gates that a commit sets; none where its settings cannot be read."""
+
+    def text(path: str) -> str | None:
+        return revision.text(path) if revision.is_file(path) else None
+
     try:
-        text = {
-            path: revision.text(path)
-            for path in ("pyproject.toml", "strata.toml")
-            if revision.is_file(path)
-        }
-        return gates_in(section_of(text.get, "report"))
-    except (Fault, AttributeError):
+        return gates_in(section_of(text, "report"))
+    except Fault:
         return {}
 
 
@@ -110,7 +120,7 @@ def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[E
 def by_row(base: Revision, this: Revision) -> dict[str, Group]:
     """The comparison of both sides' predictions. Raises Fault or ValueError if it cannot be."""
     path = predictions_of(this.root, this.made)
-    frames = [table(side.local(path)) for side in (base, this)]
+    frames = [table(side.bytes(path)) for side in (base, this)]
     columns = columns_of(this.root, frames[1])
     names = [parts(name)[1] for name in this.metrics if name in base.metrics]
     return compare(frames[0], frames[1], columns, names)
@@ -123,13 +133,15 @@ def same_rows(base: Revision, this: Revision) -> bool:
     ``artifacts:`` with the type model: same code, same params, same data.
     """
     models = {*base.models, *this.models}
-    for name, stage in this.stages.items():
-        if not set(stage.outs) & set(this.metric_files):
-            continue
-        was = base.stages.get(name)
-        if was is None or was.cmd != stage.cmd or changes(was.params, stage.params):
+    for path in this.metric_files:
+        inside = {path, *map(str, PurePosixPath(path).parents)}
+        name = next((name for name, stage in this.stages.items() if inside & set(stage.outs)), "")
+        was, now = base.stages.get(name), this.stages.get(name)
+        if not was or not now or was.cmd != now.cmd or changes(was.params, now.params):
             return False
-        if any(change.name not in models for change in changes(was.deps, stage.deps)):
+        if not now.deps or None in now.deps.values():
+            return False
+        if any(change.name not in models for change in changes(was.deps, now.deps)):
             return False
     return bool(this.metric_files)
 
@@ -148,20 +160,18 @@ def seeds_of(side: Revision, notes: list[str]) -> seeds.Seeds | None:
 
 def outdated(measured: seeds.Seeds, this: Revision) -> str:
     """Which params of the seed's stages differ from those it was measured with; empty if none."""
-    stages = [name for name, stage in this.stages.items() if measured.param in stage.params]
+    at = code(measured.commit[:9])
     try:
-        then = Revision(this.store, measured.commit).stages
+        then = Revision(this.store, git.commit_of(measured.commit, this.root)).stages
     except Fault:
-        return (
-            f"The seeds were measured at {code(measured.commit[:9])}, which is not in this clone."
-        )
+        return f"The seeds were measured at {at}, which is not in this clone."
     moved = [
         change.name
-        for name in stages
-        for change in changes(then[name].params if name in then else {}, this.stages[name].params)
+        for name, stage in this.stages.items()
+        if measured.param in stage.params
+        for change in changes(then[name].params if name in then else {}, stage.params)
         if change.name != measured.param
     ]
-    if not moved:
-        return ""
     others = ", ".join(map(code, moved[:5]))
-    return f"The fit's own randomness was measured with another {others}; `strata seeds` again."
+    said = f"The fit's own randomness was measured with another {others}; `strata seeds` again."
+    return said if moved else ""

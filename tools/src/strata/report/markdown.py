@@ -1,8 +1,10 @@
 """Markdown in which no text of others can do anything but be read."""
 
 import html
+import math
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 
 LIMIT = 60_000  # bytes; GitHub refuses a comment of more than 65,536 characters
 ROWS = 40
@@ -39,18 +41,44 @@ def number(value: float) -> str:
     return format(value, "," if isinstance(value, int) else ".12g")
 
 
-def figure(value: float, sign: bool = False) -> str:
-    """A measured value: four decimals, or from 100 on six digits; a count is whole."""
+def figure(value: float, sign: bool = False, scale: float | None = None) -> str:
+    """A measured value: four decimals, fewer from 100 on, more below 0.01; a count is whole.
+
+    A difference has the decimals of the values that differ, whose size is ``scale``.
+    """
     plus = "+" if sign and value else ""
     if isinstance(value, int) and not isinstance(value, bool):
         return format(value, f"{plus},")
-    text = format(value, f"{plus}.4f" if abs(value) < 100 else f"{plus},.6g")
+    size = abs(value if scale is None else scale)
+    power = math.floor(math.log10(size)) if 0 < size < math.inf else 0
+    text = format(value, f"{plus},.{max(min(5 - power, 4), 2 - power, 0)}f")
     return text if float(text.replace(",", "")) else "0"  # no -0
 
 
 def plain(text: str) -> str:
-    """The same for a terminal: without the HTML that keeps a text inert in a comment."""
+    """The same for a terminal: tables in columns, and none of what keeps a text inert in a comment.
+
+    Nothing in it can steer the terminal.
+    """
+    drawn = r"(\1: `strata report --html FILE` draws it)"
+    text = re.sub(r'```mermaid.*?title "(.*?), base.*?```', drawn, text, flags=re.DOTALL)
+    text = re.sub(r"^\|.*\n\|[ :|-]+\n(?:\|.*\n?)*", _columns, text, flags=re.MULTILINE)
+    return "".join(c for c in _bare(text) if c.isprintable() or c == "\n")
+
+
+def _bare(text: str) -> str:
     return html.unescape(re.sub(r"</?(?:code|details|summary)>", "", text))
+
+
+def _columns(found: re.Match[str]) -> str:
+    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in found[0].splitlines()]
+    columns = []
+    for header, rule, *cells in zip_longest(*rows, fillvalue=""):
+        width = max(len(_bare(cell)) for cell in (header, *cells))
+        pads = {cell: " " * (width - len(_bare(cell))) for cell in (header, *cells)}
+        right = rule.endswith(":")
+        columns.append([pads[c] + c if right else c + pads[c] for c in (header, *cells)])
+    return "".join("  ".join(row).rstrip() + "\n" for row in zip(*columns, strict=True))
 
 
 def details(summary: str, text: str) -> str:

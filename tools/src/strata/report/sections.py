@@ -2,29 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from strata.paired import COMMON, Group
-from strata.report.evidence import Stages
+from strata.paired import COMMON, FEWEST, Group
+from strata.report.evidence import DUMMIES, Stages
 from strata.report.markdown import code, figure, number, table
-from strata.report.verdict import OTHER_ROWS, Estimate, Evidence, Gate, common, estimate, real
-from strata.values import ABSENT, Change, changes, parts
-
-DUMMIES = {"dummy", "baseline"}
-
-
-@dataclass(frozen=True)
-class Output:
-    """A changed output: its files that came, went or differ, and its rows where it has rows."""
-
-    path: str
-    added: list[str]
-    removed: list[str]
-    changed: list[str]
-    rows: tuple[int, int] | None = None
-    rows_unknown: bool = False
-    fault: str = ""
+from strata.report.verdict import Estimate, Evidence, Gate, estimate, judged, real
+from strata.scoring import parts
+from strata.values import ABSENT, Leaves, changes
 
 
 def shown(value: Any) -> str:
@@ -44,37 +29,34 @@ def metrics(names: Sequence[str], found: Evidence, judge: bool) -> str:
     rows = []
     for name in names:
         was, now = found.base.get(name, ABSENT), found.this.get(name, ABSENT)
-        best = estimate(name, found)
-        said = best.judge(found.direction(name)) if best and best.difference and judge else ""
+        best, way = estimate(name, found), found.direction(name)
         if was is ABSENT or now is ABSENT:
             said = "added" if was is ABSENT else "**removed**"
         elif best is None:
             said = "**no value**" if real(now) is None else "no value in the base"
-        elif best.how == OTHER_ROWS:
-            said = OTHER_ROWS
-        rows.append([code(name), _cell(was), _cell(now), *_moved(best), said])
-        metric = parts(name)[1]
-        if judge and best and best.how == OTHER_ROWS and (shared := common(metric, found)):
-            between = found.groups[COMMON].differences[metric]
-            said = shared.judge(found.direction(metric))
-            cells = [figure(between.before), figure(between.after), *_moved(shared), said]
-            rows.append([f"{code(metric)} on {COMMON}", *cells])
-    header = ["metric", "base:", "this:", "difference:", "95% interval:", "by", ""]
-    return table(header, rows)
+        else:
+            said = best.refused or (best.judge(way) if judge and best.difference else "")
+        size = max(abs(real(value) or 0.0) for value in (was, now))
+        cells = [shown(v) if real(v) is None else figure(v, scale=size) for v in (was, now)]
+        rows.append([code(name), *cells, *_moved(best, size), said])
+        if judge and (best := judged(name, found)) and best.where:
+            size = max(abs(best.before), abs(best.after))
+            cells = [figure(value, scale=size) for value in (best.before, best.after)]
+            said = best.refused or best.judge(way)
+            row = f"{code(parts(name)[1])} on {COMMON}"
+            rows.append([row, *cells, *_moved(best, size), said])
+    return table(["metric", "base:", "this:", "difference:", "95% interval:", "by", ""], rows)
 
 
-def _cell(value: Any) -> str:
-    return shown(value) if real(value) is None else figure(value)
-
-
-def _moved(found: Estimate | None) -> list[str]:
-    if found is None:
+def _moved(best: Estimate | None, size: float) -> list[str]:
+    if best is None:
         return ["–", "–", ""]
-    by = "" if found.how in ("unknown", OTHER_ROWS) else found.how
-    if found.interval is None:
-        return [figure(found.difference, sign=True), "–", by]
-    low, high = (figure(end, sign=True) for end in found.interval)
-    return [figure(found.difference, sign=True), f"{low} to {high}", by]
+    return [figure(best.difference, True, size), interval(best, size) or "–", best.how]
+
+
+def interval(best: Estimate, size: float) -> str:
+    """The 95% interval of a difference; empty where it is unknown."""
+    return " to ".join(figure(end, True, size) for end in best.interval or ())
 
 
 def ordered(found: Evidence, first: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
@@ -83,28 +65,30 @@ def ordered(found: Evidence, first: Sequence[str]) -> tuple[list[str], list[str]
     Of the others those of the test split come first. A standard error stands in the interval.
     """
     names = [*found.this, *(name for name in found.base if name not in found.this)]
-    moved = {change.name for change in changes(found.base, found.this)}
     rest = [
-        name
-        for name in names
-        if name in moved
-        and name not in first
-        and not (name.endswith("_se") and name.removesuffix("_se") in names)
+        change.name
+        for change in changes(found.base, found.this)
+        if change.name not in first
+        and not (change.name.endswith("_se") and change.name.removesuffix("_se") in names)
     ]
-    rest.sort(key=lambda name: not parts(name)[0].startswith("test"))
-    dummies = [name for name in rest if DUMMIES & set(name.split("."))]
+    rest.sort(key=lambda name: "test" not in parts(name)[0])
+    dummies = [name for name in rest if DUMMIES & {*parts(name)[0]}]
     kept = [name for name in first if name in names]
     return kept, [name for name in rest if name not in dummies], dummies
 
 
 def compared_rows(groups: Mapping[str, Group]) -> str:
     """On which rows the predictions of both versions were compared."""
-    notes = [
-        f"{code(name or 'all')}: {group.rows:,} rows"
-        + (f" in {group.blocks:,} blocks by {code(group.by)}" if group.by != "row" else "")
-        + (f", **{group.relabelled:,} of them with another label**" if group.relabelled else "")
-        for name, group in groups.items()
-    ]
+    notes = []
+    for name, group in groups.items():
+        said = f"{code(name or 'all')}: {group.rows:,} rows"
+        if group.by != "row":
+            said += f" in {group.blocks:,} blocks by {code(group.by)}"
+        if group.blocks < FEWEST:
+            said += f", too few to tell the noise: {FEWEST} are needed"
+        if group.relabelled:
+            said += f", **{group.relabelled:,} of them with another label**"
+        notes.append(said)
     return f"Compared row by row: {'; '.join(notes)}." if notes else ""
 
 
@@ -125,54 +109,31 @@ def covers(found: Evidence) -> str:
 def gates(checked: Sequence[Gate]) -> str:
     """Each gate, what was measured, and whether it holds."""
     results = {True: "passed", False: "**failed**", None: "not checked"}
-    rows = [
-        [
-            code(gate.metric),
-            code(gate.kind.replace("_", " ")),
-            shown(gate.limit),
-            "–" if gate.value is None else figure(gate.value),
-            results[gate.passed] + (f": {gate.why}" if gate.why else ""),
-        ]
-        for gate in checked
-    ]
+    rows = []
+    for gate in checked:
+        value = "–" if gate.value is None else figure(gate.value)
+        said = results[gate.passed] + (f": {gate.why}" if gate.why else "")
+        kind = code(gate.kind.replace("_", " "))
+        rows.append([code(gate.metric), kind, shown(gate.limit), value, said])
     return table(["metric", "gate", "limit:", "measured:", ""], rows)
 
 
-def values(found: Sequence[Change], what: str) -> str:
-    """A table of changed values."""
-    rows = [[code(change.name), shown(change.before), shown(change.after)] for change in found]
+def values(before: Leaves, after: Leaves, what: str) -> str:
+    """A table of the values that changed; empty if none did."""
+    rows = [[code(c.name), shown(c.before), shown(c.after)] for c in changes(before, after)]
     return table([what, "base", "this"], rows) if rows else ""
 
 
-def environment(base: Mapping[str, str], this: Mapping[str, str]) -> str:
-    """The packages whose pinned version changed."""
-    rows = [
-        [code(c.name), *("–" if v is ABSENT else code(v) for v in (c.before, c.after))]
-        for c in changes(dict(base), dict(this))
-    ]
-    return table(["package", "base", "this"], rows) if rows else ""
+def output(path: str, base: Mapping[str, str], this: Mapping[str, str], rows: str) -> list[str]:
+    """A row of a changed output: which files came, went or differ, by their hashes; and rows."""
+    added = [name for name in this if name not in base]
+    removed = [name for name in base if name not in this]
+    differ = [name for name in this if base.get(name, this[name]) != this[name]]
+    return [code(path), *(_files(path, names) for names in (added, removed, differ)), rows]
 
 
-def compared(path: str, base: Mapping[str, str], this: Mapping[str, str]) -> Output:
-    """Which files of an output came, went or differ; arguments map a file to its hash."""
-    return Output(
-        path,
-        sorted(set(this) - set(base)),
-        sorted(set(base) - set(this)),
-        sorted(name for name in set(base) & set(this) if base[name] != this[name]),
-    )
-
-
-def data(outputs: Sequence[Output]) -> str:
+def data(rows: Sequence[Sequence[str]]) -> str:
     """Each output that changed, with its files and rows."""
-    rows = []
-    for out in outputs:
-        cells = [_files(out.path, names) for names in (out.added, out.removed, out.changed)]
-        count = "unknown" if out.rows_unknown else ""
-        count = f"{out.rows[0]:,} → {out.rows[1]:,}" if out.rows else count
-        if out.fault:
-            cells = ["", "", f"changed; {code(out.fault)}"]
-        rows.append([code(out.path), *cells, count])
     header = ["output", "added", "removed", "changed", "rows in these files:"]
     return table(header, rows) if rows else ""
 
@@ -180,9 +141,7 @@ def data(outputs: Sequence[Output]) -> str:
 def _files(out: str, names: Sequence[str], most: int = 6) -> str:
     if list(names) == [out]:
         return "all of it"
-    short = [code(name.removeprefix(out + "/"), 40) for name in names[:most]]
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(short) + more
+    return _first([name.removeprefix(out + "/") for name in sorted(names)], most)
 
 
 def rerun(
@@ -214,7 +173,7 @@ def rerun(
 
 
 def _first(reasons: Sequence[str], most: int = 6) -> str:
-    more = f" and {len(reasons) - most} more" if len(reasons) > most else ""
+    more = f" and {len(reasons) - most:,} more" if len(reasons) > most else ""
     return ", ".join(code(reason, 60) for reason in reasons[:most]) + more
 
 

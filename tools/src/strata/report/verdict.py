@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from strata.paired import COMMON, Difference, Group
-from strata.scoring import direction
+from strata.scoring import direction, parts
 from strata.seeds import Seeds
-from strata.values import Leaves, parts
+from strata.values import Leaves
 
 KINDS = ("minimum", "maximum", "maximum_regression")
 OTHER_ROWS = "other rows"
@@ -20,8 +21,8 @@ class Evidence:
 
     ``groups`` are the rows that were compared one by one. ``same_rows``: the metrics of both are
     shown to be of the same rows even without that. ``seeds`` is what each side, base first,
-    measured of its fit's own randomness. ``higher`` and ``lower`` are the last parts of the names
-    of metrics of which more, or less, is better, beside those that scikit-learn knows.
+    measured of its fit's own randomness. ``higher`` and ``lower`` are the bare names of metrics of
+    which more, or less, is better, beside those that scikit-learn knows.
     """
 
     base: Leaves
@@ -40,8 +41,8 @@ class Evidence:
 
     def direction(self, metric: str) -> int:
         """1 where more is better, -1 where less is, 0 where neither is known."""
-        last = parts(metric)[1]
-        return (last in self.higher) - (last in self.lower) or direction(last)
+        bare = parts(metric)[1]
+        return (bare in self.higher) - (bare in self.lower) or direction(bare)
 
     def fit(self, metric: str) -> float | None:
         """The half-width of the 95% interval that two fits' own randomness gives a difference.
@@ -60,15 +61,26 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Estimate:
-    """This minus base, its 95% interval (None where unknown) and how that was found."""
+    """A metric of both sides, the 95% interval of this minus base, and how that was found.
 
-    difference: float
-    interval: tuple[float, float] | None
-    how: str
+    ``interval`` is None where it is unknown. ``refused`` says why nothing can be judged by it;
+    ``where``, on which rows it is, if not on those of the metric.
+    """
+
+    before: float
+    after: float
+    interval: tuple[float, float] | None = None
+    how: str = ""
+    refused: str = ""
+    where: str = ""
+
+    @property
+    def difference(self) -> float:
+        return self.after - self.before
 
     def judge(self, direction: int) -> str:
-        """Better, worse or within noise; empty where the direction or the noise is not known."""
-        if not direction or self.interval is None:
+        """Better, worse or within noise; empty where that cannot be said."""
+        if not direction or self.interval is None or self.refused:
             return ""
         low, high = (end * direction for end in self.interval)
         if min(low, high) > 0:
@@ -103,65 +115,69 @@ def estimate(name: str, found: Evidence) -> Estimate | None:
     was, now = real(found.base.get(name)), real(found.this.get(name))
     if was is None or now is None:
         return None
-    split, metric = parts(name)
-    group = found.groups.get(split) or found.groups.get("")
-    if group and metric in group.differences:
-        between = group.differences[metric]
-        near = 1e-4 * max(1.0, abs(was), abs(now))
-        if abs(between.before - was) < near and abs(between.after - now) < near:
-            return paired(between, found.fit(name), group.by, now - was)
+    splits, metric = parts(name)
+
+    def gives(group: Group) -> bool:
+        between = group.differences.get(metric)
+        return bool(between and near(between.before, was) and near(between.after, now))
+
+    own = {split: group for split, group in found.groups.items() if split != COMMON}
+    group = next((group for split, group in own.items() if split and split in splits), None)
+    if not group:  # no name says which rows a metric is of; its figures may
+        fitting = [each for each in own.values() if gives(each)]
+        group = fitting[0] if len(fitting) == 1 else None
+    relabelled = labels(group)
+    if group and gives(group):
+        how = f"paired by {group.by}"
+        return widened(group.differences[metric], found.fit(name), how, relabelled)
     if not group and not found.same_rows:
-        return Estimate(now - was, None, OTHER_ROWS)
+        return Estimate(was, now, refused=OTHER_ROWS)
     errors = (real(found.base.get(name + "_se")), real(found.this.get(name + "_se")))
     if errors[0] is None or errors[1] is None:
-        return Estimate(now - was, None, "unknown")
+        return Estimate(was, now, refused=relabelled)
     half = 1.96 * math.hypot(errors[0], errors[1])
     apart = Difference(was, now, now - was - half, now - was + half)
-    return paired(apart, found.fit(name), "", now - was)
+    return widened(apart, found.fit(name), "unpaired", relabelled)
 
 
-def common(metric: str, found: Evidence) -> Estimate | None:
-    """How far a metric, by its bare name, moved on the rows that both versions held out."""
+def near(recomputed: float, value: float) -> bool:
+    """Whether a recomputed metric is the one in a file, which may be rounded to three decimals."""
+    exponent = min(-3, int(Decimal(repr(value)).as_tuple().exponent))
+    return math.isclose(recomputed, value, rel_tol=1e-5, abs_tol=0.5001 * 10.0**exponent)
+
+
+def judged(name: str, found: Evidence) -> Estimate | None:
+    """The estimate that may judge a metric: on the rows that both held out, if its own differ."""
+    own, metric = estimate(name, found), parts(name)[1]
     group = found.groups.get(COMMON)
-    if not group or metric not in group.differences:
-        return None
-    return paired(group.differences[metric], found.fit(metric), group.by)
+    if own is None or own.refused != OTHER_ROWS or not group or metric not in group.differences:
+        return own
+    where = f"on the {group.rows:,} rows that both held out"
+    how, between = f"paired by {group.by}", group.differences[metric]
+    return replace(widened(between, found.fit(metric), how, labels(group)), where=where)
 
 
-def paired(
-    between: Difference, fit: float | None, by: str, difference: float | None = None
-) -> Estimate:
+def labels(group: Group | None) -> str:
+    """Why nothing can be judged on some rows, if their labels are others in the base."""
+    return f"the label of {group.relabelled:,} rows changed" if group and group.relabelled else ""
+
+
+def widened(between: Difference, fit: float | None, how: str, refused: str) -> Estimate:
     """The estimate of a comparison, with the fit's own randomness in its interval if measured.
 
     Its half-width and those of the interval of the rows are independent, so they add up in
     quadrature, on each side of the difference (JCGM 100:2008, 5.1.2). Bouthillier et al. 2021,
     arXiv:2103.03098, is on why both belong in a comparison.
     """
-    moved = between.after - between.before if difference is None else difference
-    how = f"paired by {by}" if by else "unpaired"
+    found = Estimate(between.before, between.after, None, how, refused)
+    moved = found.difference
     if not (math.isfinite(between.low) and math.isfinite(between.high)):
-        return Estimate(moved, None, how)
+        return found
     if moved == between.low == between.high == 0:
         fit = None  # the same predictions: no second fit
     low = moved - math.hypot(max(0.0, moved - between.low), fit or 0.0)
     high = moved + math.hypot(max(0.0, between.high - moved), fit or 0.0)
-    return Estimate(moved, (low, high), how)
-
-
-def judged(name: str, found: Evidence) -> tuple[Estimate | None, str]:
-    """The estimate that may judge a metric, and on which rows if not on all of its split's."""
-    split, metric = parts(name)
-    own = estimate(name, found)
-    if split not in found.groups and "" not in found.groups and (shared := common(metric, found)):
-        return shared, f"on the {found.groups[COMMON].rows:,} rows that both held out"
-    return own, ""
-
-
-def relabelled(name: str, found: Evidence) -> int:
-    """How many of the rows by which a metric is judged have another label in the base."""
-    split = parts(name)[0]
-    group = found.groups.get(split) or found.groups.get("") or found.groups.get(COMMON)
-    return group.relabelled if group else 0
+    return replace(found, interval=(low, high))
 
 
 def overall(name: str, found: Evidence) -> tuple[str, Estimate | None, str]:
@@ -171,17 +187,17 @@ def overall(name: str, found: Evidence) -> tuple[str, Estimate | None, str]:
     """
     if not name:
         return "not comparable", None, "no headline metric is known: set it in [tool.strata.report]"
-    best, where = judged(name, found)
-    if count := relabelled(name, found):
-        return "not comparable", best, f"the label of {count:,} rows changed"
+    best = judged(name, found)
     if best is None:
         return "not comparable", None, f"a side has no number {name}"
-    if best.how == OTHER_ROWS:
+    if best.refused == OTHER_ROWS:
         why = "it cannot be shown that both are of the same rows, and no predictions match any"
         return "not comparable", best, why
+    if best.refused:
+        return "not comparable", best, best.refused
     if best.interval is None:
-        return ("same metric" if best.difference == 0 else "noise unknown"), best, where
-    return best.judge(found.direction(name)) or "direction unknown", best, where
+        return ("noise unknown" if best.difference else "same metric"), best, best.where
+    return best.judge(found.direction(name)) or "direction unknown", best, best.where
 
 
 def check(gates: Leaves, found: Evidence) -> list[Gate]:
@@ -201,14 +217,13 @@ def check(gates: Leaves, found: Evidence) -> list[Gate]:
             why = "it has no value"
         elif kind != "maximum_regression":
             passed = value >= bound if kind == "minimum" else value <= bound
+        elif not (way := found.direction(metric)):
+            value, why = None, "which way is better? Set higher_is_better or lower_is_better"
+        elif (best := judged(metric, found)) and not best.refused:
+            value = -best.difference * way
+            passed = value <= bound
         else:
-            best, _ = judged(metric, found)
-            if best is None or best.how == OTHER_ROWS or relabelled(metric, found):
-                passed, value = None, None
-                why = "other labels" if best and best.how != OTHER_ROWS else "other rows"
-                why = f"the base's is of {why}" if best else "the base has no such value"
-            else:
-                value = -best.difference * (found.direction(metric) or 1)
-                passed = value <= bound
+            value, passed = None, None
+            why = f"cannot be compared: {best.refused}" if best else "the base has no such value"
         checked.append(Gate(metric, kind, limit, value, passed, why))
     return checked

@@ -7,8 +7,8 @@ from typing import Any
 from strata import paired
 from strata.errors import Fault, first_line
 from strata.revision import Revision
+from strata.scoring import parts
 from strata.store import Store, opened
-from strata.values import parts
 
 MOST = 10  # trials that are compared row by row
 SAMPLES = 500  # enough to tell a tie; the report takes more
@@ -49,11 +49,11 @@ def same(store: Store, metric: str, best: str, other: str) -> bool:
     """
     sides = [Revision(store, commit) for commit in (best, other)]
     path = paired.predictions_of(store.root, sides[0].made)
-    frames = [paired.table(side.local(path)) for side in sides]
+    frames = [paired.table(side.bytes(path)) for side in sides]
     columns = paired.columns_of(store.root, frames[0])
-    split, name = parts(metric)
+    splits, name = parts(metric)
     if columns.split:
-        frames = [frame[frame[columns.split] == split] for frame in frames]
+        frames = [frame[frame[columns.split].isin(splits)] for frame in frames]
     groups = paired.compare(frames[0], frames[1], columns, [name], SAMPLES)
     found = [group.differences[name] for group in groups.values() if name in group.differences]
     if len(found) != 1:
