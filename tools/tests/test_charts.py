@@ -76,7 +76,7 @@ def test_months_of_training_and_curves_of_other_rows_are_marked() -> None:
     files = {"months.csv": text, "roc.csv": FILES["roc.csv"]}
     (roc, months), _ = charts(PLOTS[:2], given(files), given(files), same_rows=False)
     assert months.x == ["2013-01 train", "2013-02"]
-    assert roc.title == "ROC (of other rows)"
+    assert roc.title == "ROC, of other rows"
     assert "of other rows" in mermaid(roc)
 
 

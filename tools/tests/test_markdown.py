@@ -5,7 +5,7 @@ from markdown_it import MarkdownIt
 
 from strata.report.charts import Chart, label, mermaid
 from strata.report.markdown import code, figure, join, number, plain, quoted, table
-from strata.report.page import page
+from strata.report.page import page, show
 
 HOSTILE = [
     "a|b",
@@ -129,19 +129,22 @@ def test_a_value_that_somebody_set_is_shown_whole() -> None:
 def test_a_terminal_shows_no_html() -> None:
     assert plain(code("a|b `c`")) == "a|b `c`"
     assert plain(code("plain")) == "`plain`"
-    assert plain(quoted("\x1b[2J&#27;[1m")) == "[2J&#27;[1m"
 
 
-def test_a_terminal_shows_tables_in_columns_and_names_charts() -> None:
-    found = table(["name", "value:"], [[code("a|b"), "1"], [code("longer"), "1,000"]])
-    lines = ["name      value", "a|b           1", "`longer`  1,000", ""]
-    assert plain(found).splitlines() == lines[:3]
-    ragged = plain(quoted("| a | b |\n| - | - |\n| 1 | 2 | 3 |\n| only |\nafter"))
-    assert [line.split() for line in ragged.splitlines()] == [
-        ["a", "b"],
-        ["1", "2", "3"],
-        ["only"],
-        ["after"],
+def test_a_terminal_shows_tables_in_columns_names_charts_and_is_not_steered(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    chart = mermaid(Chart("ROC", "x", "y", (0, 1), [0.1, 0.2], [0.1, 0.3]))
+    rows = table(["name", "value:"], [[code("a|b"), "1"], [code("longer"), "1,000"]])
+    show(join([("Metrics", rows), ("Plots", chart), ("Card", quoted("\x1b[2J&#27;[1m @you"))]))
+    said = capsys.readouterr().out
+    assert [line.split() for line in said.splitlines() if "a|b" in line or "longer" in line] == [
+        ["a|b", "1"],
+        ["longer", "1,000"],
     ]
-    chart = plain(mermaid(Chart("ROC", "x", "y", (0, 1), [0.1, 0.2], [0.1, 0.3])))
-    assert chart == "(ROC: `strata report --html FILE` draws it)"
+    assert "ROC: strata report --html FILE draws it" in said
+    assert "line [" not in said
+    assert "\x1b[2J" not in said
+    assert "\x1b[1m" not in said
+    assert "&#27;[1m" in said

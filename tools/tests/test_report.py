@@ -198,6 +198,9 @@ def test_stale_lock(repo: Project) -> None:
     assert verdict(text) == "lock stale"
     assert "stage `train` (`param train: modified`)" in text
     assert "| `train` | **stale**: `param train: modified` |" in text
+    assert "| `evaluate` | **stale**: `models/model.txt` |" in text
+    assert "1 of 3 stages are unchanged." in text
+    assert "By itself" not in text  # the figures are of what was, not of what is proposed
     assert "Reproduces: **no**" in text
     repo.run("dvc", "repro", "--quiet")  # as the workflow does, and does not commit
     text = report(repo, fails=True)

@@ -58,11 +58,12 @@ stages:
     deps: [fit.py]
     params: [strength]
     outs: [out]
-metrics: [out/test.json, out/validation.json]
+    metrics: [eval/test.json: {cache: false}, eval/validation.json: {cache: false}]
 plots:
   - out/error.json: {x: value, y: error}
 """,
     "params.yaml": "strength: 100.0\n",
+    "strata.toml": '[report]\npredictions = "out/predictions.parquet"\n',
     "fit.py": FIT
     + """
 x, y = datasets.load_diabetes(return_X_y=True, as_frame=True)
@@ -79,7 +80,8 @@ for split, rows in frame[part > 0].groupby("split"):
     sides, weights = (rows["y"], rows["y_pred"]), {"sample_weight": rows["weight"]}
     found = {"r2": metrics.r2_score(*sides, **weights),
              "mean_squared_error": metrics.mean_squared_error(*sides, **weights)}
-    (out / f"{split}.json").write_text(json.dumps(found))
+    Path("eval").mkdir(exist_ok=True)
+    Path(f"eval/{split}.json").write_text(json.dumps(found))
 at = [{"value": float(v), "error": float(e)} for v, e in zip(y, abs(y - frame["y_pred"]))]
 (out / "error.json").write_text(json.dumps({"curve": at}))
 """,

@@ -18,14 +18,9 @@ from strata.checkout import rebuilt
 from strata.errors import Fault
 from strata.paired import COMMON
 from strata.report import charts, sections
-from strata.report.evidence import (
-    Settings,
-    gates_at,
-    gather,
-    load_settings,
-    stage_changes,
-)
+from strata.report.evidence import gates_at, gather, load_settings, stage_changes
 from strata.report.markdown import code, details, figure, join, plain, quoted
+from strata.report.page import page, show
 from strata.report.verdict import Evidence, check, overall
 from strata.revision import Revision, Stage
 from strata.store import Store, opened
@@ -63,13 +58,12 @@ def run(args: argparse.Namespace) -> int:
         said = code(fault, 200)
         found, problems = [("", f"## Strata: cannot be read\n\n{said}")], [("cannot be read", said)]
     if args.html:
-        from strata.report.page import page
-
         args.html.write_text(page(found), encoding="utf-8", newline="\n")
+    elif sys.stdout.isatty():
+        show(join(found))
     else:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-        text = join(found)
-        print(plain(text) if sys.stdout.isatty() else text, end="")
+        print(join(found), end="")
     for name, sentence in problems[:MOST]:
         print(f"strata report: {name}: {plain(sentence)}", file=sys.stderr)
     return 1 if problems else 0
@@ -105,49 +99,43 @@ def build(
 
     found, hindered = gather(base, this, settings)
     gates = check(settings.gates, found)
-    for gate in gates:
-        if gate.passed is False:
-            kind = code(gate.kind.replace("_", " "))
-            said = f": {gate.why}" if gate.value is None or gate.why else f": {figure(gate.value)}"
-            limit = sections.shown(gate.limit)
-            problems.append(("gate failed", f"{code(gate.metric)} {kind} {limit}{said}"))
+    problems += [("gate failed", sections.crossed(gate)) for gate in gates if gate.passed is False]
     if commit and gates_at(Revision(store, commit)) != settings.gates:
         notes.append("**This change alters the gates** it is held against.")
-    head = [heading(root, commit, problems, settings, base, this, found), *notes]
-    head.append(reproduced(log, this.stages, problems))
-
-    written = [("", "\n\n".join(head))]
+    same = (
+        base is not None and base.stages == this.stages and not changes(base.metrics, this.metrics)
+    )
+    head = heading(root, commit, problems, settings.headline, found, same)
+    written = [("", "\n\n".join([head, *notes, reproduced(log, this.stages, problems)]))]
     if base:
         tables = {
             "Params": sections.values(base.params, this.params, "param"),
             "Data": sections.data(outputs(base, this)),
             "Packages": sections.values(dict(base.pins), dict(this.pins), "package"),
         }
-        same = ", ".join(name.lower() for name, text in tables.items() if not text)
-        written += [(name, text) for name, text in tables.items() if text]
-        written += [("", f"Unchanged: {same}.")] if same else []
-    shown, others, dummies = sections.ordered(
-        found, list(dict.fromkeys([settings.headline, *(gate.metric for gate in gates)]))
-    )
+        written += tables.items()
+        if unchanged := ", ".join(name.lower() for name, text in tables.items() if not text):
+            written.append(("", f"Unchanged: {unchanged}."))
+    first = list(dict.fromkeys([settings.headline, *(gate.metric for gate in gates)]))
+    judged, others, dummies = sections.ordered(found, first)
+    headline = sections.metrics(judged, found, judge=True) or "There are no metrics."
     about = [
         sections.compared_rows(found.groups),
         *hindered,
         sections.covers(found) if base else "",
     ]
-    headline = sections.metrics(shown, found, judge=True) if shown else "There are no metrics."
-    written.append(("Metrics", "\n\n".join(text for text in (headline, *about) if text)))
-    if gates:
-        written.append(("Gates", sections.gates(gates)))
-    if others:
-        written.append(("Other metrics", sections.metrics(others, found, judge=False)))
-    if dummies:
-        text = sections.metrics(dummies, found, judge=False)
-        written.append(("", details("Metrics of dummies", text)))
+    folded = sections.metrics(dummies, found, judge=False)
     moved = stage_changes(base.stages, this.stages) if base else None
-    written.append(("Stages", sections.rerun(this.stages, moved, old, sections.times(log))))
-    if base:
-        written += plots(base, this, found, pictures)
-    return written + cards(this), problems
+    written += [
+        ("Metrics", "\n\n".join(text for text in (headline, *about) if text)),
+        ("Gates", sections.gates(gates)),
+        ("Other metrics", sections.metrics(others, found, judge=False)),
+        ("", details("Metrics of dummies", folded) if folded else ""),
+        ("Stages", sections.rerun(this.stages, moved, old, sections.times(log))),
+        ("Plots", plots(base, this, found, pictures) if base else ""),
+        ("Model card", card(this)),
+    ]
+    return [(title, text) for title, text in written if text], problems
 
 
 def made_again(store: Store, base: Revision) -> list[str]:
@@ -178,69 +166,61 @@ def read(revision: Revision) -> Revision:
 
 def staleness(store: Store, this: Revision, old: dict[str, list[str]]) -> Problems:
     """What keeps the committed dvc.lock from being what the pipeline makes."""
-    problems: Problems = []
     again = "run `dvc repro` and commit dvc.lock with what it changed"
-    for stage, reasons in old.items():
-        why = ", ".join(code(reason) for reason in reasons[:4])
-        problems.append(("lock stale", f"stage {code(stage)} ({why}); {again}"))
+    why = {f"stage {code(stage)}": reasons for stage, reasons in old.items()}
     committed = Revision(store, git.commit_of("HEAD", store.root)).stages
-    for stage, reasons in stage_changes(committed, this.stages).items():
-        if reasons:
-            why = ", ".join(code(reason) for reason in reasons[:4])
-            problems.append(
-                ("lock stale", f"the committed dvc.lock has another {code(stage)} ({why}); {again}")
-            )
-        else:
-            problems.append(
-                ("not reproduced", f"stage {code(stage)} gave other bytes than the committed ones")
-            )
-    if not problems:
-        paths = [path for stage in this.stages.values() for path in stage.outs]
-        for path in git.uncommitted(store.root, paths):
-            problems.append(("lock stale", f"{code(path)} differs from the committed; {again}"))
-    return problems
+    moved = stage_changes(committed, this.stages)
+    why |= {f"the committed dvc.lock has another {code(name)}": r for name, r in moved.items() if r}
+    problems = [
+        ("lock stale", f"{what} ({sections.some(reasons, 4)}); {again}")
+        for what, reasons in why.items()
+    ]
+    problems += [
+        ("not reproduced", f"stage {code(name)} gave other bytes than the committed ones")
+        for name, reasons in moved.items()
+        if not reasons
+    ]
+    if problems:
+        return problems
+    edited = git.uncommitted(store.root, this.made)
+    return [("lock stale", f"{code(path)} differs from the committed; {again}") for path in edited]
 
 
 def heading(
     root: Path,
     commit: str | None,
     problems: Problems,
-    settings: Settings,
-    base: Revision | None,
-    this: Revision,
+    headline: str,
     found: Evidence,
+    same: bool,
 ) -> str:
     """The verdict, what it rests on, and every problem."""
-    word, best, where = overall(settings.headline, found)
-    same = base and base.stages == this.stages and repr(found.base) == repr(found.this)
+    word, best, where = overall(headline, found)
     word = "no change" if same else word
-    lines = [f"## Strata: {problems[0][0] if problems else word}", ""]
     names = os.environ.get("GITHUB_HEAD_REF") or os.environ.get("CI_COMMIT_REF_NAME")
     branch = names or git.git("rev-parse", "--abbrev-ref", "HEAD", root=root)
-    against = f"against {code(commit[:9])}" if commit else "against nothing"
-    line = f"{code(branch)} at {code(head_commit(root)[:9])} {against}"
-    if best:
+    against = code(commit[:9]) if commit else "nothing"
+    line = f"{code(branch)} at {code(head_commit(root)[:9])} against {against}"
+    if best and all(name == "gate failed" for name, _ in problems):  # else of another state
         size = max(abs(best.before), abs(best.after))
-        line += f": {code(settings.headline)} {figure(best.difference, True, size)}"
+        line += f": {code(headline)} {figure(best.difference, True, size)}"
         if best.interval:
             line += f", 95% interval {sections.interval(best, size)}, {best.how}"
-    lines.append(line + (f"; {where}" if where and not same else "") + ".")
-    if problems and best:
-        lines[-1] += f" By itself: {word}."
-    if problems:
-        lines += ["", *(f"- **{name}**: {sentence}" for name, sentence in problems[:MOST])]
-        if len(problems) > MOST:
-            lines.append(f"- and {len(problems) - MOST:,} more")
-    return "\n".join(lines)
+        line += (f"; {where}" if where and not same else "") + "."
+        line += f" By itself: {word}." if problems else ""
+    else:
+        line += f"; {where}." if where and not same else "."
+    listed = [f"- **{name}**: {sentence}" for name, sentence in problems[:MOST]]
+    listed += [f"- and {len(problems) - MOST:,} more"] if len(problems) > MOST else []
+    title = f"## Strata: {problems[0][0] if problems else word}"
+    return "\n\n".join([title, line, *(["\n".join(listed)] if listed else [])])
 
 
 def head_commit(root: Path) -> str:
     """The commit that a pull request proposes; GitHub has checked out its merge with the base."""
-    event = os.environ.get("GITHUB_EVENT_PATH", "")
     try:
-        return str(
-            json.loads(Path(event).read_text(encoding="utf-8"))["pull_request"]["head"]["sha"]
-        )
+        event = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_text("utf-8"))
+        return str(event["pull_request"]["head"]["sha"])
     except (OSError, ValueError, KeyError, TypeError):
         return git.commit_of("HEAD", root)
 
@@ -290,21 +270,17 @@ def row_count(revision: Revision, path: str) -> int:
     return int(pq.read_metadata(revision.local(path)).num_rows)
 
 
-def plots(base: Revision, this: Revision, found: Evidence, pictures: bool) -> Sections:
+def plots(base: Revision, this: Revision, found: Evidence, pictures: bool) -> str:
     """The curves of dvc.yaml, both versions in each; marked where they are of other rows."""
     same = found.same_rows or (bool(found.groups) and COMMON not in found.groups)
     drawn, faults = charts.charts(this.plots, base.text, this.text, same)
     notes = [f"Not drawn: {code(fault, 200)}." for fault in dict.fromkeys(faults)]
-    parts = [*map(charts.picture if pictures else charts.mermaid, drawn), *notes]
-    return [("Plots", "\n\n".join(parts))] if parts else []
+    return "\n\n".join([*map(charts.picture if pictures else charts.mermaid, drawn), *notes])
 
 
-def cards(this: Revision) -> Sections:
+def card(this: Revision) -> str:
     """The README.md beside each model that dvc.yaml names as an artifact."""
     paths = {str(PurePosixPath(path).parent / "README.md") for path in this.models}
     texts = [this.text(path) for path in sorted(paths) if this.is_file(path)]
-    return [
-        ("Model card", details("Open the card of this version", quoted(text)))
-        for text in texts
-        if text
-    ]
+    shown = [details("Open the card of this version", quoted(text)) for text in texts if text]
+    return "\n\n".join(shown)

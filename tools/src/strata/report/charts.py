@@ -110,7 +110,7 @@ def _chart(
         return None
     grid = np.linspace(low, high, GRID)
     lines = [np.interp(grid, curve[:, 0], curve[:, 1]).round(4).tolist() for curve in curves]
-    title = plot.title if same_rows else f"{plot.title} (of other rows)"
+    title = plot.title if same_rows else f"{plot.title}, of other rows"
     return Chart(title, plot.x_label, plot.y_label, (low, high), *lines)
 
 
@@ -139,36 +139,27 @@ def mermaid(chart: Chart) -> str:
 
 
 def picture(chart: Chart) -> str:
-    """A chart as a picture for a page, drawn by Vega-Lite; inside an image, nothing can run."""
-    import vl_convert
-
-    numbers = isinstance(chart.x, tuple)
-    at: Sequence[Any] = (
-        np.linspace(*chart.x, GRID).tolist() if isinstance(chart.x, tuple) else chart.x
-    )
-    rows = [
-        {"x": x, "y": y, "version": version}
-        for version, line in (("base", chart.base), ("this", chart.this))
-        for x, y in zip(at, line, strict=False)
+    """A chart as an SVG picture for a page; inside an image, nothing can run."""
+    low, high = _range([*chart.base, *chart.this])
+    x = [f"{end:.4g}" for end in chart.x] if isinstance(chart.x, tuple) else chart.x
+    texts = [(60, 20, f"{label(chart.title, 60)}, base grey, this blue"), (60, 40, chart.y_label)]
+    texts += [(5, 250 - 50 * step, f"{low + (high - low) * step / 4:.3g}") for step in range(5)]
+    texts += [(60, 270, x[0]), (220, 270, chart.x_label), (440, 270, x[-1])]
+    step = 420 / (max(len(chart.base), len(chart.this)) - 1)
+    drawn = [
+        f'<polyline fill="none" stroke="{colour}" points="'
+        + " ".join(
+            f"{60 + i * step:.1f},{245 - 200 * (y - low) / (high - low):.1f}"
+            for i, y in enumerate(line)
+        )
+        + '"/>'
+        for colour, line in ((BASE, chart.base), (THIS, chart.this))
     ]
-    kind = "quantitative" if numbers else "ordinal"
-    scale = {"domain": ["base", "this"], "range": [BASE, THIS]}
-    y = {"field": "y", "type": "quantitative", "title": label(chart.y_label)}
-    spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "title": label(chart.title),
-        "width": 420,
-        "height": 260,
-        "data": {"values": rows},
-        "mark": {"type": "line", "point": not numbers},
-        "encoding": {
-            "x": {"field": "x", "type": kind, "title": label(chart.x_label)},
-            "y": y | {"scale": {"zero": False}},
-            "color": {"field": "version", "type": "nominal", "scale": scale, "title": None},
-        },
-    }
-    drawn = base64.b64encode(vl_convert.vegalite_to_svg(spec).encode()).decode()
-    return f'<img alt="{label(chart.title)}" src="data:image/svg+xml;base64,{drawn}">'
+    drawn += [f'<text x="{at}" y="{down}">{label(text, 80)}</text>' for at, down, text in texts]
+    box = '<svg xmlns="http://www.w3.org/2000/svg" width="540" height="280" font-size="12"'
+    box += ' font-family="sans-serif">'
+    coded = base64.b64encode("".join([box, *drawn, "</svg>"]).encode()).decode()
+    return f'<img alt="{label(chart.title)}" src="data:image/svg+xml;base64,{coded}">'
 
 
 def _range(values: list[float]) -> tuple[float, float]:

@@ -4,7 +4,6 @@ import html
 import math
 import re
 from collections.abc import Sequence
-from itertools import zip_longest
 
 LIMIT = 60_000  # bytes; GitHub refuses a comment of more than 65,536 characters
 ROWS = 40
@@ -27,7 +26,12 @@ def code(value: object, limit: int = 80) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], limit: int = ROWS) -> str:
-    """A table; a header that ends in ``:`` is of numbers. Says how many rows it leaves out."""
+    """A table; a header that ends in ``:`` is of numbers. Says how many rows it leaves out.
+
+    Empty if there is no row.
+    """
+    if not rows:
+        return ""
     names = [name.removesuffix(":") for name in header]
     rule = ["--:" if name.endswith(":") else "---" for name in header]
     lines = ["| " + " | ".join(row) + " |" for row in (names, rule, *rows[:limit])]
@@ -56,29 +60,8 @@ def figure(value: float, sign: bool = False, scale: float | None = None) -> str:
 
 
 def plain(text: str) -> str:
-    """The same for a terminal: tables in columns, and none of what keeps a text inert in a comment.
-
-    Nothing in it can steer the terminal.
-    """
-    drawn = r"(\1: `strata report --html FILE` draws it)"
-    text = re.sub(r'```mermaid.*?title "(.*?), base.*?```', drawn, text, flags=re.DOTALL)
-    text = re.sub(r"^\|.*\n\|[ :|-]+\n(?:\|.*\n?)*", _columns, text, flags=re.MULTILINE)
-    return "".join(c for c in _bare(text) if c.isprintable() or c == "\n")
-
-
-def _bare(text: str) -> str:
-    return html.unescape(re.sub(r"</?(?:code|details|summary)>", "", text))
-
-
-def _columns(found: re.Match[str]) -> str:
-    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in found[0].splitlines()]
-    columns = []
-    for header, rule, *cells in zip_longest(*rows, fillvalue=""):
-        width = max(len(_bare(cell)) for cell in (header, *cells))
-        pads = {cell: " " * (width - len(_bare(cell))) for cell in (header, *cells)}
-        right = rule.endswith(":")
-        columns.append([pads[c] + c if right else c + pads[c] for c in (header, *cells)])
-    return "".join("  ".join(row).rstrip() + "\n" for row in zip(*columns, strict=True))
+    """A sentence for a terminal: without the HTML that keeps a text inert in a comment."""
+    return html.unescape(re.sub(r"</?code>", "", text))
 
 
 def details(summary: str, text: str) -> str:

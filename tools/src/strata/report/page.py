@@ -1,8 +1,11 @@
-"""A report as one HTML page that needs no network."""
+"""A report for a browser or a terminal: one HTML page that needs no network, or text in columns."""
 
+import re
 from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
+from rich.console import Console
+from rich.markdown import Markdown
 
 from strata.report.markdown import join
 
@@ -25,3 +28,11 @@ def page(sections: Sequence[tuple[str, str]]) -> str:
         f"<title>Strata report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n"
         "</html>\n"
     )
+
+
+def show(text: str) -> None:
+    """Print a report on a terminal: charts by name only, and nothing that could steer it."""
+    drawn = r"- \1: `strata report --html FILE` draws it"
+    text = re.sub(r'```mermaid.*?title "(.*?), base.*?```', drawn, text, flags=re.DOTALL)
+    text = "".join(c for c in text if c.isprintable() or c == "\n")
+    Console().print(Markdown(text, hyperlinks=False))

@@ -109,19 +109,29 @@ def covers(found: Evidence) -> str:
 def gates(checked: Sequence[Gate]) -> str:
     """Each gate, what was measured, and whether it holds."""
     results = {True: "passed", False: "**failed**", None: "not checked"}
-    rows = []
-    for gate in checked:
-        value = "–" if gate.value is None else figure(gate.value)
-        said = results[gate.passed] + (f": {gate.why}" if gate.why else "")
-        kind = code(gate.kind.replace("_", " "))
-        rows.append([code(gate.metric), kind, shown(gate.limit), value, said])
+    rows = [
+        [*_gate(gate), results[gate.passed] + (f": {gate.why}" if gate.why else "")]
+        for gate in checked
+    ]
     return table(["metric", "gate", "limit:", "measured:", ""], rows)
+
+
+def crossed(gate: Gate) -> str:
+    """A gate that failed, in a line."""
+    metric, kind, limit, value = _gate(gate)
+    return f"{metric} {kind} {limit}: {gate.why or value}"
+
+
+def _gate(gate: Gate) -> list[str]:
+    size = max(abs(gate.value or 0.0), abs(real(gate.limit) or 0.0))
+    value = "–" if gate.value is None else figure(gate.value, scale=size)
+    return [code(gate.metric), code(gate.kind.replace("_", " ")), shown(gate.limit), value]
 
 
 def values(before: Leaves, after: Leaves, what: str) -> str:
     """A table of the values that changed; empty if none did."""
     rows = [[code(c.name), shown(c.before), shown(c.after)] for c in changes(before, after)]
-    return table([what, "base", "this"], rows) if rows else ""
+    return table([what, "base", "this"], rows)
 
 
 def output(path: str, base: Mapping[str, str], this: Mapping[str, str], rows: str) -> list[str]:
@@ -134,14 +144,12 @@ def output(path: str, base: Mapping[str, str], this: Mapping[str, str], rows: st
 
 def data(rows: Sequence[Sequence[str]]) -> str:
     """Each output that changed, with its files and rows."""
-    header = ["output", "added", "removed", "changed", "rows in these files:"]
-    return table(header, rows) if rows else ""
+    return table(["output", "added", "removed", "changed", "rows in these files:"], rows)
 
 
-def _files(out: str, names: Sequence[str], most: int = 6) -> str:
-    if list(names) == [out]:
-        return "all of it"
-    return _first([name.removeprefix(out + "/") for name in sorted(names)], most)
+def _files(out: str, names: Sequence[str]) -> str:
+    whole = list(names) == [out]
+    return "all of it" if whole else some([name.removeprefix(out + "/") for name in sorted(names)])
 
 
 def rerun(
@@ -154,27 +162,29 @@ def rerun(
 
     ``changed`` is None where that is not known.
     """
-    rows, same = [], 0
+    stale, rows = dict(stale), []
+    for _ in stages:  # what is made of stale data is stale as well
+        made = {path for name in stale if name in stages for path in stages[name].outs}
+        behind = {name: sorted(made & {*stage.deps}) for name, stage in stages.items()}
+        stale = {name: paths for name, paths in behind.items() if paths} | stale
     for name in [*stages, *(name for name in changed or {} if name not in stages)]:
-        why = "unknown"
+        why = "unknown" if changed is None else some(changed.get(name, []))
         if name in stale:
-            why = "**stale**: " + _first(stale[name])
-        elif changed is not None:
-            why = _first(changed.get(name, []))
-            if not why:
-                why = "outputs only, from the same inputs" if name in changed else "unchanged"
-        if why == "unchanged" and name not in times:
-            same += 1
-            continue
-        rows.append([code(name), why, times.get(name, "")])
+            why = "**stale**: " + some(stale[name])
+        elif not why:
+            why = "outputs only, from the same inputs" if name in (changed or {}) else "unchanged"
+        if why != "unchanged" or name in times:
+            rows.append([code(name), why, times.get(name, "")])
+    same = len({*stages} - {*(stages if changed is None else changed), *stale, *times})
     note = f"{same} of {len(stages)} stages are unchanged." if same else ""
-    rows_of = table(["stage", "changed inputs", "seconds here:"], rows) if rows else ""
+    rows_of = table(["stage", "changed inputs", "seconds here:"], rows)
     return "\n\n".join(text for text in (rows_of, note) if text)
 
 
-def _first(reasons: Sequence[str], most: int = 6) -> str:
-    more = f" and {len(reasons) - most:,} more" if len(reasons) > most else ""
-    return ", ".join(code(reason, 60) for reason in reasons[:most]) + more
+def some(names: Sequence[str], most: int = 6) -> str:
+    """The first of some names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(code(name, 60) for name in names[:most]) + more
 
 
 def failure(log: str) -> str | None:
