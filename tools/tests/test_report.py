@@ -154,6 +154,9 @@ def test_the_fits_own_randomness_is_covered_where_it_is_measured(repo: Project) 
     assert verdict(text) == "within noise"
     assert "the choice of rows and the fit's own randomness (10 seeds of `train.seed` at" in text
     assert "was measured with another `train.skill`" in text
+    assert "nobody measured more" not in text
+    (repo.path / "seeds.json").write_text(seeds.replace("test.roc_auc", "test.other"))
+    assert "Those of `test.roc_auc` cover the rows only" in report(repo)
     (repo.path / "seeds.json").write_text('{"seeds": [1]}')
     text = report(repo)
     assert verdict(text) == "better"

@@ -6,7 +6,7 @@ resampled (Künsch 1989, doi:10.1214/aos/1176347265).
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -131,7 +131,7 @@ def compare(
     base: pd.DataFrame,
     this: pd.DataFrame,
     columns: Columns,
-    metrics: Iterable[str],
+    metrics: Sequence[str],
     samples: int = SAMPLES,
 ) -> dict[str, Group]:
     """Compare the predictions of each split that has the same rows in both, by these metrics.
@@ -154,16 +154,13 @@ def compare(
     keys = [f"key {i}" for i in range(len(columns.key))]
     both = sides[0].merge(sides[1], on=keys, suffixes=("", " this"))
 
-    def group(rows: pd.DataFrame) -> Group:
-        return _group(rows, columns, metrics, samples)
-
     groups: dict[str, Group] = {}
     for split, rows in both[both["split"] == both["split this"]].groupby("split", sort=False):
         if all(len(rows) == (side["split"] == split).sum() for side in sides):
-            groups[str(split)] = group(rows)
+            groups[str(split)] = _group(rows, columns, metrics, samples)
     held_out = both[~(both["split"] + " " + both["split this"]).str.contains(r"\btrain")]
     if len(groups) < sides[1]["split"].nunique() and len(held_out):
-        groups[COMMON] = group(held_out)
+        groups[COMMON] = _group(held_out, columns, metrics, samples)
     return groups
 
 
@@ -178,7 +175,7 @@ def _by_role(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     return pd.DataFrame(found, index=frame.index)
 
 
-def _group(rows: pd.DataFrame, columns: Columns, metrics: Iterable[str], samples: int) -> Group:
+def _group(rows: pd.DataFrame, columns: Columns, metrics: Sequence[str], samples: int) -> Group:
     classes = classes_of(columns.prediction, set(rows["label"].astype(str)))
     scores: dict[str, list[scoring.Score]] = {}
     for metric in dict.fromkeys(metrics):
@@ -186,10 +183,9 @@ def _group(rows: pd.DataFrame, columns: Columns, metrics: Iterable[str], samples
         for side in ("", " this"):
             likely = [f"prediction {i}{side}" for i in range(len(classes))]
             predicted = rows[likely if len(classes) > 1 else likely[0]].to_numpy()
+            label = rows["label" + side].to_numpy()
             with suppress(ValueError):  # not of these predictions
-                sides += [
-                    scoring.scored(metric, rows["label" + side].to_numpy(), predicted, classes)
-                ]
+                sides.append(scoring.scored(metric, label, predicted, classes))
         if len(sides) == 2 and all(sides):
             scores[metric] = [side for side in sides if side]
 

@@ -19,7 +19,7 @@ from strata.errors import Fault
 from strata.paired import COMMON
 from strata.report import charts, sections
 from strata.report.evidence import gates_at, gather, load_settings, stage_changes
-from strata.report.markdown import code, details, figure, join, plain, quoted
+from strata.report.markdown import code, details, figure, join, plain, quoted, table
 from strata.report.page import page, show
 from strata.report.verdict import Evidence, check, overall
 from strata.revision import Revision, Stage
@@ -110,7 +110,7 @@ def build(
     if base:
         tables = {
             "Params": sections.values(base.params, this.params, "param"),
-            "Data": sections.data(outputs(base, this)),
+            "Data": outputs(base, this),
             "Packages": sections.values(dict(base.pins), dict(this.pins), "package"),
         }
         written += tables.items()
@@ -122,7 +122,7 @@ def build(
     about = [
         sections.compared_rows(found.groups),
         *hindered,
-        sections.covers(found) if base else "",
+        sections.covers(found, judged) if base else "",
     ]
     folded = sections.metrics(dummies, found, judge=False)
     moved = stage_changes(base.stages, this.stages) if base else None
@@ -143,11 +143,7 @@ def made_again(store: Store, base: Revision) -> list[str]:
     try:
         absent = [out for out in base.outputs if out.made and store.missing(out)]
         store.fetch(absent)
-    except Fault as fault:
-        return [f"The base could not be fetched: {code(fault, 200)}."]
-    try:
-        stages = list(dict.fromkeys(out.stage for out in absent if store.missing(out) and out.made))
-        if stages:
+        if stages := list(dict.fromkeys(out.stage for out in absent if store.missing(out))):
             with rebuilt(store, base, stages):
                 pass  # what it makes stays in the cache
     except (Fault, OSError, SubprocessError) as fault:
@@ -227,18 +223,17 @@ def head_commit(root: Path) -> str:
 
 def reproduced(log: str, stages: dict[str, Stage], problems: Problems) -> str:
     """Whether this run shows that the commit makes the bytes it says."""
-    ran, names = sections.times(log), list(stages)
+    ran = sections.times(log)
     if any(name in ("lock stale", "not reproduced", "pipeline failed") for name, _ in problems):
         return "Reproduces: **no**."
     if not ran:
         return "Reproduces: dvc.lock is up to date; no stage was run again to show it."
-    again = f"{len(ran)} of {len(names)} stages ran here and gave the committed bytes"
-    return f"Reproduces: **yes**, {again}" + (
-        "." if len(ran) == len(names) else "; the others' outputs came from a cache or a remote."
-    )
+    again = f"{len(ran)} of {len(stages)} stages ran here and gave the committed bytes"
+    rest = "" if len(ran) == len(stages) else "; the others' outputs came from a cache or a remote"
+    return f"Reproduces: **yes**, {again}{rest}."
 
 
-def outputs(base: Revision, this: Revision) -> list[list[str]]:
+def outputs(base: Revision, this: Revision) -> str:
     """What changed in each output that DVC keeps; those in Git show in the pull request itself."""
     old = {out.path: out.hash for out in base.outputs}
     new = {out.path: out.hash for out in this.outputs}
@@ -251,16 +246,15 @@ def outputs(base: Revision, this: Revision) -> list[list[str]]:
         except Fault as fault:
             found.append([code(path), "", "", f"changed; {code(fault)}", ""])
             continue
+        gone = [name for name in was if was[name] != now.get(name)]
+        came = [name for name in now if now[name] != was.get(name)]
         try:
-            counts = [
-                sum(row_count(side, name) for name in own if own[name] != others.get(name))
-                for side, own, others in ((base, was, now), (this, now, was))
-            ]
+            counts = [sum(row_count(base, n) for n in gone), sum(row_count(this, n) for n in came)]
             rows = f"{counts[0]:,} → {counts[1]:,}" if any(counts) else ""
         except (Fault, OSError, ValueError):
             rows = "unknown"
-        found.append(sections.output(path, was, now, rows))
-    return found
+        found.append([code(path), *sections.files(path, gone, came), rows])
+    return table(["output", "added", "removed", "changed", "rows in these files:"], found)
 
 
 def row_count(revision: Revision, path: str) -> int:
@@ -282,5 +276,4 @@ def card(this: Revision) -> str:
     """The README.md beside each model that dvc.yaml names as an artifact."""
     paths = {str(PurePosixPath(path).parent / "README.md") for path in this.models}
     texts = [this.text(path) for path in sorted(paths) if this.is_file(path)]
-    shown = [details("Open the card of this version", quoted(text)) for text in texts if text]
-    return "\n\n".join(shown)
+    return "\n\n".join(details("Open the card of this version", quoted(t)) for t in texts if t)

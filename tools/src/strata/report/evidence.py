@@ -99,7 +99,7 @@ def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[E
     """Compare two revisions as far as they let themselves be compared; and what hindered."""
     notes: list[str] = []
     groups: dict[str, Group] = {}
-    measured = [seeds_of(side, notes) if side else None for side in (base, this)]
+    measured = (seeds_of(base, notes) if base else None, seeds_of(this, notes))
     if base:
         try:
             groups = by_row(base, this)
@@ -110,7 +110,7 @@ def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[E
         this.metrics,
         groups,
         bool(base and same_rows(base, this)),
-        (measured[0], measured[1]),
+        measured,
         settings.higher,
         settings.lower,
     )

@@ -92,8 +92,8 @@ def compared_rows(groups: Mapping[str, Group]) -> str:
     return f"Compared row by row: {'; '.join(notes)}." if notes else ""
 
 
-def covers(found: Evidence) -> str:
-    """What the intervals cover, as measured by whom."""
+def covers(found: Evidence, names: Sequence[str]) -> str:
+    """What the intervals cover, as measured by whom; and of which of some metrics they do not."""
     if not found.measured:
         return (
             "The intervals cover the choice of rows only: how far the fit's own randomness moves a "
@@ -103,7 +103,9 @@ def covers(found: Evidence) -> str:
         f"{len(one.seeds)} seeds of {code(one.param)} at {code(one.commit[:9])}"
         for one in found.measured
     )
-    return f"The intervals cover the choice of rows and the fit's own randomness ({said})."
+    without = ", ".join(code(name) for name in names if found.fit(name) is None)
+    but = f" Those of {without} cover the rows only: nobody measured more." if without else ""
+    return f"The intervals cover the choice of rows and the fit's own randomness ({said}).{but}"
 
 
 def gates(checked: Sequence[Gate]) -> str:
@@ -134,22 +136,16 @@ def values(before: Leaves, after: Leaves, what: str) -> str:
     return table([what, "base", "this"], rows)
 
 
-def output(path: str, base: Mapping[str, str], this: Mapping[str, str], rows: str) -> list[str]:
-    """A row of a changed output: which files came, went or differ, by their hashes; and rows."""
-    added = [name for name in this if name not in base]
-    removed = [name for name in base if name not in this]
-    differ = [name for name in this if base.get(name, this[name]) != this[name]]
-    return [code(path), *(_files(path, names) for names in (added, removed, differ)), rows]
-
-
-def data(rows: Sequence[Sequence[str]]) -> str:
-    """Each output that changed, with its files and rows."""
-    return table(["output", "added", "removed", "changed", "rows in these files:"], rows)
-
-
-def _files(out: str, names: Sequence[str]) -> str:
-    whole = list(names) == [out]
-    return "all of it" if whole else some([name.removeprefix(out + "/") for name in sorted(names)])
+def files(out: str, gone: Sequence[str], came: Sequence[str]) -> list[str]:
+    """The files of an output that were added, removed and changed, as cells of its row."""
+    both = set(gone) & set(came)
+    kinds = set(came) - both, set(gone) - both, both
+    return [
+        "all of it"
+        if kind == {out}
+        else some([name.removeprefix(out + "/") for name in sorted(kind)])
+        for kind in kinds
+    ]
 
 
 def rerun(
