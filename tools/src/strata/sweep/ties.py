@@ -56,6 +56,6 @@ def same(store: Store, metric: str, best: str, other: str) -> bool:
         frames = [frame[frame[columns.split].isin(splits)] for frame in frames]
     groups = paired.compare(frames[0], frames[1], columns, [name], SAMPLES)
     found = [group.differences[name] for group in groups.values() if name in group.differences]
-    if len(found) != 1:
-        raise Fault(f"{path} does not give {metric}")
+    if len(found) != 1 or found[0].low != found[0].low:  # NaN where the blocks are too few
+        raise Fault(f"{path} does not tell the noise of {metric}")
     return found[0].low <= 0 <= found[0].high
