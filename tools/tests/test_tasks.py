@@ -7,6 +7,8 @@ import pytest
 import tiny
 from project import Project, sandbox
 
+from strata.report.evidence import usual_headline
+
 pytestmark = pytest.mark.slow
 
 FIT = """
@@ -200,3 +202,10 @@ def test_settings_that_mean_nothing_are_refused(tmp_path: Path, settings: str, s
     text = project.run("strata", "report", fails=True)
     assert said in text
     assert "Traceback" not in text
+
+
+def test_a_headline_is_derived_from_the_metrics() -> None:
+    assert usual_headline({"n": 5, "train.roc_auc": 0.9, "test.roc_auc": 0.7}) == "test.roc_auc"
+    assert usual_headline({"n": 5, "dummy.r2": 0.0, "r2": 0.5}) == "r2"
+    assert usual_headline({"n": 5, "profit": 0.1}) == "profit"
+    assert usual_headline({"n": 5}) == usual_headline({}) == ""

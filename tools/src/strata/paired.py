@@ -90,8 +90,8 @@ def predictions_of(root: Path, made: Iterable[str]) -> str:
     if found := section(root, "report").get("predictions") or next(iter(usual), None):
         return str(found)
     raise Fault(
-        "no predictions are known: have a stage write predictions.parquet, with the key, label, "
-        "prediction and split of each row, or set predictions in [tool.strata.report]"
+        "no predictions are known: a stage may write predictions.parquet, with the key, label, "
+        "prediction and split of each row; or set predictions in [tool.strata.report]"
     )
 
 

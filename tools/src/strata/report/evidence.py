@@ -46,10 +46,15 @@ def load_settings(this: Revision) -> Settings:
 
 
 def usual_headline(metrics: Leaves) -> str:
-    """The first metric that scikit-learn knows, of the test split if there is one; or none."""
+    """The first metric that scikit-learn knows, of the test split if there is one.
+
+    Without such a metric the first that is no count; empty where there is none at all.
+    """
     known = {name: set(parts(name)[0]) for name in metrics if direction(parts(name)[1])}
     held_out = {name: at for name, at in known.items() if not at & {"train", *DUMMIES}}
-    return next((name for name, at in held_out.items() if "test" in at), [*held_out, ""][0])
+    measured = [name for name, value in metrics.items() if isinstance(value, float)]
+    usual = [*held_out, *measured, ""][0]
+    return next((name for name, at in held_out.items() if "test" in at), usual)
 
 
 def gates_in(found: dict[str, Any]) -> Leaves:
