@@ -212,7 +212,8 @@ class Revision:
         if in_git:
             return in_git
         try:
-            return sorted(self.files(path))
+            at = PurePosixPath(path)
+            return sorted(name for name in self.files(path) if PurePosixPath(name).is_relative_to(at))
         except Fault:
             return [path] if self._output(path) else []
 
@@ -392,7 +393,7 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
         elif getattr(dep, "is_in_repo", False):
             deps[relative(dep.fs_path)] = dep.hash_info.value
         else:
-            deps[str(dep)] = dep.hash_info.value if dep.hash_info else None
+            deps[_origin(dep)] = dep.hash_info.value if dep.hash_info else None
     outs: dict[str, str | None] = {}
     imported = stage.is_import or stage.is_repo_import
     for out in stage.outs:
@@ -407,7 +408,7 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
                     made=bool(stage.cmd) and not stage.frozen,
                     kind=str(out.hash_info.name),
                     stage=name,
-                    source=str(stage.deps[0]) if imported and stage.deps else "",
+                    source=_origin(stage.deps[0]) if imported and stage.deps else "",
                     remote=out.remote,
                 )
             )
@@ -421,6 +422,11 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
         frozen=bool(stage.frozen),
         locked=any(value for value in outs.values()) or any(deps.values()) or bool(params),
     )
+
+
+def _origin(dep: Any) -> str:
+    """Where an import comes from, as its file names it, wherever that lies."""
+    return str(dep if hasattr(dep, "def_repo") else dep.def_path or dep)
 
 
 def _entries(plots: Any) -> list[tuple[str, dict[str, Any]]]:

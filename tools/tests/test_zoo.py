@@ -1,0 +1,86 @@
+"""Every tool on every repository of the zoo; what cannot be done there is one true line."""
+
+import contextlib
+import os
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zoo
+from project import Project, sandbox
+from tiny import forget
+
+from strata import cli
+
+pytestmark = pytest.mark.slow
+
+Strata = Callable[..., str]
+
+
+@pytest.fixture
+def strata(capfd: pytest.CaptureFixture[str]) -> Strata:
+    """Run ``strata`` as a user does, in this process (a second faster); returns what it printed.
+
+    With ``code``, that must be its exit code.
+    """
+
+    def run(project: Project, *arguments: str, code: int = 0) -> str:
+        capfd.readouterr()
+        with contextlib.chdir(project.path), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            got = cli.main(list(arguments))
+        out, err = capfd.readouterr()
+        assert got == code, f"strata {arguments} gave {got}\n{out}{err}"
+        assert "Traceback" not in out + err
+        return out + err
+
+    return run
+
+
+def state(project: Project) -> dict[str, bytes]:
+    """Each file of the folder with .dvc, but DVC's and Git's own."""
+    return {
+        str(path.relative_to(project.path)): path.read_bytes()
+        for path in sorted(project.path.rglob("*"))
+        if path.is_file()
+        and not {".git", ".dvc", "sweeps", "__pycache__"} & set(path.relative_to(project.path).parts)
+    }
+
+
+@pytest.mark.parametrize("name", zoo.SHAPES)
+def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
+    shape = zoo.SHAPES[name]()
+    project = zoo.create(tmp_path / "project", dict(os.environ), shape)
+    new = state(project)
+    project.run("git", "checkout", "--quiet", "v1")
+    project.run("dvc", "checkout", "--quiet")
+    old = state(project)
+    project.run("git", "checkout", "--quiet", "main")
+    project.run("dvc", "checkout", "--quiet")
+    assert old != new
+    assert state(project) == new
+
+    strata(project, "gc", "--yes")  # what only DVC's run cache knows
+    assert "0 objects" in strata(project, "gc", "--yes")
+    said = strata(project, "status")
+    assert "all committed" in said
+    assert "not what this commit names" not in said
+    assert ("dvc.lock: fresh" if shape.stages else "dvc.lock: none") in said or name == "always_changed"
+
+    said = strata(project, "restore", "v1")
+    assert state(project) == old
+    strata(project, "restore", "-")
+    assert state(project) == new
+
+    said = strata(project, "report", "--base", "v1", code=0 if shape.metrics and name != "always_changed" else 1)
+    if shape.stages:
+        strata(project, "verify")
+    else:
+        assert "no stage" in strata(project, "verify", code=1)
+    strata(project, "hook", "fresh-lock", code=int(name == "always_changed"))
+    strata(project, "hook", "pre-push")
+    if shape.vary:
+        strata(project, "sweep", "--name", "s", "-S", shape.vary, "--metric", shape.metric, "--direction", "maximize", "--jobs", "1")
+    assert state(project) == new
