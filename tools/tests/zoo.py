@@ -1,7 +1,8 @@
 """A zoo: small repositories, each with a feature of DVC's that tools may trip over.
 
 A shape is two revisions, tagged v1 and v2, as texts and commands. Their stages are plain shell, so
-that making one takes a second.
+that making one takes a second. What v2 changes is of another length: Git may take a file of the
+same length, written in the same second, for unchanged.
 """
 
 import functools
@@ -58,13 +59,13 @@ DATA = {"data.txt": "1\n2\n"}
 def plain() -> Shape:
     """Two stages, params.yaml and metrics.json: what all others start from."""
     v1 = {"dvc.yaml": PLAIN, "params.yaml": "lr: 0.5\n", **DATA}
-    return Shape(v1, {"params.yaml": "lr: 0.7\n"}, vary="lr=0.5,0.6", metric="score")
+    return Shape(v1, {"params.yaml": "lr: 0.75\n"}, vary="lr=0.5,0.6", metric="score")
 
 
 def wdir() -> Shape:
     text = PLAIN.replace("    cmd:", "    wdir: work\n    cmd:")
     files = {"dvc.yaml": text, "work/params.yaml": "lr: 0.5\n", "work/data.txt": "1\n"}
-    return Shape(files, {"work/params.yaml": "lr: 0.7\n"})
+    return Shape(files, {"work/params.yaml": "lr: 0.75\n"})
 
 
 def foreach() -> Shape:
@@ -81,7 +82,7 @@ stages:
     metrics: [metrics.json: {cache: false}]
 """
     v1 = {"dvc.yaml": text, "params.yaml": "lr: 0.5\n"}
-    return Shape(v1, {"params.yaml": "lr: 0.7\n"}, vary="lr=0.1,0.2", metric="score")
+    return Shape(v1, {"params.yaml": "lr: 0.75\n"}, vary="lr=0.1,0.2", metric="score")
 
 
 def matrix() -> Shape:
@@ -97,7 +98,7 @@ stages:
       - m-${item.kind}-${item.depth}.json: {cache: false}
 """.replace(".txt\n    outs", ".txt; echo ${lr} > m-${item.kind}-${item.depth}.json\n    outs")
     v1 = {"dvc.yaml": text, "params.yaml": "lr: 0.5\n"}
-    return Shape(v1, {"params.yaml": "lr: 0.7\n"})
+    return Shape(v1, {"params.yaml": "lr: 0.75\n"})
 
 
 def variables() -> Shape:
@@ -115,7 +116,7 @@ stages:
     metrics: [metrics.yaml: {cache: false}]
 """
     v1 = {"dvc.yaml": text, "config.yaml": "model: {name: big, lr: 0.1}\n"}
-    v2 = {"config.yaml": "model: {name: small, lr: 0.2}\n"}
+    v2 = {"config.yaml": "model: {name: small, lr: 0.25}\n"}
     return Shape(v1, v2, vary="config.yaml:model.lr=0.3,0.4", metric="score")
 
 
@@ -131,20 +132,20 @@ stages:
     metrics: [m.json: {cache: false}]
 """
     v1 = {"first/dvc.yaml": first, "second/dvc.yaml": second, "first/in.txt": "1\n"}
-    return Shape(v1, {"first/in.txt": "2\n"})
+    return Shape(v1, {"first/in.txt": "22\n"})
 
 
 def monorepo() -> Shape:
     """The folder with .dvc is below the top of Git's repository."""
     v1 = {f"teams/ml/{name}": text for name, text in plain().v1.items()} | {"other.txt": "1\n"}
-    v2 = {"teams/ml/params.yaml": "lr: 0.7\n", "other.txt": "2\n"}
+    v2 = {"teams/ml/params.yaml": "lr: 0.75\n", "other.txt": "22\n"}
     return Shape(v1, v2, root="teams/ml", vary="lr=0.5,0.6", metric="score")
 
 
 def frozen() -> Shape:
     text = PLAIN + "  old:\n    cmd: echo old > old.txt\n    outs: [old.txt]\n"
     v1 = {"dvc.yaml": text, "params.yaml": "lr: 0.5\n", **DATA}
-    v2 = {"dvc.yaml": text + "    frozen: true\n", "params.yaml": "lr: 0.7\n"}
+    v2 = {"dvc.yaml": text + "    frozen: true\n", "params.yaml": "lr: 0.75\n"}
     return Shape(v1, v2, vary="lr=0.5,0.6", metric="score")
 
 
@@ -165,7 +166,7 @@ echo theirs > theirs.txt && dvc add -q theirs.txt && git add . && git commit -qm
 def added() -> Shape:
     """Data in .dvc files, a folder of it too, and no stage at all."""
     v1 = {"big.csv": "a,b\n1,2\n", "images/1.txt": "1\n", "images/sub/2.txt": "2\n"}
-    v2 = {"big.csv": "a,b\n3,4\n", "images/3.txt": "3\n"}
+    v2 = {"big.csv": "a,b\n3,44\n", "images/3.txt": "3\n"}
     add = ["dvc", "add", "--quiet", "big.csv", "images"]
     return Shape(v1, v2, before=[add], metrics=False, stages=False)
 
@@ -199,7 +200,7 @@ def params_everywhere() -> Shape:
         "conf.py": "class Fit:\n    seed = 1\n",
         **DATA,
     }
-    v2 = {"params.toml": "[fit]\nlr = 0.7\n", "conf.py": "class Fit:\n    seed = 2\n"}
+    v2 = {"params.toml": "[fit]\nlr = 0.75\n", "conf.py": "class Fit:\n    seed = 22\n"}
     return Shape(v1, v2, vary="params.toml:fit.lr=0.1,0.2", metric="score")
 
 
@@ -233,7 +234,7 @@ printf 'rows:\n- {step: 1, loss: %s}\n- {step: 2, loss: 1}\n' $v > table.yaml
 printf '<svg xmlns="http://www.w3.org/2000/svg"><text>%s</text></svg>' $v > shots/a.svg
 printf 'P1 1 1 %s' $v > shots/b.png
 """
-    return Shape({"dvc.yaml": text, "train.sh": script, "data.txt": "5\n"}, {"data.txt": "7\n"})
+    return Shape({"dvc.yaml": text, "train.sh": script, "data.txt": "5\n"}, {"data.txt": "77\n"})
 
 
 def odd_names() -> Shape:
@@ -246,7 +247,7 @@ def odd_names() -> Shape:
     outs: ['out put']
 """
     v1 = {**plain().v1, "dvc.yaml": text}
-    return Shape(v1, {**plain().v2, "data.txt": "3\n"}, vary="lr=1,2", metric="score")
+    return Shape(v1, {**plain().v2, "data.txt": "33\n"}, vary="lr=1,2", metric="score")
 
 
 def no_metrics() -> Shape:
@@ -282,7 +283,7 @@ stages:
         "a b/deep/two/in.txt": "2\n",
         "a b/deep/big.csv": "9\n",
     }
-    v2 = {"a b/conf.yaml": "parts: [one, two]\nlr: 0.7\n", "a b/deep/big.csv": "8\n"}
+    v2 = {"a b/conf.yaml": "parts: [one, two]\nlr: 0.75\n", "a b/deep/big.csv": "88\n"}
     add = ["dvc", "add", "--quiet", "deep/big.csv"]
     outside = ["sh", "-c", "test -f ../outside.txt || echo outside > ../outside.txt"]
     fetch = ["sh", "-c", "test -f got.txt.dvc || dvc import-url ../outside.txt got.txt"]
@@ -387,7 +388,7 @@ Path("eval/plots/images/importance.png").write_bytes(base64.b64decode(
 """,
     }
     add = ["dvc", "add", "--quiet", "data/data.xml"]
-    v2 = {"params.yaml": files["params.yaml"].replace("0.1", "0.3")}
+    v2 = {"params.yaml": files["params.yaml"].replace("0.1", "0.35")}
     vary = "train.min_split=0.4,0.5"
     return Shape(files, v2, before=[add], vary=vary, metric="avg_prec.test")
 

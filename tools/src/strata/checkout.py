@@ -75,11 +75,17 @@ def clone(store: Store, commit: str, folder: Path) -> Path:
 def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> Iterator[Path]:
     """Reproduce a commit in a temporary clone and yield the folder in it that has ``.dvc``.
 
-    Of ``stages``, what the cache knows already is taken from there; for None, all pipelines of the
-    repository run from scratch. What is made is in the cache afterwards. It runs in the commit's
+    Of ``stages``, what the cache knows already is taken from there; for None, every stage that is
+    not frozen runs from scratch. What is made is in the cache afterwards. It runs in the commit's
     own environment. Raises Fault if the pipeline fails.
     """
     commit = str(revision.commit)
+    if stages is None:
+        # One by one: with --force alone DVC would ask the sources of imports, too.
+        all_of_them = [name for name, stage in revision.stages.items() if not stage.frozen]
+        targets = ["--force", "--single-item", *all_of_them]
+    else:
+        targets = list(stages)
     with tempfile.TemporaryDirectory(prefix="strata-") as parent:
         root = clone(store, commit, Path(parent) / store.root.name)
         sources = [out.path for out in given(store, revision)]
@@ -87,7 +93,6 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
             dvc("checkout", "--force", *sources, root=root)
         env = environment(store.root, revision, root)
         print(f"running the pipeline of {commit[:7]}", file=sys.stderr, flush=True)
-        targets = ["--force", "--all-pipelines"] if stages is None else list(stages)
         done = subprocess.run(
             [sys.executable, "-P", "-m", "dvc", "repro", *targets],
             cwd=root,

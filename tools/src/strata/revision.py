@@ -33,7 +33,7 @@ class Unreadable(Fault):
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage as its dvc.lock has it; without an entry there, ``locked`` is false.
+    """A command of a dvc.yaml, with what its dvc.lock says.
 
     ``deps`` and ``outs`` map a path to a hash (None where there is none), ``params`` a name to a
     value.
@@ -45,7 +45,6 @@ class Stage:
     params: Leaves
     outs: dict[str, str | None]
     frozen: bool
-    locked: bool
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,10 @@ class Revision:
 
     @property
     def stages(self) -> dict[str, Stage]:
-        """The stages by name; a dvc.yaml in a subfolder stands before theirs."""
+        """The stages by name, in an order in which they can run.
+
+        The names are DVC's: those of a dvc.yaml in a subfolder have its path before them.
+        """
         self.check()
         return self._read.stages
 
@@ -327,6 +329,8 @@ class Revision:
 
 
 def _index(repo: Any) -> _Read:
+    import networkx as nx
+
     found = _Read()
 
     def relative(path: str) -> str:
@@ -337,7 +341,7 @@ def _index(repo: Any) -> _Read:
 
     repo.stage_collection_error_handler = broken
     index = repo.index
-    for stage in index.stages:
+    for stage in nx.dfs_postorder_nodes(index.graph):  # in the order in which they run
         file = relative(stage.path)
         name = getattr(stage, "name", None)  # a .dvc file has none
         name = file if not name else name if file == "dvc.yaml" else f"{file}:{name}"
@@ -387,17 +391,13 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
             values = dep.hash_info.value if isinstance(dep.hash_info.value, dict) else {}
             before = "" if path == "params.yaml" else f"{path}:"
             for key, value in values.items():
-                params |= {before + leaf: v for leaf, v in flatten({key: value}).items()} or {
-                    before + key: value
-                }
-        elif getattr(dep, "is_in_repo", False):
-            deps[relative(dep.fs_path)] = dep.hash_info.value
+                params |= {before + leaf: v for leaf, v in flatten({key: value}).items()}
         else:
-            deps[_origin(dep)] = dep.hash_info.value if dep.hash_info else None
+            path = relative(dep.fs_path) if dep.is_in_repo else str(dep)
+            deps[path] = dep.hash_info.value
     outs: dict[str, str | None] = {}
-    imported = stage.is_import or stage.is_repo_import
     for out in stage.outs:
-        value = out.hash_info.value if out.hash_info else None
+        value = out.hash_info.value
         path = relative(out.fs_path) if out.is_in_repo else str(out)
         outs[path] = value
         if out.is_in_repo and out.use_cache and isinstance(value, str):
@@ -408,25 +408,25 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
                     made=bool(stage.cmd) and not stage.frozen,
                     kind=str(out.hash_info.name),
                     stage=name,
-                    source=_origin(stage.deps[0]) if imported and stage.deps else "",
+                    source=_origin(stage) if stage.is_import and not stage.cmd else "",
                     remote=out.remote,
                 )
             )
-    cmd = stage.cmd or []
-    found.stages[name] = Stage(
-        name=name,
-        cmd=cmd if isinstance(cmd, str) else " && ".join(cmd),
-        deps=deps,
-        params=params,
-        outs=outs,
-        frozen=bool(stage.frozen),
-        locked=any(value for value in outs.values()) or any(deps.values()) or bool(params),
-    )
+    if stage.cmd:
+        found.stages[name] = Stage(
+            name=name,
+            cmd=stage.cmd if isinstance(stage.cmd, str) else " && ".join(stage.cmd),
+            deps=deps,
+            params=params,
+            outs=outs,
+            frozen=bool(stage.frozen),
+        )
 
 
-def _origin(dep: Any) -> str:
-    """Where an import comes from, as its file names it, wherever that lies."""
-    return str(dep if hasattr(dep, "def_repo") else dep.def_path or dep)
+def _origin(stage: Any) -> str:
+    """Where an import comes from, as its .dvc file puts it."""
+    dep = stage.dvcfile.load()["deps"][0]
+    return f"{dep['path']} of {dep['repo']['url']}" if "repo" in dep else str(dep.get("path"))
 
 
 def _entries(plots: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -118,14 +118,16 @@ def remove(path: Path) -> None:
 def stale(root: Path) -> dict[str, list[str]]:
     """The stages whose code, params or data differ from dvc.lock, each with the reasons.
 
-    Data that is only absent from the workspace does not count: nothing says that it changed.
+    What nothing says to have changed does not count: data that is only absent from the workspace,
+    a stage that DVC always runs.
     """
     found: dict[str, list[str]] = {}
     with dvc_repo(root) as repo:
         for stage, reasons in repo.status().items():
             for reason in reasons:
                 if isinstance(reason, str):
-                    found.setdefault(stage, []).append(reason)
+                    if reason != "always changed":
+                        found.setdefault(stage, []).append(reason)
                     continue
                 for kind, items in reason.items():
                     for path, what in items.items() if isinstance(items, dict) else [(kind, items)]:
