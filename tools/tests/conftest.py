@@ -1,13 +1,17 @@
 """Fixtures: small repositories of the tests' own, so that they hold beside any pipeline."""
 
+import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tiny
 from hypothesis import settings
-from project import S3, Project, free_port, sandbox
+from project import S3, Project, Strata, free_port, sandbox
+
+from strata import cli
 
 # No deadline on a busy machine; where CI is set, the same examples each run.
 settings.register_profile(
@@ -65,3 +69,23 @@ def s3(tmp_path: Path) -> Iterator[S3]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def strata(capfd: pytest.CaptureFixture[str]) -> Strata:
+    """Run ``strata`` as a user does, in this process (a second faster); returns what it printed.
+
+    With ``code``, that must be its exit code.
+    """
+
+    def run(project: Project, *arguments: str, code: int = 0) -> str:
+        capfd.readouterr()
+        with contextlib.chdir(project.path), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            got = cli.main(list(arguments))
+        out, err = capfd.readouterr()
+        assert got == code, f"strata {arguments} gave {got}\n{out}{err}"
+        assert "Traceback" not in out + err
+        return out + err
+
+    return run

@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+Strata = Callable[..., str]  # (project, *arguments, code=0): see the fixture of this name
 ROOT = Path(__file__).parents[2]  # of the template, whose .github the tools come with
 
 
@@ -68,6 +70,17 @@ class Project:
         """The same project, cache and all, in another folder."""
         shutil.copytree(self.path, path, symlinks=True)
         return Project(path, self.env | {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc-site")})
+
+
+def state(project: Project) -> dict[str, bytes]:
+    """Each file of the folder with .dvc, but DVC's and Git's own."""
+    return {
+        str(path.relative_to(project.path)): path.read_bytes()
+        for path in sorted(project.path.rglob("*"))
+        if path.is_file()
+        and not {".git", ".dvc", "sweeps", "__pycache__"}
+        & set(path.relative_to(project.path).parts)
+    }
 
 
 def sources(table: str) -> dict[str, str]:

@@ -12,7 +12,6 @@ TRAIN = Stage(
     params={"train.lr": 0.1},
     outs={"model": "3"},
     frozen=False,
-    locked=True,
 )
 EVALUATE = replace(TRAIN, name="evaluate", deps={"model": "3"}, params={}, outs={"metrics": "4"})
 STAGES = {"train": TRAIN, "evaluate": EVALUATE}

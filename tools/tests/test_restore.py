@@ -8,23 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from project import S3, Project, heed_ctrl_c, sources
+from project import S3, Project, heed_ctrl_c, sources, state
 
 pytestmark = pytest.mark.slow
 
 # The two commits share their data: it is in the workspace, so leaving one keeps it for the other.
 OF_THE_MODEL = {"models/model.txt", "metrics/predictions.parquet"}
 OUTPUTS = ["models/model.txt", "metrics/predictions.parquet", "metrics/metrics.json"]
-
-
-def state(project: Project) -> dict[str, bytes]:
-    """All that a model state consists of: each file but DVC's and Git's own."""
-    return {
-        str(path.relative_to(project.path)): path.read_bytes()
-        for path in sorted(project.path.rglob("*"))
-        if path.is_file()
-        and not {".git", ".dvc", "__pycache__"} & set(path.relative_to(project.path).parts)
-    }
 
 
 def state_of_v1(versions: Project) -> dict[str, bytes]:

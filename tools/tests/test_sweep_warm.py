@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def stage(cmd: str, *deps: str) -> Stage:
-    return Stage("probe", cmd, dict.fromkeys(deps, ""), {}, {}, False, True)
+    return Stage("probe", cmd, dict.fromkeys(deps, ""), {}, {}, False)
 
 
 def test_libraries_are_those_of_the_sources_that_stages_name(root: Path) -> None:

@@ -1,53 +1,24 @@
 """Every tool on every repository of the zoo; what cannot be done there is one true line."""
 
-import contextlib
 import os
 import shutil
-import warnings
-from collections.abc import Callable
+from importlib.metadata import distributions
 from pathlib import Path, PurePosixPath
 
 import pytest
 import zoo
-from project import Project
+from project import Project, Strata, state
 
-from strata import cli, git
+from strata import git
 from strata.revision import Revision
 from strata.store import opened
 
 pytestmark = pytest.mark.slow
 
-Strata = Callable[..., str]
 
-
-@pytest.fixture
-def strata(capfd: pytest.CaptureFixture[str]) -> Strata:
-    """Run ``strata`` as a user does, in this process (a second faster); returns what it printed.
-
-    With ``code``, that must be its exit code.
-    """
-
-    def run(project: Project, *arguments: str, code: int = 0) -> str:
-        capfd.readouterr()
-        with contextlib.chdir(project.path), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            got = cli.main(list(arguments))
-        out, err = capfd.readouterr()
-        assert got == code, f"strata {arguments} gave {got}\n{out}{err}"
-        assert "Traceback" not in out + err
-        return out + err
-
-    return run
-
-
-def state(project: Project) -> dict[str, bytes]:
-    """Each file of the folder with .dvc, but DVC's and Git's own."""
-    return {
-        str(path.relative_to(project.path)): path.read_bytes()
-        for path in sorted(project.path.rglob("*"))
-        if path.is_file()
-        and not {".git", ".dvc", "sweeps", "__pycache__"} & set(path.relative_to(project.path).parts)
-    }
+def packages() -> set[str]:
+    """What is installed in the environment of the tools."""
+    return {found.name for found in distributions()}
 
 
 @pytest.mark.parametrize("name", zoo.SHAPES)
@@ -55,6 +26,7 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
     shape = zoo.SHAPES[name]()
     project = zoo.create(tmp_path / "project", dict(os.environ), shape)
     new = state(project)
+    installed = packages()
     project.run("git", "checkout", "--quiet", "v1")
     project.run("dvc", "checkout", "--quiet")
     old = state(project)
@@ -95,3 +67,4 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
         said = strata(project, "sweep", "--name", "s", "-S", shape.vary, *how)
         assert "2 finished" in said
     assert state(project) == new
+    assert packages() == installed

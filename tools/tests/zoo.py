@@ -7,7 +7,6 @@ same length, written in the same second, for unchanged.
 
 import functools
 import http.server
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -122,7 +121,9 @@ stages:
 
 def subfolders() -> Shape:
     """Several dvc.yaml, none at the top, the second of which depends on the first."""
-    first = "stages:\n  make:\n    cmd: cat in.txt > out.txt\n    deps: [in.txt]\n    outs: [out.txt]\n"
+    first = (
+        "stages:\n  make:\n    cmd: cat in.txt > out.txt\n    deps: [in.txt]\n    outs: [out.txt]\n"
+    )
     second = """
 stages:
   score:
@@ -157,8 +158,9 @@ def import_url() -> Shape:
 
 def imported() -> Shape:
     """``dvc import`` of a file of another local repository."""
-    make = """test -d ../source || { mkdir ../source && cd ../source && git init -q && dvc init -q &&
-echo theirs > theirs.txt && dvc add -q theirs.txt && git add . && git commit -qm Data; }"""
+    make = """test -d ../source || { mkdir ../source && cd ../source &&
+git init -q && dvc init -q && echo theirs > theirs.txt && dvc add -q theirs.txt && git add . &&
+git commit -qm Data; }"""
     fetch = "test -f theirs.txt.dvc || dvc import -q ../source theirs.txt"
     return Shape(plain().v1, plain().v2, before=[["sh", "-c", make], ["sh", "-c", fetch]])
 
@@ -205,7 +207,7 @@ def params_everywhere() -> Shape:
 
 
 def metrics_everywhere() -> Shape:
-    """Metrics in YAML and TOML, named at the top; plots in CSV, TSV, YAML, a folder and an image."""
+    """Metrics in YAML and TOML, named at the top; plots in CSV, TSV, YAML, a folder, an image."""
     text = """
 metrics: [m/score.yaml, m/more.toml]
 plots:
@@ -253,6 +255,41 @@ def odd_names() -> Shape:
 def no_metrics() -> Shape:
     text = PLAIN.replace("    metrics: [metrics.json: {cache: false}]", "    outs: [metrics.json]")
     return Shape({**plain().v1, "dvc.yaml": text}, plain().v2, metrics=False)
+
+
+def installable() -> Shape:
+    """A repository that is a package to install: an environment is made for it."""
+    text = """
+stages:
+  train:
+    cmd: python src/zoo_animal.py
+    deps: [src/zoo_animal.py]
+    params: [lr]
+    outs: [model.txt]
+    metrics: [metrics.json: {cache: false}]
+"""
+    code = """
+import json
+from pathlib import Path
+from ruamel.yaml import YAML
+
+lr = YAML(typ="safe").load(Path("params.yaml"))["lr"]
+Path("model.txt").write_text(f"{lr} VERSION")
+Path("metrics.json").write_text(json.dumps({"score": lr}))
+"""
+    project = """
+[project]
+name = "zoo-animal"
+version = "1"
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[tool.hatch.build.targets.wheel]
+packages = ["src/zoo_animal.py"]
+"""
+    v1 = {"dvc.yaml": text, "src/zoo_animal.py": code.replace("VERSION", "1"), **plain().v1}
+    v1 |= {"dvc.yaml": text, "pyproject.toml": project, ".gitignore": "__pycache__\n"}
+    return Shape(v1, {**plain().v2, "src/zoo_animal.py": code.replace("VERSION", "two")})
 
 
 def together() -> Shape:
@@ -398,7 +435,7 @@ SHAPES: dict[str, Callable[[], Shape]] = {
     for shape in (
         *(plain, wdir, foreach, matrix, variables, subfolders, monorepo, frozen, import_url),
         *(imported, added, persist, always_changed, uncached, params_everywhere),
-        *(metrics_everywhere, odd_names, no_metrics, together, get_started),
+        *(metrics_everywhere, odd_names, no_metrics, installable, together, get_started),
     )
 }
 

@@ -122,21 +122,27 @@ def environment(home: Path, revision: Revision, root: Path) -> dict[str, str]:
         return programs()
     print(f"making the environment of {revision.name[:7]}", file=sys.stderr, flush=True)
     venv = root / ".venv"
-    uv("venv", "--quiet", "--python", sys.executable, str(venv), env=None)
-    inside = os.environ | {"VIRTUAL_ENV": str(venv)}
+    uv("venv", "--quiet", "--python", sys.executable, str(venv))
+    # Named, since uv takes the Python that it runs in for the one that is meant.
+    into = ("pip", "install", "--quiet", "--python", str(venv))
     if same:
         (site,) = venv.glob("[Ll]ib/**/site-packages")
         mine = [path for path in sys.path if Path(path).name == "site-packages"]
         (site / "_strata_outer.pth").write_text("\n".join(mine) + "\n", encoding="utf-8")
     else:
-        files = [DEV_LOCK] if installable and (root / DEV_LOCK).exists() else revision.pin_files
-        install(inside, [root / name for name in files])
+        names = [DEV_LOCK] if installable and (root / DEV_LOCK).exists() else revision.pin_files
+        files = [str(root / name) for name in names]
+        hashed = all("--hash=" in Path(file).read_text(encoding="utf-8") for file in files)
+        options = ["--compile-bytecode", *(["--require-hashes"] if hashed else [])]
+        for file in files:
+            options += ["--requirement", file, "--build-constraints", file]
+        uv(*into, *options)
     if installable:
-        editable = ("pip", "install", "--quiet", "--no-deps", "--editable", str(root))
+        editable = (*into, "--no-deps", "--editable", str(root))
         try:
-            uv(*editable, "--no-build-isolation", env=inside)
+            uv(*editable, "--no-build-isolation")
         except Fault:
-            uv(*editable, env=inside)
+            uv(*editable)
     return programs(next(venv.glob("[bS][ic][nr]*")))
 
 
@@ -155,21 +161,10 @@ def same_pins(home: Path, revision: Revision) -> bool:
     )
 
 
-def install(env: dict[str, str], files: list[Path]) -> None:
-    """Install into an environment what requirements files pin, by hash where they have hashes."""
-    options = ["--quiet", "--compile-bytecode"]
-    if all("--hash=" in file.read_text(encoding="utf-8") for file in files):
-        options.append("--require-hashes")
-    named = [word for file in files for word in ("--requirement", str(file))]
-    constraints = [word for file in files for word in ("--build-constraints", str(file))]
-    uv("pip", "install", *options, *constraints, *named, env=env)
-
-
-def uv(*arguments: str, env: dict[str, str] | None) -> None:
+def uv(*arguments: str) -> None:
     """Run uv. Raises Fault if it fails."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "uv", *arguments],
-        env=env,
         capture_output=True,
         text=True,
         check=False,

@@ -4,7 +4,6 @@ They stay out of the way of a rebase and a bisect, which check out one commit af
 """
 
 import argparse
-import configparser
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +12,7 @@ from strata import git
 from strata.checkout import dvc
 from strata.errors import Fault
 from strata.revision import Revision
-from strata.store import opened
+from strata.store import opened, settings_in
 from strata.workspace import stale
 
 SECRETS = {
@@ -59,12 +58,10 @@ def fresh_lock(root: Path) -> None:
 
 def no_secrets(config: str) -> None:
     """Raise Fault if the text of a .dvc/config has a secret in it."""
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string("\n".join(line.strip() for line in config.splitlines()))
-    for section in parser.sections():
-        for key, value in parser.items(section):
+    for section, settings in settings_in(config).items():
+        for key, value in settings.items():
             if key in SECRETS or (key == "url" and urlsplit(value).password):
-                name = section.strip("'\"").removeprefix("remote ").strip('"')
+                name = section.removeprefix("remote ").strip('"')
                 raise Fault(
                     f".dvc/config has a secret: {key} of {name}. Take it out and change it where "
                     f"it is valid; keep the new one with `dvc remote modify --local {name} {key} …`"

@@ -215,13 +215,15 @@ class Revision:
             return in_git
         try:
             at = PurePosixPath(path)
-            return sorted(name for name in self.files(path) if PurePosixPath(name).is_relative_to(at))
+            return sorted(
+                name for name in self.files(path) if PurePosixPath(name).is_relative_to(at)
+            )
         except Fault:
-            return [path] if self._output(path) else []
+            return [path] if self.output(path) else []
 
     def has(self, path: str) -> bool:
         """Whether there is such a file or folder, be its data at hand or not."""
-        return self.is_file(path) or bool(self.paths(path)) or self._output(path) is not None
+        return self.is_file(path) or bool(self.paths(path)) or self.output(path) is not None
 
     def is_file(self, path: str) -> bool:
         """Whether Git, or for the workspace the disk, has a file at this path."""
@@ -229,8 +231,8 @@ class Revision:
             return git.blob(self.root, self.commit, path) is not None
         return (self.root / path).is_file()
 
-    def _output(self, path: str) -> Output | None:
-        """The output that is a path, or holds it."""
+    def output(self, path: str) -> Output | None:
+        """The output that is a path, or holds it, of those files of DVC's that can be read."""
         at = PurePosixPath(path)
         return next((out for out in self._read.outputs if at.is_relative_to(out.path)), None)
 
@@ -239,7 +241,7 @@ class Revision:
 
         Raises Absent, Unreadable or Offline if they cannot be listed.
         """
-        out = self._output(path)
+        out = self.output(path)
         if out is None:
             raise Absent(f"{self.name} has no output {path}")
         if not out.is_folder:
@@ -258,7 +260,7 @@ class Revision:
         """
         if not self.commit and (self.root / path).is_file():
             return self.root / path
-        out = self._output(path)
+        out = self.output(path)
         if out is None:
             raise Absent(f"{self.name} has no file {path}")
         oid = out.hash
@@ -337,7 +339,8 @@ def _index(repo: Any) -> _Read:
         return PurePosixPath(repo.fs.relpath(path, repo.root_dir).replace("\\", "/")).as_posix()
 
     def broken(path: str, error: Exception) -> None:
-        found.broken[relative(repo.fs.abspath(path))] = reason(error)
+        guilty = getattr(error, "path", path)  # the dvc.lock beside it, perhaps
+        found.broken[relative(repo.fs.abspath(guilty))] = reason(error)
 
     repo.stage_collection_error_handler = broken
     index = repo.index

@@ -79,6 +79,8 @@ def reason(error: BaseException) -> str:
     """The first line of what lies at the root of an error of DVC's, which wraps others in it."""
     while error.__cause__:
         error = error.__cause__
+    if mark := getattr(error, "problem_mark", None):  # of a YAML parser
+        return f"line {mark.line + 1}: {getattr(error, 'problem', '')}"
     return first_line(error)
 
 
@@ -90,9 +92,10 @@ def opened(root: Path) -> Iterator["Store"]:
     default branch, read from Git: DVC, opened there, would write files that bar the way back.
     """
     branches = [*git.default_branches(root), *_branches(root)]
+    settings = storage_of(root, branches)
     if (root / ".dvc/config").exists():
         with dvc_repo(root) as repo:
-            if repo.config["core"].get("remote") or not (settings := storage_of(root, branches)):
+            if repo.config["core"].get("remote") or not settings:
                 yield Store(root, repo)
                 return
         with dvc_repo(root, settings) as repo:
@@ -100,7 +103,7 @@ def opened(root: Path) -> Iterator["Store"]:
         return
     for name in branches:
         if git.blob(root, name, ".dvc/config") is not None:
-            yield Store(root, at_commit(root, git.commit_of(name, root)))
+            yield Store(root, at_commit(root, git.commit_of(name, root), settings))
             return
     raise Fault(f"{root} is not a DVC repository, and no branch of it has a .dvc/config")
 
@@ -110,26 +113,39 @@ def storage_of(root: Path, branches: list[str]) -> dict[str, Any] | None:
 
     The commit in the workspace may be older than the storage that keeps its data.
     """
-    from configobj import ConfigObj
-
     for branch in branches:
-        text = git.blob(root, branch, ".dvc/config") or b""
-        config = ConfigObj(text.decode("utf-8", errors="replace").splitlines())
-        name = config.get("core", {}).get("remote")
-        for section, settings in config.items():
-            if name and section.strip("'") == f'remote "{name}"':
-                url = settings["url"]
-                where = url if "://" in url else str((root / ".dvc" / url).resolve())
-                return {"core": {"remote": name}, "remote": {name: {**settings, "url": where}}}
+        sections = settings_in((git.blob(root, branch, ".dvc/config") or b"").decode())
+        name = sections.get("core", {}).get("remote")
+        if remote := sections.get(f'remote "{name}"'):
+            url = remote["url"] if "://" in remote["url"] else str(root / ".dvc" / remote["url"])
+            return {"core": {"remote": name}, "remote": {name: remote | {"url": url}}}
     return None
+
+
+def settings_in(config: str) -> dict[str, dict[str, str]]:
+    """The sections of the text of a .dvc/config, parsed as DVC does.
+
+    Raises Fault if it cannot be parsed.
+    """
+    from configobj import ConfigObj, ConfigObjError
+
+    try:
+        sections = ConfigObj(config.splitlines(), list_values=False)
+    except ConfigObjError as error:
+        raise Fault(f".dvc/config: {first_line(error)}") from None
+    return {
+        name.strip("'"): dict(items)
+        for name, items in sections.items()
+        if name in sections.sections
+    }
 
 
 def _branches(root: Path) -> list[str]:
     return git.git("for-each-ref", "--format=%(refname)", "refs/heads", root=root).splitlines()
 
 
-def at_commit(root: Path, commit: str) -> Any:
-    """DVC's object for a commit, read from Git; it writes nothing."""
+def at_commit(root: Path, commit: str, settings: dict[str, Any] | None = None) -> Any:
+    """DVC's object for a commit, read from Git, with some more settings; it writes nothing."""
     from dvc.fs import GitFileSystem
     from dvc.repo import Repo
     from dvc.scm import SCM
@@ -137,7 +153,8 @@ def at_commit(root: Path, commit: str) -> Any:
     quiet()
     scm = SCM(str(root), search_parent_directories=True)
     prefix = "/" + git.git("rev-parse", "--show-prefix", root=root).rstrip("/")
-    return Repo(prefix, fs=GitFileSystem(scm=scm, rev=commit), scm=scm, uninitialized=True)
+    fs = GitFileSystem(scm=scm, rev=commit)
+    return Repo(prefix, fs=fs, scm=scm, uninitialized=True, config=settings)
 
 
 class Store:
@@ -303,10 +320,13 @@ class Store:
 
         if not oids:
             return ""
-        infos = {HashInfo(kind, oid) for oid, kind in oids}
+        self.reach(remote)
         try:
-            self.reach(remote).verify = True  # what comes is hashed before it is kept
-            getattr(self.repo.cloud, way)(infos, remote=remote)
+            for kind in {kind for _, kind in oids}:
+                odb = self.repo.cloud.get_remote_odb(remote, hash_name=kind)
+                odb.verify = True  # what comes is hashed before it is kept
+                infos = {HashInfo(kind, oid) for oid, its in oids if its == kind}
+                getattr(self.repo.cloud, way)(infos, odb=odb)
         except (DvcException, OSError) as error:
             return first_line(error)
         return ""

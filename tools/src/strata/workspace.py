@@ -123,7 +123,9 @@ def stale(root: Path) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     with dvc_repo(root) as repo:
-        for stage, reasons in repo.status().items():
+        # Not of imports: DVC would ask their sources, which may be offline.
+        ours = [stage.addressing for stage in repo.index.stages if stage.cmd or not stage.is_import]
+        for stage, reasons in repo.status(targets=ours).items() if ours else ():
             for reason in reasons:
                 if isinstance(reason, str):
                     if reason != "always changed":

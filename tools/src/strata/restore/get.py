@@ -3,13 +3,14 @@
 import argparse
 import tempfile
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from strata import git
 from strata.errors import Fault
 from strata.obtain import obtained
 from strata.restore import proof
 from strata.revision import Revision
-from strata.store import Output, hash_of, opened
+from strata.store import hash_of, opened
 from strata.workspace import replace
 
 
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         raise Fault(f"{args.output} exists; name another file, or remove it first")
     with opened(root) as store:
         revision = Revision(store, commit)
-        out = which(revision.outputs, args.path, args.revision)
+        out = revision.output(args.path) or missing(revision, args.path, args.revision)
         inside = (
             "" if args.path == out.path else str(PurePosixPath(args.path).relative_to(out.path))
         )
@@ -55,13 +56,10 @@ def run(args: argparse.Namespace) -> int:
     return 0 if same or item.differing else 1
 
 
-def which(outs: list[Output], path: str, revision: str) -> Output:
-    """The output that is, or holds, a path. Raises Fault with those there are if none does."""
-    for out in outs:
-        if PurePosixPath(path).is_relative_to(out.path):
-            return out
+def missing(revision: Revision, path: str, name: str) -> NoReturn:
+    """Raise Fault with the outputs that there are, or with why they cannot be told."""
     raise Fault(
-        f"{path} is not an output of {revision}, which has "
-        + (", ".join(out.path for out in outs) or "none")
-        + f"; a file of Git's: git show {revision}:{path}"
+        f"{path} is not an output of {name}, which has "
+        + (", ".join(out.path for out in revision.outputs) or "none")
+        + f"; a file of Git's: git show {name}:{path}"
     )

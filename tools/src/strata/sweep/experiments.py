@@ -31,18 +31,18 @@ def commit_at(root: Path, ref: str) -> str | None:
     return git("for-each-ref", "--format=%(objectname)", ref, root=root) or None
 
 
-def prepare(home: Path, base: str, folder: Path) -> list[Stage]:
-    """Make ``folder`` a clone of ``home`` at a commit, with its data, and return its stages.
+def prepare(home: Path, base: str, folder: Path) -> tuple[Path, list[Stage]]:
+    """Make ``folder`` a clone of ``home`` at a commit, with its data.
 
-    ``home`` stays as it is, so that the user can go on working there. Raises Fault if the commit
-    is missing.
+    Returns the folder in it that has ``.dvc``, and the stages. ``home`` stays as it is, so that the
+    user can go on working there. Raises Fault if the commit is missing.
     """
     with opened(home) as store:
         root = checkout.clone(store, base, folder)
     (root / ".dvc/tmp").mkdir(exist_ok=True)
     with dvc_repo(root) as repo:
         repo.checkout(force=True, allow_missing=True)
-        return list(Revision(Store(root, repo), None).stages.values())
+        return root, list(Revision(Store(root, repo), None).stages.values())
 
 
 def run(root: Path, base: str, name: str, overrides: list[str]) -> Leaves:

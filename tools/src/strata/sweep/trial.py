@@ -142,7 +142,8 @@ class Workshop:
 
     def __init__(self, home: Path, folder: Path) -> None:
         self.home = home
-        self.root = folder / "clone"
+        self.root = self.clone = folder / "clone"
+        self.top = git.git("rev-parse", "--show-toplevel", root=home)
         self._base = ""
 
     def run(self, task: Task) -> Result:
@@ -159,7 +160,7 @@ class Workshop:
         else:
             found = self._experiment(base, name, task["overrides"])
             value_of(found, task["metric"])  # an experiment without its metric has failed
-            git.git("push", "--quiet", str(self.home), f"+{ref}:{ref}", root=self.root)
+            git.git("push", "--quiet", self.top, f"+{ref}:{ref}", root=self.root)
             if remote:
                 experiments.push(self.home, remote, ref)
         value, error = value_of(found, task["metric"])
@@ -181,8 +182,8 @@ class Workshop:
     def _prepare(self, base: str) -> None:
         if base != self._base:
             os.chdir(self.home)
-            shutil.rmtree(self.root, ignore_errors=True)
-            stages = experiments.prepare(self.home, base, self.root)
+            shutil.rmtree(self.clone, ignore_errors=True)
+            self.root, stages = experiments.prepare(self.home, base, self.clone)
             self._warm = Warm(self.root, stages)
             os.environ.update(self._warm.environment)
             os.chdir(self.root)

@@ -1,0 +1,216 @@
+"""What a revision says of itself, and what is said where it cannot be read or proven."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import zoo
+from project import Project, Strata, free_port, sources, state
+from tiny import forget
+
+from strata import git
+from strata.revision import Absent, Offline, Revision, Unreadable
+from strata.store import opened
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def _plain(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = tmp_path_factory.mktemp("plain")
+    return zoo.create(folder / "project", dict(os.environ), zoo.plain())
+
+
+@pytest.fixture
+def plain(_plain: Project, tmp_path: Path) -> Project:
+    """A fresh copy of the plainest repository of the zoo."""
+    return _plain.copy(tmp_path / "project")
+
+
+def read(project: Project, commit: str, path: str) -> Path:
+    with opened(project.path) as store:
+        return Revision(store, git.commit_of(commit, project.path)).local(path)
+
+
+def drop_cache(project: Project) -> None:
+    shutil.rmtree(project.path / ".dvc/cache")
+
+
+def test_absent_unreadable_and_offline_are_three_answers(plain: Project) -> None:
+    assert read(plain, "v1", "model.txt").read_text() == "0.5\n"
+    with pytest.raises(Absent, match=r"has no file nothing.txt"):
+        read(plain, "v1", "nothing.txt")
+    drop_cache(plain)
+    with pytest.raises(Unreadable, match=r"model.txt of .* neither in the cache"):
+        read(plain, "v1", "model.txt")
+    plain.run("dvc", "remote", "add", "--default", "far", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(Offline, match=r"model.txt of .* remote 'far'"):
+        read(plain, "v1", "model.txt")
+
+
+def test_what_the_cache_has_needs_no_remote(plain: Project, strata: Strata) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    plain.run("dvc", "remote", "add", "--default", "far", url)
+    plain.commit("Name a remote that is down")
+    new = state(plain)
+    assert set(sources(strata(plain, "restore", "v1")).values()) == {"cache"}
+    strata(plain, "restore", "-")
+    assert state(plain) == new
+    strata(plain, "report", "--base", "v1")
+    strata(plain, "verify", "v1")
+    said = strata(plain, "status", code=1)
+    assert url in said
+    assert "cannot be reached" in said
+    assert "next: make the storage answer" in said
+    assert url in strata(plain, "hook", "pre-push", code=1)
+
+
+def test_an_import_whose_source_is_gone_is_named(tmp_path: Path, strata: Strata) -> None:
+    project = zoo.create(tmp_path / "project", dict(os.environ), zoo.imported())
+    new = state(project)
+    shutil.rmtree(tmp_path / "source")
+    strata(project, "restore", "v1")  # all of it is in the cache
+    strata(project, "restore", "-")
+    strata(project, "verify")
+    strata(project, "status")
+    drop_cache(project)
+    with pytest.raises(Offline, match=r"comes from theirs.txt of ../source"):
+        read(project, "v1", "theirs.txt")
+    # What is in the workspace comes into the cache again before anything is moved.
+    strata(project, "restore", "v1")
+    strata(project, "restore", "-")
+    assert state(project) == new
+
+    forget(project)
+    (project.path / "theirs.txt").unlink()
+    said = strata(project, "restore", "v1", code=1)
+    assert "theirs.txt (import of theirs.txt of ../source)" in said
+
+
+def test_a_remote_that_only_serves_files(tmp_path: Path, strata: Strata) -> None:
+    project = zoo.create(tmp_path / "project", dict(os.environ), zoo.get_started())
+    new = state(project)
+    store = tmp_path / "store"
+    project.run("dvc", "remote", "add", "--default", "storage", str(store))
+    shutil.copytree(project.path / ".dvc/cache", store)
+    with zoo.served(store) as url:
+        project.run("dvc", "remote", "modify", "storage", "url", url)
+        project.commit("Serve the data")
+        assert "next: nothing" in strata(project, "status")
+        strata(project, "hook", "pre-push")
+        forget(project)
+        found = sources(strata(project, "restore", "v1"))
+        assert found["model.pkl"] == found["eval"] == "remote"
+        strata(project, "restore", "-")
+        assert state(project) == new
+
+        clone = Project(tmp_path / "clone", project.env)
+        project.run("git", "clone", "--quiet", str(project.path), str(clone.path))
+        strata(clone, "restore", "HEAD")
+        assert state(clone) == new
+
+        (path,) = (
+            path
+            for path in store.glob("files/*/*/*")
+            if path.is_file()
+            and b"min_split" in path.read_bytes()
+            and path.read_bytes() != new["model.pkl"]
+        )
+        path.write_bytes(b"damaged")  # v1's model
+        forget(clone)
+        assert sources(strata(clone, "restore", "v1"))["model.pkl"] == "rebuilt"
+
+
+def test_from_before_dvc_and_back(tmp_path: Path, strata: Strata) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    early = Project(folder, dict(os.environ))
+    early.run("git", "init", "--quiet")
+    (folder / "README.md").write_text("Begin\n")
+    early.commit("Begin")
+    early.run("git", "tag", "first")
+    project = zoo.create(folder, early.env, zoo.plain())
+    project.run("dvc", "remote", "add", "--default", "storage", "../store")
+    project.commit("Store the data")
+    project.run("dvc", "push", "--quiet")
+    new = state(project)
+    said = strata(project, "restore", "first")
+    assert "DVC keeps nothing for this revision" in said
+    assert set(state(project)) == {"README.md"}
+    assert "this commit has no DVC" in strata(project, "status")
+    drop_cache(project)
+    assert sources(strata(project, "restore", "-"))["model.txt"] == "remote"
+    assert state(project) == new
+
+
+def test_a_broken_file_is_named_and_bars_only_what_needs_it(tmp_path: Path, strata: Strata) -> None:
+    project = zoo.create(tmp_path / "project", dict(os.environ), zoo.subfolders())
+    new = state(project)
+    for name, text in (("dvc.lock", "schema: '2.0'\nstages: [\n"), ("dvc.yaml", "stages: {a: 1}")):
+        (project.path / "second" / name).write_text(text)
+        commit = project.commit(f"Break {name}")
+        for command in (["status"], ["restore", "HEAD"], ["verify"]):
+            said = strata(project, *command, code=1)
+            assert f"second/{name}" in said
+            assert commit[:9] in said
+        target = tmp_path / name
+        strata(project, "get", "HEAD", "first/out.txt", "--output", str(target))
+        assert target.read_bytes() == new["first/out.txt"]
+        project.run("git", "reset", "--quiet", "--hard", "v2")
+    assert state(project) == new
+
+
+FOLDER = """
+stages:
+  make:
+    cmd: mkdir -p model && echo "$HERE" > model/weights.txt && cp data.txt model/same.txt
+    deps: [data.txt]
+    outs: [model]
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A model whose bytes hold a word of the machine, and no metric; its cache is lost."""
+    monkeypatch.setenv("HERE", "mars")
+    shape = zoo.Shape({"dvc.yaml": FOLDER, "data.txt": "1\n"}, {"data.txt": "22\n"})
+    project = zoo.create(tmp_path / "project", dict(os.environ), shape)
+    monkeypatch.setenv("HERE", "venus")
+    return project
+
+
+def test_a_rebuild_that_differs_and_has_no_metrics_is_refused(
+    elsewhere: Project, strata: Strata, tmp_path: Path
+) -> None:
+    drop_cache(elsewhere)
+    before = state(elsewhere)
+    said = strata(elsewhere, "restore", "v1", code=1)
+    assert "names no metric to judge them by: NOT proven" in said
+    assert "the workspace is at main, as it was" in said
+    assert state(elsewhere) == before
+    assert elsewhere.run("git", "status", "--porcelain") == ""
+    target = tmp_path / "got"
+    said = strata(elsewhere, "get", "v1", "model", "--output", str(target), code=1)
+    assert "NOT proven" in said
+    assert not target.exists()
+
+
+def test_verify_names_the_files_that_differ(elsewhere: Project, strata: Strata) -> None:
+    said = strata(elsewhere, "verify", code=1)
+    assert "  in model: model/weights.txt\n" in said
+    assert "does NOT reproduce" in said
+
+
+def test_verify_says_what_it_did_not_run(tmp_path: Path, strata: Strata) -> None:
+    project = zoo.create(tmp_path / "project", dict(os.environ), zoo.frozen())
+    said = strata(project, "verify")
+    assert "old.txt    not executed" in said
+    assert "reproduces; 1 not executed, so not proven" in said
+
+
+def test_status_names_outputs_that_are_not_the_commits(plain: Project, strata: Strata) -> None:
+    (plain.path / "model.txt").write_text("mine\n")
+    said = strata(plain, "status")
+    assert "not what this commit names: model.txt" in said
+    assert "next: nothing" not in said
