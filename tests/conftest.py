@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +73,18 @@ class Project:
         """The bytes of a file of the project."""
         return (self.path / name).read_bytes()
 
+    def files(self, folder: str) -> dict[str, bytes]:
+        """The bytes of all files of a folder, by their paths in the project."""
+        found = sorted(path for path in (self.path / folder).rglob("*") if path.is_file())
+        return {path.relative_to(self.path).as_posix(): path.read_bytes() for path in found}
+
+    def undo(self) -> None:
+        """Bring back what is committed, in a way that leaves nothing to do or to commit."""
+        self.run("git", "checkout", "--force", "HEAD", "--", ".")
+        self.run("dvc", "checkout", "--force")
+        assert self.run("git", "status", "--porcelain") == ""
+        assert "up to date" in self.run("dvc", "status")
+
 
 def sandbox(home: Path) -> dict[str, str]:
     """An environment in which neither git nor dvc can see or touch the user's home."""
@@ -108,16 +121,26 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def reproduced(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
     """This repository as it stands, on SMALL params, reproduced and committed. Do not change it.
 
-    Its path has a space and an umlaut, as a user's may.
+    Its path has a space and an umlaut, as a user's may. Made once, for all workers of pytest-xdist.
     """
-    folder = tmp_path_factory.mktemp("reproduced")
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder if worker_id == "master" else folder.parent
     project = Project(folder / "mein Prüfstand", sandbox(folder / "home"))
+    ready = folder / "reproduced"
+    with FileLock(folder / "reproduced.lock"):
+        if not ready.exists():
+            reproduce(project)
+            ready.touch()
+    return project
+
+
+def reproduce(project: Project) -> None:
+    """Copy this repository, as it stands, and run its pipeline."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.check_output(listed, cwd=ROOT, encoding="utf-8").split("\0")
-    for name in names:
+    for name in subprocess.check_output(listed, cwd=ROOT, encoding="utf-8").split("\0"):
         if (ROOT / name).is_file():
             (project.path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, project.path / name)
@@ -126,7 +149,6 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.run("dvc", "repro")
     project.run("git", "add", "--all")
     project.run("git", "commit", "--quiet", "--no-verify", "--message", "Reproduce three months")
-    return project
 
 
 @pytest.fixture

@@ -39,23 +39,6 @@ def test_figures_are_those_of_scikit_learn(rows: list[tuple[bool, float, int]]) 
     )
 
 
-@given(rows=st.lists(ROW, min_size=2, max_size=20).filter(both_labels))
-def test_a_row_of_weight_w_counts_as_w_rows(rows: list[tuple[bool, float, int]]) -> None:
-    label, probability, weight = columns(rows)
-    times = weight.astype(int)
-    repeated = score(label.repeat(times), probability.repeat(times))
-    assert score(label, probability, weight) == pytest.approx(repeated)
-
-
-@given(rows=st.lists(ROW, min_size=2, max_size=20).filter(both_labels), shuffle=st.randoms())
-def test_the_order_of_rows_does_not_matter(
-    rows: list[tuple[bool, float, int]], shuffle: np.random.Generator
-) -> None:
-    before = score(*columns(rows))
-    shuffle.shuffle(rows)
-    assert score(*columns(rows)) == pytest.approx(before)
-
-
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_a_metric_that_does_not_exist_is_nan(label: float) -> None:
     found = score(np.full(3, label), np.array([0.1, 0.2, 0.3]))
@@ -68,7 +51,7 @@ def test_certainty_that_is_wrong_costs_much_but_not_everything() -> None:
     assert 30 < score(np.array([1.0]), np.array([0.0]))["log_loss"] < 40
 
 
-# A month of 20 days with 5 flights each.
+# A month of 20 days with 5 rows each.
 RNG = np.random.default_rng(0)
 DAY = np.arange(20).repeat(5)
 LABEL = (RNG.random(100) < 0.3).astype(float)
@@ -84,7 +67,7 @@ def test_errors_are_the_same_for_the_same_seed_only() -> None:
 
 
 def test_days_are_resampled_not_rows() -> None:
-    # Ten copies of each flight are no news: nothing is surer than before.
+    # Ten copies of each row are no news: nothing is surer than before.
     once = standard_errors(LABEL, GUESS, DAY, samples=50, seed=1)
     tenfold = standard_errors(
         LABEL.repeat(10), GUESS.repeat(10), DAY.repeat(10), samples=50, seed=1

@@ -58,7 +58,7 @@ def test_no_day_of_validation_or_test_or_later_is_loaded_to_train(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(PARAMS_YAML, encoding="utf-8")
     for month in ("2013-03", "2013-01", "2012-12", "2013-02"):
-        write(split.FEATURES / f"{month}.parquet", features(month, flights=30))
+        write(split.FEATURES / f"{month}.parquet", features(month, rows=30))
     parts = split.load("train", "validation", "test")
     assert {name: frame["month"].unique().tolist() for name, frame in parts.items()} == {
         "train": ["2012-12", "2013-01"],

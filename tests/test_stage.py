@@ -4,9 +4,9 @@ from stage import Fault, run
 
 
 def test_a_stage_ends_with_one_line_of_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
-    run("prepare", lambda: "7 flights of 1 months")
+    run("prepare", lambda: "7 rows of 1 months")
     out, err = capsys.readouterr()
-    assert out.startswith("prepare: 7 flights of 1 months, ")
+    assert out.startswith("prepare: 7 rows of 1 months, ")
     assert out.endswith(" s\n")
     assert out.count("\n") == 1
     assert not err
