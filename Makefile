@@ -21,11 +21,13 @@ repro: $(READY) ## bring data, model and metrics up to date, and show the metric
 
 # A killed `dvc exp run` leaves HEAD beside its branch, and half of its changes in Git's index.
 undo: $(READY) ## take back a refused or broken run: params, lock, metrics and data as committed
-	@git diff HEAD -- params.yaml > .dvc/tmp/undone.patch
+	@git diff --quiet HEAD -- params.yaml || { mkdir -p .dvc/tmp; \
+	  patch=.dvc/tmp/undone-`date +%Y%m%d-%H%M%S`.patch; git diff HEAD -- params.yaml > $$patch && \
+	  echo "Your edits of params.yaml are in $$patch"; }
 	@git restore --source HEAD --staged --worktree -- params.yaml dvc.lock metrics data/params.ok
 	@dvc checkout
 	@git symbolic-ref --quiet HEAD >/dev/null || test `git rev-parse HEAD @{-1} | uniq | wc -l` = 2 || git switch --quiet -
-	@echo "As committed again; your edits of params.yaml are in .dvc/tmp/undone.patch"
+	@echo "As committed again"
 
 report: $(READY) ## say what differs from the main branch, as a pull request would (BASE=REV: from REV)
 	@strata report $(if $(BASE),--base "$(BASE)")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from project import S3, Project, free_port, sandbox
 
 ROOT = Path(__file__).parents[1]
@@ -21,10 +22,24 @@ SMALL = {
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """This repository with two commits, tagged v1 and v2, whose models differ."""
-    folder = tmp_path_factory.mktemp("reproduced")
-    project = Project(folder / "project", sandbox(folder / "home"))
+def reproduced(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
+    """This repository with two commits, tagged v1 and v2, whose models differ.
+
+    Made once, for all workers of pytest-xdist. Do not change it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder if worker_id == "master" else folder.parent
+    project = Project(folder / "reproduced", sandbox(folder / "home"))
+    ready = folder / "ready"
+    with FileLock(folder / "reproduced.lock"):
+        if not ready.exists():
+            reproduce(project)
+            ready.touch()
+    return project
+
+
+def reproduce(project: Project) -> None:
+    """Copy this repository and commit two models of it."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.check_output(listed, cwd=ROOT, encoding="utf-8").split("\0"):
         if (ROOT / name).is_file():
@@ -36,7 +51,6 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
         project.run("dvc", "repro")
         project.commit(f"Model {number}")
         project.run("git", "tag", f"v{number}")
-    return project
 
 
 @pytest.fixture

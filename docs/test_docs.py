@@ -70,11 +70,16 @@ def test_a_killed_experiment_is_undone(desk: Project) -> None:
     process.communicate()
     assert process.returncode == -signal.SIGKILL, said
     assert not (desk.path / "models/model.joblib").exists()
-    desk.run("make", "undo")
+    said_by_undo = desk.run("make", "undo")
     assert desk.run("git", "status", "--porcelain") == ""
     assert desk.run("git", "branch", "--show-current") == "idea\n"
     assert "up to date" in desk.run("dvc", "status")
-    assert "seed: 7" in desk.read(".dvc/tmp/undone.patch").decode()
+    desk.run("make", "undo")  # once more: it must not write over the patch
+    patch = re.search(r"edits of params.yaml are in (\S+)", said_by_undo)
+    assert patch
+    desk.run("git", "apply", patch[1])
+    assert "seed: 7" in desk.read("params.yaml").decode()
+    desk.run("make", "undo")
     desk.run("dvc", "exp", "run", "-S", "train.hist_gradient_boosting.max_iter=21")
 
 
