@@ -10,8 +10,8 @@ from strata.revision import Revision
 from strata.scoring import parts
 from strata.store import Store, opened
 
-MOST = 10  # trials that are compared row by row
-SAMPLES = 500  # enough to tell a tie; the report takes more
+MOST = 5  # trials that are compared row by row
+SAMPLES = 200  # enough to tell a tie, and a sweep should end soon; the report takes more
 
 
 def sentence(home: Path, metric: str, sweep: str, best: str, trials: Mapping[int, Any]) -> str:
