@@ -27,8 +27,9 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Proj
 
     Made once, for all workers of pytest-xdist. Do not change it.
     """
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder if worker_id == "master" else folder.parent
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "docs"
+    folder.mkdir(exist_ok=True)
     project = Project(folder / "reproduced", sandbox(folder / "home"))
     ready = folder / "ready"
     with FileLock(folder / "reproduced.lock"):

@@ -126,8 +126,9 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Proj
 
     Its path has a space and an umlaut, as a user's may. Made once, for all workers of pytest-xdist.
     """
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder if worker_id == "master" else folder.parent
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "pipeline"
+    folder.mkdir(exist_ok=True)
     project = Project(folder / "mein Prüfstand", sandbox(folder / "home"))
     ready = folder / "reproduced"
     with FileLock(folder / "reproduced.lock"):
