@@ -107,6 +107,7 @@ def test_a_remote_that_only_serves_files(tmp_path: Path, strata: Strata) -> None
 
         clone = Project(tmp_path / "clone", project.env)
         project.run("git", "clone", "--quiet", str(project.path), str(clone.path))
+        assert "reproduces" in strata(clone, "verify")  # with data of no stage from the remote
         strata(clone, "restore", "HEAD")
         assert state(clone) == new
 

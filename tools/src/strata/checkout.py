@@ -11,7 +11,7 @@ from pathlib import Path
 from strata import git
 from strata.errors import Fault
 from strata.revision import Revision
-from strata.store import Output, Store
+from strata.store import Offline, Store
 
 DEV_LOCK = "requirements-dev.lock"
 
@@ -88,9 +88,9 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
         targets = list(stages)
     with tempfile.TemporaryDirectory(prefix="strata-") as parent:
         root = clone(store, commit, Path(parent) / store.root.name)
-        sources = [out.path for out in given(store, revision)]
-        if sources:
-            dvc("checkout", "--force", *sources, root=root)
+        given, said = given_to(store, revision)
+        if given:
+            dvc("checkout", "--force", *given, root=root)
         env = environment(store.root, revision, root)
         print(f"running the pipeline of {commit[:7]}", file=sys.stderr, flush=True)
         done = subprocess.run(
@@ -101,13 +101,22 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
             check=False,
         )
         if done.returncode:
-            raise Fault(f"the pipeline of {commit[:7]} fails; its own message is above")
+            why = f". Some of its data is missing: {said}" if said else ""
+            raise Fault(f"the pipeline of {commit[:7]} fails; its own message is above{why}")
         yield root
 
 
-def given(store: Store, revision: Revision) -> list[Output]:
-    """The outputs that no stage makes anew and that the cache has."""
-    return [out for out in revision.outputs if not out.made and not store.missing(out)]
+def given_to(store: Store, revision: Revision) -> tuple[list[str], str]:
+    """The paths of what stages start from and none makes, as far as the cache and remotes have it.
+
+    With the first complaint of a remote: only the stages know whether they miss anything.
+    """
+    given = [out for out in revision.outputs if not out.made]
+    try:
+        said = store.fetch(out for out in given if store.missing(out))
+    except Offline as fault:
+        said = str(fault)
+    return [out.path for out in given if not store.missing(out)], said
 
 
 def environment(home: Path, revision: Revision, root: Path) -> dict[str, str]:

@@ -148,6 +148,12 @@ def default_branches(root: Path) -> list[str]:
     return [name for name in names if succeeds("rev-parse", "--verify", "--quiet", name, root=root)]
 
 
+def branches(root: Path) -> list[str]:
+    """The branches of this repository, the default ones first."""
+    named = git("for-each-ref", "--format=%(refname)", "refs/heads", root=root).splitlines()
+    return [*default_branches(root), *named]
+
+
 def merge_base(root: Path) -> str:
     """The commit at which HEAD left the default branch. Raises Fault if there is no such branch."""
     for name in default_branches(root):

@@ -15,7 +15,7 @@ from typing import Any
 
 from strata import git
 from strata.errors import Fault
-from strata.store import Offline, Output, Store, at_commit, dvc_repo, files_of, md5_of, reason
+from strata.store import Offline, Output, Store, at_commit, dvc_repo, files_of, reason
 from strata.values import Leaves, flatten
 
 __all__ = ["Absent", "Offline", "Output", "Plot", "Revision", "Stage", "Unreadable"]
@@ -57,7 +57,6 @@ class Plot:
     y: tuple[str, ...] = ()
     x_label: str = ""
     y_label: str = ""
-    template: str = ""
 
     @property
     def is_image(self) -> bool:
@@ -104,14 +103,9 @@ class Revision:
         except Exception as error:  # what a broken .dvc/config raises has no common class
             raise Unreadable(f"{self.name}: {reason(error)}") from None
 
-    @property
-    def broken(self) -> dict[str, str]:
-        """The dvc.yaml, dvc.lock and .dvc files that cannot be read, each with the reason."""
-        return self._read.broken
-
     def check(self) -> None:
-        """Raise Unreadable if a file of DVC's cannot be read."""
-        for path, why in self.broken.items():
+        """Raise Unreadable if a dvc.yaml, dvc.lock or .dvc file cannot be read."""
+        for path, why in self._read.broken.items():
             raise Unreadable(f"{path} of {self.name} cannot be read: {why}")
 
     @property
@@ -196,7 +190,7 @@ class Revision:
         deps = {dep for stage in self._read.stages.values() for dep in stage.deps}
         found = sorted(d for d in deps if PurePosixPath(d).name.startswith("requirements"))
         usual = ("requirements.lock", "requirements.txt", "requirements-dev.lock")
-        return found or [name for name in usual if self.has(name)][:1]
+        return found or [name for name in usual if self.paths(name)][:1]
 
     # Files
 
@@ -205,25 +199,17 @@ class Revision:
         if self.is_file(path):
             return [path]
         if self.commit:
-            in_git = git.files(self.root, self.commit, path + "/")
+            found = git.files(self.root, self.commit, path + "/")
         else:
-            folder = self.root / path
-            in_git = sorted(
-                p.relative_to(self.root).as_posix() for p in folder.rglob("*") if p.is_file()
-            )
-        if in_git:
-            return in_git
+            inside = (file for file in (self.root / path).rglob("*") if file.is_file())
+            found = sorted(file.relative_to(self.root).as_posix() for file in inside)
+        if found:
+            return found
         try:
             at = PurePosixPath(path)
-            return sorted(
-                name for name in self.files(path) if PurePosixPath(name).is_relative_to(at)
-            )
+            return sorted(n for n in self.files(path) if PurePosixPath(n).is_relative_to(at))
         except Fault:
             return [path] if self.output(path) else []
-
-    def has(self, path: str) -> bool:
-        """Whether there is such a file or folder, be its data at hand or not."""
-        return self.is_file(path) or bool(self.paths(path)) or self.output(path) is not None
 
     def is_file(self, path: str) -> bool:
         """Whether Git, or for the workspace the disk, has a file at this path."""
@@ -261,14 +247,9 @@ class Revision:
         if not self.commit and (self.root / path).is_file():
             return self.root / path
         out = self.output(path)
-        if out is None:
+        oid = self.files(path).get(path) if out else None
+        if out is None or oid is None:
             raise Absent(f"{self.name} has no file {path}")
-        oid = out.hash
-        if out.is_folder:
-            files = self.files(out.path)
-            if path not in files:
-                raise Absent(f"{self.name} has no file {path}")
-            oid = files[path]
         self._fetch(out, oid)
         return self.store.path(oid, out.kind)
 
@@ -276,22 +257,18 @@ class Revision:
         """Make sure that the cache has an object of an output."""
         if self.store.intact(oid, out.kind):
             return
-        what = f"{out.path} of {self.name}"
-        said = ""
-        if name := self.store.remote(out):
-            try:
-                self.store.reach(name)
-                said = self.store.fetch_object(name, oid, out.kind)
-            except Offline as fault:
-                raise Offline(f"{what} is not in the cache, and {fault}") from None
-        if not self.store.intact(oid, out.kind):
-            where = f"its remote {name!r}" if name else "a remote, since none is set"
-            if out.source:
-                raise Offline(
-                    f"{what} is neither in the cache nor on {where}; it comes from {out.source}"
-                )
-            why = f" ({said})" if said else ""
-            raise Unreadable(f"the data of {what} is neither in the cache nor on {where}{why}")
+        what, name, said = f"{out.path} of {self.name}", self.store.remote(out), ""
+        try:
+            said = self.store.fetch_object(name, oid, out.kind) if name else ""
+        except Offline as fault:
+            raise Offline(f"{what} is not in the cache, and {fault}") from None
+        if self.store.intact(oid, out.kind):
+            return
+        where = f"its remote {name!r}" if name else "a remote, since none is set"
+        nowhere = f"{what} is neither in the cache nor on {where}" + (f" ({said})" if said else "")
+        if out.source:
+            raise Offline(f"{nowhere}; it comes from {out.source}")
+        raise Unreadable(nowhere)
 
     def bytes(self, path: str) -> bytes:
         """The bytes of any file. Raises Absent, Unreadable or Offline if it cannot be had."""
@@ -317,15 +294,6 @@ class Revision:
         except Exception as error:  # each format has errors of its own
             raise Unreadable(f"{path} of {self.name} cannot be read: {reason(error)}") from None
 
-    def hash_at(self, path: str, kind: str = "md5") -> str | None:
-        """The hash of a file of Git's or of the workspace; None if there is none."""
-        if not self.commit:
-            return md5_of(self.root / path, kind) if (self.root / path).is_file() else None
-        import hashlib
-
-        found = git.blob(self.root, self.commit, path)
-        return None if found is None else hashlib.md5(found, usedforsecurity=False).hexdigest()
-
 
 # DVC's index, in our words
 
@@ -333,52 +301,47 @@ class Revision:
 def _index(repo: Any) -> _Read:
     import networkx as nx
 
-    found = _Read()
+    found, fs = _Read(), repo.fs
 
-    def relative(path: str) -> str:
-        return PurePosixPath(repo.fs.relpath(path, repo.root_dir).replace("\\", "/")).as_posix()
+    def relative(path: str, beside: str | None = None) -> str:
+        path = fs.join(fs.parent(beside), path) if beside else path
+        return PurePosixPath(fs.relpath(path, repo.root_dir).replace("\\", "/")).as_posix()
 
     def broken(path: str, error: Exception) -> None:
         guilty = getattr(error, "path", path)  # the dvc.lock beside it, perhaps
-        found.broken[relative(repo.fs.abspath(guilty))] = reason(error)
+        found.broken[relative(fs.abspath(guilty))] = reason(error)
 
     repo.stage_collection_error_handler = broken
     index = repo.index
+    if fs.exists(fs.join(repo.root_dir, "params.yaml")):
+        found.params.append("params.yaml")
     for stage in nx.dfs_postorder_nodes(index.graph):  # in the order in which they run
         file = relative(stage.path)
         name = getattr(stage, "name", None)  # a .dvc file has none
         name = file if not name else name if file == "dvc.yaml" else f"{file}:{name}"
         _add_stage(found, stage, name, relative)
         for out in stage.outs:
+            path = relative(out.fs_path)
             if out.metric:
-                found.metrics.append(relative(out.fs_path))
+                found.metrics.append(path)
             if out.plot:
-                options = out.plot if isinstance(out.plot, dict) else {}
-                path = relative(out.fs_path)
-                found.plots.append(_plot(path, path, options, options.get("y")))
+                found.plots.append(_plot(path, path, out.plot))
     found.outputs.sort(key=lambda out: out.path)
-    for path, metrics in index._metrics.items():
-        found.metrics += [relative(repo.fs.join(repo.fs.parent(path), name)) for name in metrics]
-    for path, params in index._params.items():
-        found.params += [relative(repo.fs.join(repo.fs.parent(path), name)) for name in params]
-    if repo.fs.exists(repo.fs.join(repo.root_dir, "params.yaml")):
-        found.params.insert(0, "params.yaml")
-    for path, plots in index._plots.items():
-        folder = repo.fs.parent(path)
-        for title, options in _entries(plots):
-            found.plots += [
-                _plot(title, relative(repo.fs.join(folder, file)), options, columns)
-                for file, columns in _sources(title, options)
-            ]
-    for path, artifacts in index._artifacts.items():
+    for file, names in index._metrics.items():
+        found.metrics += [relative(name, beside=file) for name in names]
+    for file, names in index._params.items():
+        found.params += [relative(name, beside=file) for name in names]
+    for file, entries in index._plots.items():
+        for entry in entries if isinstance(entries, list) else [entries]:
+            for title, options in (entry if isinstance(entry, dict) else {entry: {}}).items():
+                y = (options or {}).get("y")
+                for path, columns in (y if isinstance(y, dict) else {title: y}).items():
+                    plot = _plot(title, relative(path, beside=file), options or {}, columns)
+                    found.plots.append(plot)
+    for file, artifacts in index._artifacts.items():
         for artifact in artifacts.values():
-            about = artifact if isinstance(artifact, dict) else vars(artifact)
-            if about.get("type") == "model" and about.get("path"):
-                found.models.append(relative(repo.fs.join(repo.fs.parent(path), about["path"])))
-    found.metrics, found.params = (
-        list(dict.fromkeys(found.metrics)),
-        list(dict.fromkeys(found.params)),
-    )
+            if artifact.get("type") == "model" and artifact.get("path"):
+                found.models.append(relative(artifact["path"], beside=file))
     return found
 
 
@@ -432,36 +395,17 @@ def _origin(stage: Any) -> str:
     return f"{dep['path']} of {dep['repo']['url']}" if "repo" in dep else str(dep.get("path"))
 
 
-def _entries(plots: Any) -> list[tuple[str, dict[str, Any]]]:
-    """The entries under ``plots:`` of a dvc.yaml, in either of its two forms."""
-    found: list[tuple[str, dict[str, Any]]] = []
-    for entry in plots if isinstance(plots, list) else [plots]:
-        if isinstance(entry, str):
-            found.append((entry, {}))
-        elif isinstance(entry, dict):
-            found += [(str(title), options or {}) for title, options in entry.items()]
-    return found
-
-
-def _sources(title: str, options: dict[str, Any]) -> list[tuple[str, Any]]:
-    """The files that a plot draws, each with its columns: those of ``y``, else its own name."""
-    y = options.get("y")
-    if isinstance(y, dict):
-        return [(str(path), columns) for path, columns in y.items()]
-    return [(title, y)]
-
-
-def _plot(title: str, path: str, options: dict[str, Any], columns: Any) -> Plot:
-    x = options.get("x")
-    if isinstance(x, dict):
-        x = next(iter(x.values()), None)
-    y = [columns] if isinstance(columns, str) else columns if isinstance(columns, list) else []
+def _plot(title: str, path: str, options: Any, columns: Any = None) -> Plot:
+    """A plot of one file; of its options, ``True`` for none, and the columns of ``y``."""
+    options = options if isinstance(options, dict) else {}
+    x, y = options.get("x"), columns or options.get("y") or []
+    x = next(iter(x.values()), None) if isinstance(x, dict) else x
+    y = [str(name) for name in (y if isinstance(y, list) else [y])]
     return Plot(
         title=str(options.get("title") or title),
         path=path,
         x=x if isinstance(x, str) else None,
-        y=tuple(map(str, y)),
+        y=tuple(y),
         x_label=str(options.get("x_label") or x or ""),
-        y_label=str(options.get("y_label") or ", ".join(map(str, y))),
-        template=str(options.get("template") or ""),
+        y_label=str(options.get("y_label") or ", ".join(y)),
     )

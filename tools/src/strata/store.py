@@ -91,29 +91,28 @@ def opened(root: Path) -> Iterator["Store"]:
     Its settings are the workspace's; where the workspace is at a commit without DVC, those of the
     default branch, read from Git: DVC, opened there, would write files that bar the way back.
     """
-    branches = [*git.default_branches(root), *_branches(root)]
-    settings = storage_of(root, branches)
     if (root / ".dvc/config").exists():
         with dvc_repo(root) as repo:
-            if repo.config["core"].get("remote") or not settings:
+            settings = None if repo.config["core"].get("remote") else storage_of(root)
+            if not settings:
                 yield Store(root, repo)
                 return
         with dvc_repo(root, settings) as repo:
             yield Store(root, repo)
         return
-    for name in branches:
+    for name in git.branches(root):
         if git.blob(root, name, ".dvc/config") is not None:
-            yield Store(root, at_commit(root, git.commit_of(name, root), settings))
+            yield Store(root, at_commit(root, git.commit_of(name, root), storage_of(root)))
             return
     raise Fault(f"{root} is not a DVC repository, and no branch of it has a .dvc/config")
 
 
-def storage_of(root: Path, branches: list[str]) -> dict[str, Any] | None:
+def storage_of(root: Path) -> dict[str, Any] | None:
     """The settings of the first default remote that a branch names, None if none does.
 
     The commit in the workspace may be older than the storage that keeps its data.
     """
-    for branch in branches:
+    for branch in git.branches(root):
         sections = settings_in((git.blob(root, branch, ".dvc/config") or b"").decode())
         name = sections.get("core", {}).get("remote")
         if remote := sections.get(f'remote "{name}"'):
@@ -130,18 +129,10 @@ def settings_in(config: str) -> dict[str, dict[str, str]]:
     from configobj import ConfigObj, ConfigObjError
 
     try:
-        sections = ConfigObj(config.splitlines(), list_values=False)
+        found = ConfigObj(config.splitlines(), list_values=False)
     except ConfigObjError as error:
         raise Fault(f".dvc/config: {first_line(error)}") from None
-    return {
-        name.strip("'"): dict(items)
-        for name, items in sections.items()
-        if name in sections.sections
-    }
-
-
-def _branches(root: Path) -> list[str]:
-    return git.git("for-each-ref", "--format=%(refname)", "refs/heads", root=root).splitlines()
+    return {name.strip("'"): dict(found[name]) for name in found.sections}
 
 
 def at_commit(root: Path, commit: str, settings: dict[str, Any] | None = None) -> Any:
