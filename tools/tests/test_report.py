@@ -48,7 +48,7 @@ def test_no_change(repo: Project) -> None:
     text = report(repo)
     assert verdict(text) == "no change"
     assert "Unchanged: params, data, packages." in text
-    assert "3 of 3 stages are unchanged." in text
+    assert "Unchanged stages: 3 of 3." in text
     assert "### Params" not in text
     assert "### Other metrics" not in text
     assert "# Card of the tiny model" in text
@@ -62,7 +62,7 @@ def test_params_only(repo: Project) -> None:
     assert "paired by day" in text
     assert "`test`: 400 rows in 20 blocks by `day`" in text
     assert "| `train` | `param train.skill` |" in text
-    assert "1 of 3 stages are unchanged." in text
+    assert "Unchanged stages: 1 of 3." in text
     assert "| `data` |" not in text
     assert "xychart-beta" in text
     assert "| `maximum regression` |" in text
@@ -202,7 +202,7 @@ def test_stale_lock(repo: Project) -> None:
     assert "stage `train` (`param train: modified`)" in text
     assert "| `train` | **stale**: `param train: modified` |" in text
     assert "| `evaluate` | **stale**: `models/model.txt` |" in text
-    assert "1 of 3 stages are unchanged." in text
+    assert "Unchanged stages: 1 of 3." in text
     assert "By itself" not in text  # the figures are of what was, not of what is proposed
     assert "Reproduces: **no**" in text
     repo.run("dvc", "repro", "--quiet")  # as the workflow does, and does not commit
@@ -305,10 +305,10 @@ def test_base_predictions_that_are_nowhere_are_said_or_rebuilt(repo: Project) ->
     tiny.forget(repo)
     text = report(repo)
     assert verdict(text) == "not comparable"
-    assert "Not compared row by row: `the data of metrics/predictions.parquet of " in text
+    assert "Not compared row by row: `metrics/predictions.parquet of " in text
     assert "it cannot be shown that both are of the same rows" in text
     assert "paired" not in text
-    assert "| `data/raw` |  |  | changed; `the data of data/raw of " in text
+    assert "| `data/raw` |  |  | changed; `data/raw of " in text
     before = repo.run("git", "worktree", "list")
     text = report(repo, "--rebuild")
     assert "paired by day" in text
@@ -373,7 +373,7 @@ def test_plots_whose_data_is_nowhere_are_said(repo: Project) -> None:
     change(repo, **{"train.skill": 3.0})
     tiny.forget(repo)
     text = report(repo, "--base", base)
-    assert "Not drawn: `the data of metrics/months.csv of " in text
+    assert "Not drawn: `metrics/months.csv of " in text
     assert "xychart" not in text
 
 

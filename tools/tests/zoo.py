@@ -121,9 +121,13 @@ stages:
 
 def subfolders() -> Shape:
     """Several dvc.yaml, none at the top, the second of which depends on the first."""
-    first = (
-        "stages:\n  make:\n    cmd: cat in.txt > out.txt\n    deps: [in.txt]\n    outs: [out.txt]\n"
-    )
+    first = """
+stages:
+  make:
+    cmd: grep lr params.yaml | tr -dc '0-9' > out.txt
+    params: [lr]
+    outs: [out.txt]
+"""
     second = """
 stages:
   score:
@@ -132,8 +136,9 @@ stages:
     outs: [kept.json]
     metrics: [m.json: {cache: false}]
 """
-    v1 = {"first/dvc.yaml": first, "second/dvc.yaml": second, "first/in.txt": "1\n"}
-    return Shape(v1, {"first/in.txt": "22\n"})
+    v1 = {"first/dvc.yaml": first, "second/dvc.yaml": second, "first/params.yaml": "lr: 1\n"}
+    v2 = {"first/params.yaml": "lr: 22\n"}
+    return Shape(v1, v2, vary="first/params.yaml:lr=3,4", metric="score")
 
 
 def monorepo() -> Shape:

@@ -172,7 +172,7 @@ def rerun(
         if why != "unchanged" or name in times:
             rows.append([code(name), why, times.get(name, "")])
     same = len({*stages} - {*(stages if changed is None else changed), *stale, *times})
-    note = f"{same} of {len(stages)} stages are unchanged." if same else ""
+    note = f"Unchanged stages: {same} of {len(stages)}." if same else ""
     rows_of = table(["stage", "changed inputs", "seconds here:"], rows)
     return "\n\n".join(text for text in (rows_of, note) if text)
 
