@@ -40,31 +40,28 @@ def obtained(
     Raises Offline if a remote does not answer, and Fault if what no stage makes is nowhere.
     """
     with ExitStack() as stack:
-        absent = [out for out in outs if store.missing(out)]
-        sources = dict.fromkeys(outs, "cache")
-        said, damaged = "", set[str]()
+        absent = missing(store, outs)
+        sources, said, damaged = dict.fromkeys(outs, "cache"), "", set[str]()
         if absent and not rebuild:
             try:
                 said = store.fetch(absent)
             except Offline as fault:
                 raise Offline(f"{fault}; mend that, or go without the remote: --rebuild") from None
             sources |= dict.fromkeys(absent, "remote")
-            absent = [out for out in absent if store.missing(out)]
+            absent = missing(store, absent)
             # What is there and did not come intact is damaged there.
             damaged = {
                 oid for out in absent for oid in store.missing(out) if store.has_remotely(out, oid)
             }
-        given = [out for out in absent if not out.made]
-        imports = [out for out in given if out.source]
-        if imports:
+        if imports := [out for out in absent if out.source]:
             said = from_source(store, revision, imports) or said
             sources |= dict.fromkeys(imports, "source")
-            absent = [out for out in absent if store.missing(out)]
-            given = [out for out in absent if not out.made]
-        if given:
-            lost = ", ".join(
-                f"{o.path} (import of {o.source})" if o.source else o.path for o in given
-            )
+            absent = missing(store, absent)
+        if lost := ", ".join(
+            f"{out.path} (import of {out.source})" if out.source else out.path
+            for out in absent
+            if not out.made
+        ):
             raise Fault(
                 f"{lost} of {revision.name}: neither in the cache nor on a remote, and no stage "
                 "makes it" + (f": {said}" if said else "")
@@ -85,6 +82,11 @@ def obtained(
         if damaged:
             store.mend(absent, damaged)
         yield found
+
+
+def missing(store: Store, outs: list[Output]) -> list[Output]:
+    """Those outputs of which the cache lacks something."""
+    return [out for out in outs if store.missing(out)]
 
 
 def from_source(store: Store, revision: Revision, outs: list[Output]) -> str:

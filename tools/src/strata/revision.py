@@ -335,9 +335,10 @@ def _index(repo: Any) -> _Read:
         for entry in entries if isinstance(entries, list) else [entries]:
             for title, options in (entry if isinstance(entry, dict) else {entry: {}}).items():
                 y = (options or {}).get("y")
-                for path, columns in (y if isinstance(y, dict) else {title: y}).items():
-                    plot = _plot(title, relative(path, beside=file), options or {}, columns)
-                    found.plots.append(plot)
+                sources = y if isinstance(y, dict) else {title: y}
+                for path, columns in sources.items():
+                    name = title if len(sources) == 1 else f"{title}: {path}"
+                    found.plots.append(_plot(name, relative(path, beside=file), options, columns))
     for file, artifacts in index._artifacts.items():
         for artifact in artifacts.values():
             if artifact.get("type") == "model" and artifact.get("path"):

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -153,6 +152,7 @@ class Store:
 
     def __init__(self, root: Path, repo: Any) -> None:
         self.root, self.repo = root, repo
+        self._reached: dict[str, Any] = {}
 
     # The cache
 
@@ -202,21 +202,13 @@ class Store:
 
     def keep(self, out: Output, path: Path) -> None:
         """Put an output that lies at a path, and has its hash, into the cache."""
-        files = files_of(path, out.kind) if path.is_dir() else {"": out.hash}
-        entries = [{"md5": oid, "relpath": name} for name, oid in sorted(files.items())]
-        for name, oid in files.items():
-            self._write(oid, out.kind, (path / name if name else path).read_bytes())
-        if out.is_folder:
-            self._write(out.hash, out.kind, json.dumps(entries, sort_keys=True).encode())
+        from dvc.fs import localfs
 
-    def _write(self, oid: str, kind: str, content: bytes) -> None:
-        if not self.intact(oid, kind):
-            target = self.path(oid, kind)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_suffix(".part")
-            part.write_bytes(content)
-            part.chmod(0o444)
-            part.replace(target)
+        cache = self._cache(out.kind)
+        files = files_of(path, out.kind) if path.is_dir() else {"": out.hash}
+        cache.add([str(path / name) for name in files], localfs, list(files.values()))
+        if out.is_folder:
+            cache.add_bytes(out.hash, _listing(files))
 
     def objects(self) -> list[str]:
         """The hashes of all objects in the cache."""
@@ -228,18 +220,15 @@ class Store:
         """The name of an output's own remote, else the default one; None where there is none."""
         return (out.remote if out else None) or self.repo.config["core"].get("remote")
 
-    @cached_property
-    def _reached(self) -> dict[str, Any]:
-        return {}
-
     def reach(self, name: str) -> Any:
         """Ask a remote for a sign of life, once, and return its store of objects.
 
         Raises Offline that says what is wrong: no server, no permission, no bucket.
         """
+        from dvc.exceptions import DvcException
+
         if name in self._reached:
             return self._reached[name]
-        from dvc.exceptions import DvcException
 
         try:
             remote = self.repo.cloud.get_remote(name)
@@ -271,18 +260,17 @@ class Store:
         return odb
 
     def fetch(self, outs: Iterable[Output]) -> str:
-        """Get from their remotes what the cache lacks of outputs; returns the first complaint.
+        """Get from their remotes what the cache lacks of outputs; returns the last complaint.
 
         Objects are named by hash, not by revision: DVC would go by the settings of each revision,
         and pass over those that are older than the storage. Raises Offline if a remote is.
         """
         said = ""
         for name, ours in self._by_remote(outs).items():
-            self.reach(name)
             listings = {(out.hash, out.kind) for out in ours if out.is_folder}
-            said = said or self._transfer("pull", name, listings)  # they name the rest
+            said = self._transfer("pull", name, listings) or said  # they name the rest
             files = {(oid, out.kind) for out in ours for oid in self.missing(out)} - listings
-            said = said or self._transfer("pull", name, files)
+            said = self._transfer("pull", name, files) or said
         return said
 
     def fetch_object(self, remote: str, oid: str, kind: str) -> str:
@@ -290,12 +278,12 @@ class Store:
         return self._transfer("pull", remote, {(oid, kind)})
 
     def push(self, outs: Iterable[Output]) -> str:
-        """Push outputs that the cache has whole; returns the first complaint."""
+        """Push outputs that the cache has whole; returns the last complaint."""
         said = ""
         for name, ours in self._by_remote(outs).items():
             whole = [out for out in ours if not self.missing(out)]
             oids = {(oid, o.kind) for o in whole for oid in (o.hash, *self.listing(o).values())}
-            said = said or self._transfer("push", name, oids)
+            said = self._transfer("push", name, oids) or said
         return said
 
     def _by_remote(self, outs: Iterable[Output]) -> dict[str, list[Output]]:
@@ -409,6 +397,11 @@ def hash_of(path: Path, kind: str = "md5") -> str | None:
         return md5_of(path, kind)
     if not path.is_dir():
         return None
-    entries = [{"md5": oid, "relpath": name} for name, oid in sorted(files_of(path, kind).items())]
-    listing = json.dumps(entries, sort_keys=True).encode()
+    listing = _listing(files_of(path, kind))
     return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _listing(files: dict[str, str]) -> bytes:
+    """The object that stands for a folder of these files, path to hash."""
+    entries = [{"md5": oid, "relpath": name} for name, oid in sorted(files.items())]
+    return json.dumps(entries, sort_keys=True).encode()
