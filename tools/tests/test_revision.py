@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -210,8 +211,15 @@ def test_verify_says_what_it_did_not_run(tmp_path: Path, strata: Strata) -> None
     assert "reproduces; 1 not executed, so not proven" in said
 
 
-def test_status_names_outputs_that_are_not_the_commits(plain: Project, strata: Strata) -> None:
-    (plain.path / "model.txt").write_text("mine\n")
-    said = strata(plain, "status")
+@pytest.mark.parametrize("shape", [zoo.plain, zoo.monorepo])
+def test_status_names_outputs_that_are_not_the_commits(
+    tmp_path: Path, strata: Strata, shape: Callable[[], zoo.Shape]
+) -> None:
+    project = zoo.create(tmp_path / "project", dict(os.environ), shape())
+    (project.path / "model.txt").write_text("mine\n")
+    said = strata(project, "status")
     assert "not what this commit names: model.txt" in said
     assert "next: nothing" not in said
+    before = state(project)
+    assert "model.txt" in strata(project, "restore", "v1", code=1)
+    assert state(project) == before

@@ -1,3 +1,1 @@
-"""What people do with versions. It knows the pipeline only through dvc.yaml and params.yaml."""
-
-__version__ = "0.1.0"
+"""What people do with versions. It knows a pipeline only through DVC's files."""
