@@ -177,6 +177,6 @@ def outdated(measured: seeds.Seeds, this: Revision) -> str:
         for change in changes(then[name].params if name in then else {}, stage.params)
         if change.name != measured.param
     ]
-    others = ", ".join(map(code, moved[:5]))
+    others = ", ".join(map(code, list(dict.fromkeys(moved))[:5]))
     said = f"The fit's own randomness was measured with another {others}; `strata seeds` again."
     return said if moved else ""
