@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from project import S3, Project, free_port, sandbox
+from project import S3, Project, sandbox
 
 ROOT = Path(__file__).parents[1]
 SMALL = {
@@ -57,11 +57,8 @@ def reproduce(project: Project) -> None:
 @pytest.fixture
 def s3(tmp_path: Path) -> Iterator[S3]:
     """A running S3 server with one bucket, named ``bucket``."""
-    server = S3(tmp_path / "s3", free_port())
-    (server.folder / "bucket").mkdir(parents=True)
-    server.start()
-    yield server
-    server.stop()
+    with S3.serving(tmp_path / "s3") as server:
+        yield server
 
 
 @pytest.fixture

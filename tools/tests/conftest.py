@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tiny
 from hypothesis import settings
-from project import S3, Project, Strata, free_port, sandbox
+from project import S3, Project, Strata, sandbox
 
 from strata import cli
 
@@ -64,11 +64,8 @@ def versions(two_models: Project, tmp_path: Path) -> Project:
 @pytest.fixture
 def s3(tmp_path: Path) -> Iterator[S3]:
     """A running S3 server with one bucket, named ``bucket``."""
-    server = S3(tmp_path / "s3", free_port())
-    (server.folder / "bucket").mkdir(parents=True)
-    server.start()
-    yield server
-    server.stop()
+    with S3.serving(tmp_path / "s3") as server:
+        yield server
 
 
 @pytest.fixture

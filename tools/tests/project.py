@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,6 +175,18 @@ class S3:
             self.process.terminate()
             self.process.wait()
             self.process = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def serving(cls, folder: Path) -> Iterator["S3"]:
+        """A running server with one bucket, named ``bucket``, for the time of a block."""
+        server = cls(folder, free_port())
+        (server.folder / "bucket").mkdir(parents=True)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
     def objects(self) -> list[Path]:
         """The files of all objects."""

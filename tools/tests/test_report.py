@@ -7,22 +7,15 @@ from pathlib import Path
 
 import pytest
 import tiny
-from project import Project, sandbox
+from project import Project
 
 from strata.report.markdown import plain
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = tmp_path_factory.mktemp("tiny")
-    return tiny.create(folder / "project", sandbox(folder / "home"))
-
-
 @pytest.fixture
-def repo(made: Project, tmp_path: Path) -> Project:
-    project = made.copy(tmp_path / "project")
+def repo(project: Project) -> Project:
     project.run("git", "switch", "--quiet", "--create", "feature")
     return project
 

@@ -7,6 +7,7 @@ from strata import git
 from strata.errors import Fault
 from strata.revision import Offline, Revision
 from strata.store import Output, Store, dvc_repo, opened
+from strata.values import is_number
 from strata.workspace import stale
 
 
@@ -88,8 +89,7 @@ def metrics(here: Revision) -> bool:
         return True
     for key, value in values.items():
         error = values.get(f"{key}_se")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and key.count(".") < 2 and not key.endswith("_se"):
+        if is_number(value) and key.count(".") < 2 and not key.endswith("_se"):
             shown = f"{value:g}" + (f" ± {error:.2g}" if isinstance(error, float) else "")
             print(f"  {key:30} {shown}")
     return False

@@ -1,7 +1,7 @@
 """Values under dotted names: how params and metrics are compared."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 ABSENT = object()  # None is a value that params and metrics may have
 
@@ -28,6 +28,11 @@ def flatten(value: Any, prefix: str = "") -> Leaves:
     for key, inner in value.items():
         leaves |= flatten(inner, f"{prefix}.{key}" if prefix else str(key))
     return leaves
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether a value is a number; a truth is none, NaN is one."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def changes(before: Leaves, after: Leaves) -> list[Change]:

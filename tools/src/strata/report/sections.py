@@ -9,14 +9,14 @@ from strata.report.evidence import DUMMIES, Stages
 from strata.report.markdown import code, figure, number, table
 from strata.report.verdict import Estimate, Evidence, Gate, estimate, judged, real
 from strata.scoring import parts
-from strata.values import ABSENT, Leaves, changes
+from strata.values import ABSENT, Leaves, changes, is_number
 
 
 def shown(value: Any) -> str:
     """A value as a table's cell: a number plainly, anything else as code."""
     if value is ABSENT:
         return "–"
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_number(value):
         return number(value)
     return code("null" if value is None else value)
 

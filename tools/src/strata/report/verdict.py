@@ -9,7 +9,7 @@ from typing import Any
 from strata.paired import COMMON, Difference, Group
 from strata.scoring import direction, parts
 from strata.seeds import Seeds
-from strata.values import Leaves
+from strata.values import Leaves, is_number
 
 KINDS = ("minimum", "maximum", "maximum_regression")
 OTHER_ROWS = "other rows"
@@ -102,8 +102,7 @@ class Gate:
 
 def real(value: Any) -> float | None:
     """A number that can be compared, else None: no text, no null, no NaN."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number and math.isfinite(value) else None
+    return value if is_number(value) and math.isfinite(value) else None
 
 
 def estimate(name: str, found: Evidence) -> Estimate | None:

@@ -7,7 +7,7 @@ from strata.errors import Fault
 from strata.obtain import Obtained
 from strata.revision import Revision
 from strata.store import Output, files_of, opened
-from strata.values import Leaves
+from strata.values import Leaves, is_number
 
 TOLERANCE = 1e-3  # of a metric between platforms, absolute below 1 and relative above
 
@@ -34,11 +34,7 @@ def verdict(same: bool) -> str:
 
 def numbers(leaves: Leaves) -> dict[str, float]:
     """Those of some values that are numbers."""
-    return {
-        name: float(value)
-        for name, value in leaves.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
+    return {name: float(value) for name, value in leaves.items() if is_number(value)}
 
 
 def largest_difference(before: Leaves, after: Leaves) -> tuple[str, float]:

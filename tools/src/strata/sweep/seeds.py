@@ -17,7 +17,7 @@ from strata.settings import section
 from strata.store import opened
 from strata.sweep import opened_sweep, plan
 from strata.sweep.plan import Plan
-from strata.values import Leaves, flatten
+from strata.values import Leaves, flatten, is_number
 
 NAMES = ("seed", "random_state")
 FEWEST = 3
@@ -95,9 +95,7 @@ def numbers(metrics: Leaves) -> dict[str, float]:
     return {
         name: value
         for name, value in metrics.items()
-        if isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and not (name.endswith("_se") and name.removesuffix("_se") in metrics)
+        if is_number(value) and not (name.endswith("_se") and name.removesuffix("_se") in metrics)
     }
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from strata import paired
 from strata.errors import Fault, first_line
 from strata.revision import Revision
@@ -28,8 +30,8 @@ def sentence(home: Path, metric: str, sweep: str, best: str, trials: Mapping[int
     commits = {name: str(t.user_attrs["commit"]) for name, t in values.items()}
     try:
         with opened(home) as store:
-            near = others[:MOST]
-            tied = [name for name in near if same(store, metric, commits[best], commits[name])]
+            near = {name: commits[name] for name in others[:MOST]}
+            tied = alike(store, metric, commits[best], near)
         how = f"row by row (95%; the {len(near)} nearest were compared)"
     except (Fault, ValueError, OSError, ImportError) as fault:
         if error is None:
@@ -42,20 +44,27 @@ def sentence(home: Path, metric: str, sweep: str, best: str, trials: Mapping[int
     return f"{count} with it{f' ({names})' if names else ''}, {how}"
 
 
-def same(store: Store, metric: str, best: str, other: str) -> bool:
-    """Whether the paired difference of two commits' metric may be 0.
+def alike(store: Store, metric: str, best: str, near: Mapping[str, str]) -> list[str]:
+    """Those of ``near``, name to commit, whose paired difference from the best commit may be 0.
 
-    Raises Fault or ValueError if their predictions cannot be compared.
+    Raises Fault or ValueError if predictions cannot be compared.
     """
-    sides = [Revision(store, commit) for commit in (best, other)]
-    path = paired.predictions_of(store.root, sides[0].made)
-    frames = [paired.table(side.bytes(path)) for side in sides]
-    columns = paired.columns_of(store.root, frames[0])
+    top = Revision(store, best)
+    path = paired.predictions_of(store.root, top.made)
+    ours = paired.table(top.bytes(path))
+    columns = paired.columns_of(store.root, ours)
     splits, name = parts(metric)
-    if columns.split:
-        frames = [frame[frame[columns.split].isin(splits)] for frame in frames]
-    groups = paired.compare(frames[0], frames[1], columns, [name], SAMPLES)
-    found = [group.differences[name] for group in groups.values() if name in group.differences]
-    if len(found) != 1 or found[0].low != found[0].low:  # NaN where the blocks are too few
-        raise Fault(f"{path} does not tell the noise of {metric}")
-    return found[0].low <= 0 <= found[0].high
+
+    def held_out(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[frame[columns.split].isin(splits)] if columns.split else frame
+
+    tied = []
+    for trial, commit in near.items():
+        theirs = paired.table(Revision(store, commit).bytes(path))
+        groups = paired.compare(held_out(ours), held_out(theirs), columns, [name], SAMPLES)
+        found = [group.differences[name] for group in groups.values() if name in group.differences]
+        if len(found) != 1 or found[0].low != found[0].low:  # NaN where the blocks are too few
+            raise Fault(f"{path} does not tell the noise of {metric}")
+        if found[0].low <= 0 <= found[0].high:
+            tied.append(trial)
+    return tied

@@ -29,7 +29,7 @@ from strata import git
 from strata.errors import Fault
 from strata.sweep import experiments
 from strata.sweep.warm import AS_PROGRAM, Warm
-from strata.values import Leaves
+from strata.values import Leaves, is_number
 
 ATTEMPTS = 5  # a trial whose workers died this often is to blame itself
 
@@ -196,7 +196,7 @@ def value_of(metrics: dict[str, Any], metric: str) -> tuple[float, float | None]
     Raises Fault if there is no such number.
     """
     value, error = metrics.get(metric), metrics.get(metric + "_se")
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if not is_number(value) or math.isnan(value):
         raise Fault(f"the metrics have no number {metric}: it is {value}")
     return float(value), error if isinstance(error, int | float) else None
 
