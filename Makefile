@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC's default is a folder that every user of the machine may write to, and DVC unpickles from it.
 export DVC_SITE_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvc-site
 
-.PHONY: setup help repro undo report test test-pipeline test-tools lint format bench bench-sweep lock hooks storage
+.PHONY: setup help repro undo report test test-pipeline test-tools test-faults lint format bench bench-sweep lock hooks storage
 READY := .venv/.ready
 
 setup: $(READY) ## make .venv, with every tool at its pinned version
@@ -40,6 +40,9 @@ test-pipeline: $(READY) ## run the tests of the pipeline and of the documentatio
 
 test-tools: $(READY) ## run the tests of tools/
 	@cd tools && python -m pytest -n 2
+
+test-faults: $(READY) ## kill a hundred restores, and make the table of faults in docs/reliability.md
+	@cd tools && python -m pytest -n 2 -m "fault" --fault-table=../docs/reliability.md
 
 lint: $(READY) ## check format, lint, types and workflows
 	ruff format --check .

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,39 @@ from hypothesis import settings
 from project import S3, Project, Strata, sandbox
 
 from strata import cli
+
+TABLE = re.compile(r"(?<=<!-- made by `make test-faults` -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_faults: dict[str, tuple[str, str]] = {}  # a test, its case, and the result, if it held
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare where the table of faults goes."""
+    parser.addoption("--fault-table", type=Path, help="a page whose table is made of this run")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Send the row of a test with its report, to whichever process gathers them."""
+    if mark := item.get_closest_marker("fault"):
+        item.user_properties.append(("fault", mark.args))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note the row of a test that ran; if it failed, that."""
+    for name, row in report.user_properties:
+        if name == "fault" and (report.failed or report.when == "call"):
+            case, result = row if isinstance(row, list | tuple) else ("", "")
+            failed = report.failed or _faults.get(case, ("", ""))[1] == "**fails**"
+            _faults[case] = (case, "**fails**" if failed else result)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the table, if it is asked for."""
+    page = session.config.getoption("--fault-table")
+    if page and not hasattr(session.config, "workerinput"):
+        rows = [f"| {case} | {result} |" for case, result in sorted(_faults.values())]
+        table = "\n".join(["| what was done | what came of it |", "|---|---|", *rows, ""])
+        page.write_text(TABLE.sub(lambda _: table, page.read_text("utf-8")), encoding="utf-8")
+
 
 # No deadline on a busy machine; where CI is set, the same examples each run.
 settings.register_profile(

@@ -266,7 +266,7 @@ def test_ctrl_c_leaves_a_whole_state_and_says_which(versions: Project) -> None:
             break
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
-    assert "the workspace is at main, whole" in output
+    assert "the workspace is at main, as it was" in output
     assert state(versions) == before
     assert versions.run("git", "status", "--porcelain") == ""
 

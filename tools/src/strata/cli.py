@@ -7,11 +7,12 @@ does the work and returns the exit code. Only the module of the command in use i
 import argparse
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
-from strata.errors import Fault, require
+from strata.errors import Ended, Fault, end, on_signals, require
 
 COMMANDS = {  # name, module, what it does
     "status": ("status", "tell how the workspace stands, and the next step"),
@@ -27,12 +28,12 @@ COMMANDS = {  # name, module, what it does
 }
 NEEDS = {  # the extra of a command's name, and what it imports
     "report": ("numpy", "pandas", "pyarrow", "sklearn"),
-    "sweep": ("hydra", "joblib", "optuna", "pandas", "psutil", "pyarrow", "zc.lockfile"),
+    "sweep": ("hydra", "joblib", "optuna", "pandas", "pyarrow", "zc.lockfile"),
 }
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. A Fault ends it with exit code 1 and one line, Ctrl-C with 130."""
+    """Run one command. A Fault ends it with exit code 1 and a line, a signal with 128 + number."""
     arguments = sys.argv[1:] if argv is None else argv
     private_site_cache()
     parser = argparse.ArgumentParser(prog="strata", description="Work with model versions.")
@@ -51,7 +52,8 @@ def main(argv: list[str] | None = None) -> int:
             module.configure(command)
     args = parser.parse_args(arguments)
     try:
-        return int(module.run(args))
+        with on_signals(end):
+            return int(module.run(args))
     except Fault as fault:
         for line in str(fault).splitlines():
             print(f"strata {args.command}: {line}", file=sys.stderr)
@@ -59,9 +61,9 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:  # a full disk, a file that may not be written
         print(f"strata {args.command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(f"strata {args.command}: interrupted", file=sys.stderr)
-        return 130
+        return 128 + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
 
 
 def private_site_cache() -> None:

@@ -1,6 +1,16 @@
 """The errors that the tools raise on purpose, and what turns others into a line."""
 
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from types import FrameType
+from typing import Any
+
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 
 class Fault(Exception):
@@ -21,3 +31,47 @@ def require(extra: str, *modules: str) -> None:
             found = None
         if found is None:
             raise Fault(f"needs {name}, which is not installed: pip install 'dvc-strata[{extra}]'")
+
+
+class Ended(KeyboardInterrupt):
+    """A signal that asks the process to end, so that it cleans up as on Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by {signal.Signals(number).name}")
+        self.number = number
+
+
+@contextlib.contextmanager
+def on_signals(handle: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    """Have a function called for each signal that asks to end; those that are ignored stay so."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        heeded = [each for each in SIGNALS if signal.getsignal(each) != signal.SIG_IGN]
+        before = {each: signal.signal(each, handle) for each in heeded}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def end(number: int, frame: FrameType | None) -> None:
+    """Raise Ended: the handler for ``on_signals`` where work may stop at any point."""
+    del frame
+    raise Ended(number)
+
+
+class Later:
+    """A handler that notes a signal; ``check`` raises Ended for it where work may stop."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.number = number
+
+    def check(self) -> None:
+        """Raise Ended if a signal came."""
+        if self.number is not None:
+            raise Ended(self.number)

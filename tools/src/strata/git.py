@@ -7,39 +7,50 @@ are relative to ``root``, which is where ``.dvc`` lies: not always the top of Gi
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from strata.errors import Fault
 
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
 
 
-def run(*arguments: str, root: Path | None = None) -> "subprocess.CompletedProcess[bytes]":
-    """Run git and capture what it prints, in English whatever the locale."""
+def run(
+    *arguments: str, root: Path | None = None, **options: Any
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run git and capture what it prints, in English whatever the locale.
+
+    ``options`` are those of ``subprocess.run``.
+    """
     return subprocess.run(
         ["git", *arguments],
         cwd=root,
         env=os.environ | {"LC_ALL": "C", "LANGUAGE": ""},
         capture_output=True,
         check=False,
+        **options,
     )
 
 
-def git(*arguments: str, root: Path | None = None) -> str:
+def git(*arguments: str, root: Path | None = None, **options: Any) -> str:
     """Run git and return what it printed, without the last line's end.
 
     Raises Fault with git's own reason if it fails.
     """
-    done = run(*arguments, root=root)
+    done = run(*arguments, root=root, **options)
     if done.returncode:
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
         lines = [line for line in said if line.startswith(("fatal: ", "error: "))] or said[-1:]
         name = next(a for a in arguments if not a.startswith("-") and "=" not in a)
         why = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "no message"
+        if why.endswith(":"):  # a list of files follows
+            why += " " + ", ".join(line.strip() for line in said if line.startswith("\t"))
+        if done.returncode < 0:
+            why = f"killed by signal {-done.returncode}"
         raise Fault(f"git {name}: {why}")
     return done.stdout.decode(errors="surrogateescape").removesuffix("\n")
 
 
-def succeeds(*arguments: str, root: Path) -> bool:
+def succeeds(*arguments: str, root: Path | None) -> bool:
     """Whether git ends well."""
     return run(*arguments, root=root).returncode == 0
 
@@ -58,30 +69,56 @@ def top() -> Path:
     return end
 
 
+def top_of(root: Path) -> Path:
+    """The top of the Git repository that ``root`` lies in."""
+    return Path(git("rev-parse", "--show-toplevel", root=root))
+
+
 def commit_of(revision: str, root: Path | None = None) -> str:
     """The full hash of the commit that a revision names, experiments included.
 
-    Raises Fault if nothing has that name.
+    Raises Fault if nothing has that name, or more than one thing.
     """
+    found = {}
+    for ref in (f"refs/heads/{revision}", f"refs/tags/{revision}"):
+        if succeeds("show-ref", "--verify", "--quiet", ref, root=root):
+            found[ref] = git("rev-parse", "--verify", f"{ref}^{{commit}}", root=root)
+    lines = git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps", root=root)
+    for ref, commit in (line.split(" ") for line in lines.splitlines()):
+        if ref.rsplit("/", 1)[-1] == revision and "/exec/" not in ref:
+            found[ref] = commit
+    if len(set(found.values())) > 1:
+        raise Fault(f"{revision!r} names more than one thing: give one of " + ", ".join(found))
+    if found:
+        return next(iter(found.values()))
     name = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if revision and (found := run("rev-parse", *name, root=root)).returncode == 0:
-        return found.stdout.decode().strip()
+    if revision and (done := run("rev-parse", *name, root=root)).returncode == 0:
+        return done.stdout.decode().strip()
     if revision == "HEAD":
         raise Fault("this repository has no commit yet; `git commit` makes the first one")
-    refs = git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps", root=root)
-    for line in refs.splitlines():
-        ref, commit = line.split(" ")
-        if ref.rsplit("/", 1)[-1] == revision and "/exec/" not in ref:
-            return commit
     raise Fault(
         f"{revision!r} is not a commit, tag, branch or experiment of this repository; if others "
         "have it, `git fetch --tags` or `dvc exp pull` brings it"
     )
 
 
+def branch_of(revision: str, root: Path) -> str | None:
+    """The branch that a revision is the name of, if it is one."""
+    for name in (revision, revision.removeprefix("refs/").removeprefix("heads/")):
+        if succeeds("show-ref", "--verify", "--quiet", f"refs/heads/{name}", root=root):
+            return name
+    return None
+
+
 def blob(root: Path, commit: str, path: str) -> bytes | None:
     """The bytes of a file of Git's at a commit, or None if that commit has no such file."""
     done = run("cat-file", "blob", f"{commit}:./{path}", root=root)
+    return done.stdout if done.returncode == 0 else None
+
+
+def written(root: Path, name: str) -> bytes | None:
+    """What Git writes into the workspace for ``COMMIT:PATH``, filters and line ends applied."""
+    done = run("cat-file", "--filters", name, root=root)
     return done.stdout if done.returncode == 0 else None
 
 
@@ -104,26 +141,46 @@ def changes(root: Path) -> list[str]:
 def position(root: Path) -> str:
     """The branch that is checked out, or where there is none the commit."""
     branch = git("branch", "--show-current", root=root)
+    if branch and succeeds("show-ref", "--verify", "--quiet", f"refs/tags/{branch}", root=root):
+        return f"refs/heads/{branch}"  # a tag has that name, too
     return branch or git("rev-parse", "HEAD", root=root)
 
 
-def switch(root: Path, revision: str) -> None:
-    """``git checkout`` of a branch or a commit, without hooks. Raises Fault if git refuses.
+def switch(root: Path, target: str, *, force: bool = False, **options: Any) -> None:
+    """``git checkout`` of a branch or a commit, without hooks. Raises Fault if Git fails.
 
     Does nothing where that commit is checked out already: HEAD stays on its branch.
     """
-    is_branch = succeeds("show-ref", "--verify", f"refs/heads/{revision}", root=root)
-    target = revision if is_branch else commit_of(revision, root)
-    if target != run("rev-parse", "--verify", "HEAD", root=root).stdout.decode().strip():
-        git(*QUIET, "checkout", "--quiet", target, root=root)
+    head = run("rev-parse", "--verify", "HEAD", root=root).stdout.decode().strip()
+    target = branch_of(target, root) or target
+    if force or target != head:
+        forced = ["--force"] if force else []
+        git(*QUIET, "checkout", "--quiet", *forced, target, "--", root=root, **options)
+
+
+STEPS = {  # what Git keeps while it is in the middle of something, and the command that ends it
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "BISECT_LOG": "bisect",
+    "MERGE_HEAD": "merge",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+}
+
+
+def in_progress(root: Path) -> str | None:
+    """What Git is in the middle of: a merge, rebase, bisect, cherry-pick or revert."""
+    return next((what for name, what in STEPS.items() if own_path(root, name).exists()), None)
 
 
 def is_stepping(root: Path) -> bool:
     """Whether Git is in the middle of a rebase or a bisect."""
-    return any(
-        (root / git("rev-parse", "--git-path", name, root=root)).exists()
-        for name in ("rebase-merge", "rebase-apply", "BISECT_LOG")
-    )
+    return in_progress(root) in ("rebase", "bisect")
+
+
+def own_path(root: Path, name: str) -> Path:
+    """The path of a file of Git's own, those of this worktree where each has its own."""
+    return root / git("rev-parse", "--git-path", name, root=root)
 
 
 def main_worktree(root: Path) -> Path:

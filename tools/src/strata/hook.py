@@ -12,8 +12,8 @@ from strata import git
 from strata.checkout import dvc
 from strata.errors import Fault
 from strata.revision import Revision
+from strata.staleness import stale
 from strata.store import opened, settings_in
-from strata.workspace import stale
 
 SECRETS = {
     *("access_key_id", "secret_access_key", "session_token", "sse_customer_key"),

@@ -6,9 +6,10 @@ from pathlib import Path
 from strata import git
 from strata.errors import Fault
 from strata.revision import Offline, Revision
+from strata.staleness import stale
 from strata.store import Output, Store, dvc_repo, opened
 from strata.values import is_number
-from strata.workspace import stale
+from strata.workspace import cut_off
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +22,9 @@ def run(args: argparse.Namespace) -> int:
     changes = git.changes(root)
     dirt = f"{len(changes)} uncommitted files" if changes else "all committed"
     print(f"at {git.position(root)}, {dirt}")
+    if note := cut_off(root):
+        print(note)
+        return 1
     if not (root / ".dvc/config").exists():
         print("this commit has no DVC: there is no data, and nothing to reproduce")
         return 0

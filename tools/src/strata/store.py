@@ -7,7 +7,7 @@ that this relies on, and that DVC does not document, are held by tests/test_cont
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,6 +200,75 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self.path(oid, out.kind), path)
 
+    def check_out(self, path: Path, files: Mapping[str, str] | None, kind: str = "md5") -> None:
+        """Make a path of the workspace consist of these files of the cache, path to hash.
+
+        The one file of an output that is no folder has the empty path; None removes the output.
+        Each file is linked as DVC is set to, beside the workspace, and put in place at once: none
+        is ever half there. What is right already stays.
+        """
+        from dvc.fs import localfs
+
+        if files is None:
+            remove(path)
+            return
+        if ("" in files) == (path.is_dir() and not path.is_symlink()):
+            remove(path)
+        for old in sorted(path.rglob("*"), reverse=True):
+            if old.is_dir() and not old.is_symlink():
+                with suppress(OSError):  # not empty
+                    old.rmdir()
+            elif old.relative_to(path).as_posix() not in files:
+                old.unlink()
+        if "" not in files:
+            path.mkdir(parents=True, exist_ok=True)
+        for name, oid in files.items():
+            self._check_out_file(path / name if name else path, oid, kind)
+        self.repo.state.save_link(str(path), localfs)  # or DVC would never remove it
+
+    def _check_out_file(self, path: Path, oid: str, kind: str) -> None:
+        from dvc.fs import localfs
+        from dvc_objects.fs.generic import transfer
+
+        if path.is_file() and md5_of(path, kind) == oid:
+            return
+        cache = self._cache(kind)
+        part = self.root / ".dvc/tmp/strata.part"
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        remove(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        transfer(cache.fs, str(self.path(oid, kind)), localfs, str(part), links=cache.cache_types)
+        part.replace(path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep DVC's commands out for the time of a block, as they do among themselves.
+
+        Raises Fault while one of them, or a stage that it runs, is at work.
+        """
+        from dvc.lock import LockError, make_lock
+
+        folder = self.root / ".dvc/tmp"
+        if not folder.parent.is_dir():  # no DVC here, nor traces of it
+            yield
+            return
+        folder.mkdir(exist_ok=True)
+        by_hardlink = bool(self.repo.config["core"].get("hardlink_lock"))
+        lock = make_lock(str(folder / "lock"), str(folder), hardlink_lock=by_hardlink)
+        try:
+            lock.lock()
+        except LockError:
+            raise Fault(
+                "a command of DVC is at work here: wait for its end, then try again"
+            ) from None
+        try:
+            for command in running(folder / "rwlock"):
+                raise Fault(f"{command} is at work here: wait for its end, then try again")
+            yield
+        finally:
+            lock.unlock()
+
     def keep(self, out: Output, path: Path) -> None:
         """Put an output that lies at a path, and has its hash, into the cache."""
         from dvc.fs import localfs
@@ -345,6 +414,29 @@ class Store:
                     if odb.exists(oid):
                         odb.delete(oid)
         self.push(touched)
+
+
+def running(rwlock: Path) -> list[str]:
+    """The commands of DVC that run a stage, each with its process; they hold no other lock then."""
+    import psutil
+
+    try:
+        held = json.loads(rwlock.read_text(encoding="utf-8") or "{}")
+        readers = [one for those in held.get("read", {}).values() for one in those]
+        holders = {(one["pid"], one["cmd"]) for one in [*readers, *held.get("write", {}).values()]}
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise Fault(f"{rwlock} is damaged; with no DVC at work here, remove it") from None
+    return [f"`{cmd}` (process {pid})" for pid, cmd in sorted(holders) if psutil.pid_exists(pid)]
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _ask(url: str) -> None:

@@ -1,52 +1,54 @@
-"""The one place that moves the workspace to another revision, whole or not at all."""
+"""The one place that moves the workspace to another revision, whole or not at all.
 
+A move is a transaction: it takes DVC's lock and its own, notes the way back, switches Git, links
+the outputs, and proves what then lies there; else it goes back. Signals wait for either end. After
+a kill or a power cut the note stays: it says between which commits the workspace is, so that the
+next restore knows what it finds there.
+"""
+
+import json
+import os
 import shutil
-import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-from strata import git
-from strata.checkout import dvc
-from strata.errors import Fault
+from strata import git, losses
+from strata.errors import Fault, Later, first_line, on_signals
+from strata.losses import Lying
 from strata.obtain import Obtained
 from strata.revision import Revision
-from strata.store import Store, dvc_repo, hash_of
+from strata.store import Store, hash_of, remove
+
+NOTE = "strata-move.json"  # in Git's folder, one a worktree, for as long as a move is under way
 
 
-def refuse_to_lose(store: Store, here: Revision, target: Revision) -> None:
-    """Raise Fault if the workspace has work that is neither in Git nor in DVC.
+@dataclass(frozen=True)
+class Note:
+    """A move that was begun: where from, where to, and the commits whose files may lie around."""
 
-    An untracked file is in nobody's way: Git leaves it alone, unless an output lies there.
-    """
-    root = store.root
-    current = {out.path for out in here.outputs}
-    new = [o.path for o in target.outputs if o.path not in current and (root / o.path).exists()]
-    changes = [change[3:] for change in git.changes(root) if not change.startswith("??")] + new
-    if changes:
-        raise Fault(
-            "uncommitted changes would be lost: "
-            + ", ".join(changes[:5])
-            + (f" and {len(changes) - 5} more" if len(changes) > 5 else "")
-            + "; commit them, `git stash` them or move them away"
-        )
-    if not here.outputs:
-        return
-    with dvc_repo(root) as repo:
-        data = repo.data_status(granular=True)["uncommitted"]
-    lost = [path for kind in ("modified", "added", "renamed") for path in data.get(kind, [])]
-    if lost:
-        raise Fault(
-            f"data that DVC has not stored would be lost: {', '.join(map(str, lost[:5]))}; "
-            "keep it with `dvc commit` and a commit, or drop it with `dvc checkout --force`"
+    back: str
+    to: str
+    commits: list[str]
+
+    def __str__(self) -> str:
+        return (
+            f"a restore was cut off, so the workspace is between {self.back} and {self.to}: "
+            f"`strata restore {quote(self.back)}` goes back, "
+            f"`strata restore {quote(self.to)}` goes on"
         )
 
 
-def keep(store: Store, here: Revision) -> None:
-    """Store the workspace's outputs in the cache, should it have lost them."""
-    for out in here.outputs:
-        path = store.root / out.path
-        if store.missing(out) and hash_of(path, out.kind) == out.hash:
-            store.keep(out, path)
+def cut_off(root: Path) -> Note | None:
+    """The move that was begun here and did not end, if there is one."""
+    try:
+        return Note(**json.loads(git.own_path(root, NOTE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
 
 
 def previous(root: Path) -> str:
@@ -58,43 +60,155 @@ def previous(root: Path) -> str:
         raise Fault("there is no earlier position to go back to") from None
 
 
-def move(store: Store, here: Revision, target: str, found: list[Obtained]) -> None:
-    """Check out code and outputs; put everything back if that fails or is interrupted."""
-    old = git.position(store.root)
-    try:
-        leave(store, here, found)
-        git.switch(store.root, target)
-        check_out(store, [item for item in found if not item.differing])
-        for item in found:
-            if item.differing:
-                replace(store.root / item.output.path, item.differing)
-    except BaseException:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # this part must end
-        git.switch(store.root, old)
-        if (store.root / ".dvc/config").exists():
-            dvc("checkout", "--force", "--allow-missing", root=store.root)
-        signal.signal(signal.SIGINT, before)
-        raise
+def refuse_to_lose(store: Store, target: Revision) -> list[Path]:
+    """Raise Fault if a move would lose anything, or Git is in the middle of something.
+
+    Returns the untracked files that a move which was cut off has left.
+    """
+    if what := git.in_progress(store.root):
+        end = "reset" if what == "bisect" else "abort"
+        option = end if what == "bisect" else f"--{end}"
+        raise Fault(f"a {what} is in progress: finish it, or `git {what} {option}`")
+    note, revisions = cut_off(store.root), _around(store)
+    losses.keep(store, revisions[0])
+    return losses.check(store, revisions, target, note is not None)
 
 
-def leave(store: Store, here: Revision, found: list[Obtained]) -> None:
-    """Remove outputs that the other revision does not have: nothing would ignore them there."""
-    staying = {item.output.path for item in found}
-    for out in here.outputs:
-        if out.path not in staying:
-            remove(store.root / out.path)
+def _around(store: Store) -> list[Revision]:
+    """The revisions whose files may lie in the workspace, HEAD's first."""
+    note = cut_off(store.root)
+    commits = [git.commit_of("HEAD", store.root), *(note.commits if note else [])]
+    return [Revision(store, commit) for commit in dict.fromkeys(commits)]
 
 
-def check_out(store: Store, found: list[Obtained]) -> None:
-    """Have DVC link these outputs from the cache, and make good what DVC wrongly takes for done."""
-    paths = [item.output.path for item in found]
-    if paths:
-        dvc("checkout", "--force", *paths, root=store.root)
+def move(store: Store, target: Revision, to: str, found: list[Obtained]) -> None:
+    """Check out a branch or commit and its outputs, which the cache has; else all stays as it was.
+
+    Raises Fault, or Ended after a signal: then the workspace is as it was, or the message says
+    which command goes back.
+    """
+    root, later = store.root, Later()
+    with store.locked(), _alone(root) as options, on_signals(later):
+        left = refuse_to_lose(store, target)
+        outs = {out.path: out for r in [target, *_around(store)] for out in r.outputs}
+        before = {
+            path: losses.lying(root / path, out.kind)
+            for path, out in outs.items()
+            if not git.tracked(root, path)  # that is Git's
+        }
+        untracked = {git.top_of(root) / c[3:] for c in git.changes(root) if c.startswith("??")}
+        old, earlier = git.position(root), cut_off(root)
+        commits = dict.fromkeys([*(r.commit for r in _around(store)), target.commit])
+        note = Note(earlier.back if earlier else old, to, [str(commit) for commit in commits])
+        _write(root, note)
+        try:
+            for file in left:
+                remove(file)
+            _switch(store, target, to, found, set(before), earlier is not None, options, later)
+        except (Exception, KeyboardInterrupt) as error:
+            try:
+                _go_back(store, old, before, untracked, note, options)
+            except (Exception, KeyboardInterrupt) as worse:
+                raise Fault(f"{first_line(error)}\n{first_line(worse)}\n{note}") from None
+            if earlier:
+                _write(root, earlier)
+            else:
+                git.own_path(root, NOTE).unlink()
+            later.check()
+            raise
+        git.own_path(root, NOTE).unlink()
+
+
+def _switch(
+    store: Store,
+    target: Revision,
+    to: str,
+    found: list[Obtained],
+    known: set[str],
+    forced: bool,
+    options: dict[str, Any],
+    later: Later,
+) -> None:
+    """The move itself, and its proof."""
+    root = store.root
+    for path in known - {item.output.path for item in found}:
+        remove(root / path)  # nothing would ignore it there
+    later.check()
+    git.switch(root, to, force=forced, **options)
+    later.check()
     for item in found:
-        path = store.root / item.output.path
-        if hash_of(path, item.output.kind) != item.output.hash:
-            remove(path)
-            store.place(item.output, path)
+        out = item.output
+        if item.differing:
+            replace(root / out.path, item.differing)
+        else:
+            files = store.listing(out) if out.is_folder else {"": out.hash}
+            store.check_out(root / out.path, files, out.kind)
+        later.check()
+    wrong = [change[3:] for change in git.changes(root) if not change.startswith("??")]
+    wrong += [
+        item.output.path
+        for item in found
+        if not item.differing
+        and hash_of(root / item.output.path, item.output.kind) != item.output.hash
+    ]
+    if git.commit_of("HEAD", root) != target.commit or wrong:
+        raise Fault(f"not as {target.name} has it after the switch: {', '.join(wrong) or 'HEAD'}")
+
+
+def _go_back(
+    store: Store,
+    old: str,
+    before: dict[str, Lying],
+    untracked: set[Path],
+    note: Note,
+    options: dict[str, Any],
+) -> None:
+    """Put Git's files and what lay at the outputs' paths back, by force."""
+    _unlock(store.root)
+    git.switch(store.root, old, force=True, **options)
+    for file in set(losses.left(store.root, note.commits)) - untracked:
+        remove(file)
+    for path, lay in before.items():
+        store.check_out(store.root / path, lay.files, lay.kind)
+    if wrong := [change for change in git.changes(store.root) if not change.startswith("??")]:
+        raise Fault(f"not as before: {', '.join(change[3:] for change in wrong)}")
+
+
+def _write(root: Path, note: Note) -> None:
+    """Write the note so that it is there whole, also after a power cut."""
+    path = git.own_path(root, NOTE)
+    part = path.with_suffix(".part")
+    with part.open("w", encoding="utf-8") as file:
+        json.dump(asdict(note), file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[dict[str, Any]]:
+    """Wait for another move of this workspace, or the git that a killed one left, to end.
+
+    Yields how git is to be run: in a session of its own, where no Ctrl-C cuts it in two, and
+    holding the lock, so that it is waited for even if this process is killed.
+    """
+    if sys.platform == "win32":  # no lock that a child could inherit
+        _unlock(root)
+        yield {}
+        return
+    import fcntl
+
+    with git.own_path(root, "strata-move.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _unlock(root)
+        yield {"pass_fds": (file.fileno(),), "start_new_session": True}
+
+
+def _unlock(root: Path) -> None:
+    """Remove the locks of a git that was killed in a move."""
+    if cut_off(root):
+        for name in ("index.lock", "HEAD.lock"):
+            git.own_path(root, name).unlink(missing_ok=True)
 
 
 def replace(path: Path, source: Path) -> None:
@@ -105,39 +219,3 @@ def replace(path: Path, source: Path) -> None:
         shutil.copytree(source, path)
     else:
         shutil.copyfile(source, path)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def stale(root: Path) -> dict[str, list[str]]:
-    """The stages whose code, params or data differ from dvc.lock, each with the reasons.
-
-    What nothing says to have changed does not count: data that is only absent from the workspace,
-    a stage that DVC always runs.
-    """
-    found: dict[str, list[str]] = {}
-    with dvc_repo(root) as repo:
-        # Not of imports: DVC would ask their sources, which may be offline.
-        ours = [stage.addressing for stage in repo.index.stages if stage.cmd or not stage.is_import]
-        for stage, reasons in repo.status(targets=ours).items() if ours else ():
-            for reason in reasons:
-                if isinstance(reason, str):
-                    if reason != "always changed":
-                        found.setdefault(stage, []).append(reason)
-                    continue
-                for kind, items in reason.items():
-                    for path, what in items.items() if isinstance(items, dict) else [(kind, items)]:
-                        found.setdefault(stage, []).extend(_words(path, what))
-    return {stage: words for stage, words in found.items() if words}
-
-
-def _words(path: str, what: Any) -> list[str]:
-    if isinstance(what, dict):  # a file of params: its keys, each with what happened
-        return [f"param {key}: {change}" for key, change in what.items()]
-    return [] if what in ("deleted", "not in cache") else [f"{path}: {what}"]

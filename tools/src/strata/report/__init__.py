@@ -23,9 +23,9 @@ from strata.report.markdown import code, details, figure, join, plain, quoted, t
 from strata.report.page import page, show
 from strata.report.verdict import Evidence, check, overall
 from strata.revision import Revision, Stage
+from strata.staleness import stale
 from strata.store import Store, opened
 from strata.values import changes
-from strata.workspace import stale
 
 MOST = 10  # problems that are listed
 Sections = list[tuple[str, str]]

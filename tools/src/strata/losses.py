@@ -1,0 +1,142 @@
+"""What a move of the workspace would lose: content that neither Git nor the cache has.
+
+Asked of the content, not of time stamps or of what was meant to be there.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from strata import git
+from strata.errors import Fault
+from strata.revision import Revision
+from strata.store import Output, Store, files_of, hash_of, md5_of
+
+
+@dataclass(frozen=True)
+class Lying:
+    """What lies where an output goes: path inside to hash, "" for a file itself; None: nothing."""
+
+    files: Mapping[str, str] | None
+    kind: str
+
+
+def lying(path: Path, kind: str) -> Lying:
+    """Read and hash what lies at the path of an output."""
+    if path.is_dir():
+        return Lying(files_of(path, kind), kind)
+    return Lying({"": md5_of(path, kind)} if path.is_file() else None, kind)
+
+
+def keep(store: Store, here: Revision) -> None:
+    """Store the workspace's outputs in the cache, should it have lost them; no lock is touched."""
+    for out in here.outputs:
+        path = store.root / out.path
+        if store.missing(out) and hash_of(path, out.kind) == out.hash:
+            store.keep(out, path)
+
+
+def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bool) -> list[Path]:
+    """Raise Fault if going to ``target`` would lose anything.
+
+    ``revisions`` are those whose files may lie in the workspace: HEAD's first. With ``cut_off``
+    the others are those between which a move was broken off: what it left is known by its content,
+    and the untracked files among that are returned.
+    """
+    commits = [str(revision.commit) for revision in [*revisions, target]] if cut_off else []
+    top = git.top_of(store.root)
+    changes = git.changes(store.root)
+    files = [c[3:] for c in changes if c[:2] != "??" and not _is_left(top, commits, c[3:])]
+    _refuse(files, "uncommitted changes would be lost", "commit or `git stash` them")
+    rest = left(store.root, commits)
+
+    outs = {
+        out.path: out for revision in [target, *reversed(revisions)] for out in revision.outputs
+    }
+    prefix = git.git("rev-parse", "--show-prefix", root=store.root)
+    theirs = {
+        PurePosixPath(prefix, path) for r in revisions for path in (o.path for o in r.outputs)
+    }
+    _refuse(
+        _in_the_way(top, str(target.commit), theirs, {str(path.relative_to(top)) for path in rest}),
+        "files that neither Git nor DVC keeps are in the way",
+        "move them away",
+    )
+    tracked = set(git.files(store.root, "HEAD"))
+    _refuse(
+        [name for out in outs.values() for name in _unstored(store, out, tracked)],
+        "data that DVC has not stored would be lost",
+        "copy it elsewhere, or drop it with `dvc checkout --force`",
+    )
+    return rest
+
+
+def left(root: Path, commits: list[str]) -> list[Path]:
+    """The untracked files that a checkout of one of these commits, cut off, has written."""
+    top = git.top_of(root)
+    names = [change[3:] for change in git.changes(root) if commits and change.startswith("??")]
+    return [top / name for name in names if _is_left(top, commits, name)]
+
+
+def _refuse(paths: list[str], what: str, way_out: str) -> None:
+    if paths:
+        more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+        raise Fault(f"{what}: {', '.join(paths[:5])}{more}; {way_out}")
+
+
+def _is_left(top: Path, commits: list[str], path: str) -> bool:
+    """Whether a file is what ``git checkout`` of one of these commits writes, or begins with.
+
+    What Git's index has of it must be one commit's, too.
+    """
+    names = [f"{commit}:{path}" for commit in commits]
+    staged = git.git("ls-files", "--stage", "-z", "--", path, root=top).split("\0")[:-1]
+    blobs = {git.run("rev-parse", name, root=top).stdout.decode().strip() for name in names}
+    if any(entry.split(" ")[1] not in blobs for entry in staged):
+        return False
+    file = top / path
+    if not os.path.lexists(file):
+        return bool(staged) or any(git.succeeds("cat-file", "-e", n, root=top) for n in names)
+    texts = [git.written(top, name) for name in names]
+    return any(text is not None and text.startswith(_bytes(file)) for text in texts)
+
+
+def _bytes(file: Path) -> bytes:
+    """The content of a file as Git sees it: of a symbolic link, where it points."""
+    return os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
+
+
+def _in_the_way(
+    top: Path, target: str, outputs: Iterable[PurePosixPath], left: set[str]
+) -> list[str]:
+    """The files, ignored ones too, over which Git would write ``target``'s, unless they are alike.
+
+    Those in ``outputs`` are DVC's to care for. Paths are from the top of Git's repository.
+    """
+    tracked = set(git.files(top, "HEAD")) | left
+    difference = ("diff", "--name-only", "--no-renames", "--diff-filter=A", "-z", "HEAD", target)
+    found: dict[str, None] = {}
+    for name in git.git(*difference, root=top).split("\0")[:-1]:
+        path = PurePosixPath(name)
+        for at in [*reversed(path.parents[:-1]), path]:
+            file = top / at
+            if any(at.is_relative_to(out) for out in outputs) or not os.path.lexists(file):
+                break
+            if file.is_dir() and not file.is_symlink():
+                if at == path:
+                    inside = (f.relative_to(top).as_posix() for f in file.rglob("*") if f.is_file())
+                    found |= dict.fromkeys(f for f in inside if f not in tracked)
+            elif str(at) in tracked:
+                break
+            elif at != path or git.written(top, f"{target}:{name}") != _bytes(file):
+                found[str(at)] = None
+                break
+    return list(found)
+
+
+def _unstored(store: Store, out: Output, tracked: set[str]) -> list[str]:
+    """The files where an output goes that neither the cache has nor Git."""
+    files = lying(store.root / out.path, out.kind).files or {}
+    names = {f"{out.path}/{name}" if name else out.path: oid for name, oid in files.items()}
+    return [n for n, oid in names.items() if n not in tracked and not store.intact(oid, out.kind)]
