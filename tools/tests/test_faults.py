@@ -80,7 +80,7 @@ def kill_some(project: Project, states: dict[str, dict[str, bytes]], strata: Str
         if chance.random() < 0.8:  # while it moves the workspace
             while not (top / NOTE).exists() and process.poll() is None:
                 time.sleep(0.001)
-            time.sleep(chance.uniform(0, 0.3))
+            time.sleep(chance.uniform(0, 0.06))
         else:
             time.sleep(chance.uniform(0, 1.5))
         number = chance.choice([signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGKILL])

@@ -12,6 +12,7 @@ from strata import git
 from strata.errors import Fault
 from strata.revision import Revision
 from strata.store import Offline, Store
+from strata.trust import within
 
 DEV_LOCK = "requirements-dev.lock"
 
@@ -88,6 +89,8 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
         targets = list(stages)
     with tempfile.TemporaryDirectory(prefix="strata-") as parent:
         root = clone(store, commit, Path(parent) / store.root.name)
+        for out in revision.outputs:
+            within(root, root / out.path)
         given, said = given_to(store, revision)
         if given:
             dvc("checkout", "--force", *given, root=root)

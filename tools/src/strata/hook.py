@@ -13,7 +13,10 @@ from strata.checkout import dvc
 from strata.errors import Fault
 from strata.revision import Revision
 from strata.staleness import stale
-from strata.store import opened, settings_in
+from strata.store import Output, opened, settings_in
+from strata.trust import within
+
+MOST = 5  # outputs that are named
 
 SECRETS = {
     *("access_key_id", "secret_access_key", "session_token", "sse_customer_key"),
@@ -76,6 +79,11 @@ def post_checkout(root: Path) -> None:
     local = root / ".dvc/config.local"
     if home != root and "dir" not in (local.read_text(encoding="utf-8") if local.exists() else ""):
         dvc("cache", "dir", "--local", str(home / ".dvc/cache"), root=root)
+    with opened(root) as store:  # DVC trusts what the commit says
+        for out in Revision(store, None).outputs:
+            within(root, root / out.path)
+            if store.path(out.hash, out.kind).exists():
+                store.listing(out)
     try:
         dvc("checkout", root=root)
     except Fault:
@@ -99,13 +107,19 @@ def pre_push(root: Path) -> None:
             return
         store.reach(name)
         commits = git.git("rev-list", tip, "--not", f"--remotes={to}", root=root).splitlines()
-        newest = [out for out in Revision(store, tip).outputs if not out.source]
-        outs = {out for commit in commits for out in Revision(store, commit).outputs}
-        said = store.push([out for out in {*outs, *newest} if not out.source])
-        absent = [out.path for out in newest if not store.on_remote(out)]
+        outs: dict[Output, str] = {}
+        for commit in dict.fromkeys([git.commit_of(tip, root), *commits]):
+            for out in Revision(store, commit).outputs:
+                if not out.source:  # an import is stored where it comes from
+                    outs.setdefault(out, commit)
+        said = store.push(outs)
+        absent = [(out, commit) for out, commit in outs.items() if not store.on_remote(out)]
     if absent:
+        lines = [f"{out.path} of {commit[:7]} ({out.hash})" for out, commit in absent]
         raise Fault(
-            f"{', '.join(absent)} of {tip[:7]}: not on the remote, "
-            + (f"which says: {said}" if said else "nor in the cache; `strata restore HEAD`")
-            + "; then push again"
+            "\n".join(lines[:MOST])
+            + (f"\nand {len(lines) - MOST} more" if len(lines) > MOST else "")
+            + "\nnot on the remote, "
+            + (f"which says: {said}" if said else "nor in the cache: `strata restore` that commit")
+            + "; then push again. Without the data: `git push --no-verify`"
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from strata import git
+from strata import git, trust
 from strata.errors import Fault
 from strata.revision import Revision
 from strata.store import Output, Store, files_of, hash_of, md5_of
@@ -22,8 +22,12 @@ class Lying:
     kind: str
 
 
-def lying(path: Path, kind: str) -> Lying:
-    """Read and hash what lies at the path of an output."""
+def lying(root: Path, path: Path, kind: str) -> Lying:
+    """Read and hash what lies at the path of an output.
+
+    Raises Fault if the path leads out of the repository.
+    """
+    trust.within(root, path)
     if path.is_dir():
         return Lying(files_of(path, kind), kind)
     return Lying({"": md5_of(path, kind)} if path.is_file() else None, kind)
@@ -137,6 +141,6 @@ def _in_the_way(
 
 def _unstored(store: Store, out: Output, tracked: set[str]) -> list[str]:
     """The files where an output goes that neither the cache has nor Git."""
-    files = lying(store.root / out.path, out.kind).files or {}
+    files = lying(store.root, store.root / out.path, out.kind).files or {}
     names = {f"{out.path}/{name}" if name else out.path: oid for name, oid in files.items()}
     return [n for n, oid in names.items() if n not in tracked and not store.intact(oid, out.kind)]

@@ -6,6 +6,7 @@ A thing that is not there is Absent; one that is there and broken is Unreadable;
 kept elsewhere, where nothing answers, is Offline.
 """
 
+import posixpath
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from strata import git
+from strata import git, trust
 from strata.errors import Fault
 from strata.store import Offline, Output, Store, at_commit, dvc_repo, files_of, reason
 from strata.values import Leaves, flatten
@@ -367,11 +368,19 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
         value = out.hash_info.value
         path = relative(out.fs_path) if out.is_in_repo else str(out)
         outs[path] = value
-        if out.is_in_repo and out.use_cache and isinstance(value, str):
+        if out.use_cache and value is not None:
+            try:
+                # As it is written: Git's own file system ends a way out at the top.
+                written = posixpath.join(relative(stage.wdir), out.def_path)
+                trust.checked_path(posixpath.normpath(written))
+                named = trust.checked_path(path), trust.checked_hash(value)
+            except Fault as fault:
+                found.broken[relative(stage.path)] = f"output {path!r}: {fault}"
+                continue
             found.outputs.append(
                 Output(
-                    path=path,
-                    hash=value,
+                    path=named[0],
+                    hash=named[1],
                     made=bool(stage.cmd) and not stage.frozen,
                     kind=str(out.hash_info.name),
                     stage=name,

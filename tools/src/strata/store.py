@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from strata import git
+from strata import git, trust
 from strata.errors import Fault, first_line
 
 
@@ -107,11 +107,11 @@ def opened(root: Path) -> Iterator["Store"]:
 
 
 def storage_of(root: Path) -> dict[str, Any] | None:
-    """The settings of the first default remote that a branch names, None if none does.
+    """The settings of the first default remote that a default branch names, None if none does.
 
     The commit in the workspace may be older than the storage that keeps its data.
     """
-    for branch in git.branches(root):
+    for branch in git.default_branches(root):  # others may be anyone's
         sections = settings_in((git.blob(root, branch, ".dvc/config") or b"").decode())
         name = sections.get("core", {}).get("remote")
         if remote := sections.get(f'remote "{name}"'):
@@ -181,11 +181,16 @@ class Store:
         return {oid for oid in self.listing(out).values() if not self.intact(oid, out.kind)}
 
     def listing(self, out: Output) -> dict[str, str]:
-        """The files of a folder whose listing the cache has, path to hash; none of a file."""
+        """The files of a folder whose listing the cache has, path to hash; none of a file.
+
+        Raises Fault if the listing is not to be trusted.
+        """
         if not out.is_folder:
             return {}
-        text = self.path(out.hash, out.kind).read_text(encoding="utf-8")
-        return {entry["relpath"]: entry["md5"] for entry in json.loads(text)}
+        try:
+            return trust.listing(self.path(out.hash, out.kind).read_bytes())
+        except Fault as fault:
+            raise Fault(f"{out.path}, object {out.hash}: {fault}") from None
 
     def place(self, out: Output, target: Path, inside: str = "") -> None:
         """Copy an output, or one file ``inside`` a folder, from the cache to a new path.
@@ -209,6 +214,7 @@ class Store:
         """
         from dvc.fs import localfs
 
+        trust.within(self.root, path)
         if files is None:
             remove(path)
             return

@@ -17,7 +17,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from strata import git, losses
+from strata import git, losses, trust
 from strata.errors import Fault, Later, first_line, on_signals
 from strata.losses import Lying
 from strata.obtain import Obtained
@@ -92,7 +92,7 @@ def move(store: Store, target: Revision, to: str, found: list[Obtained]) -> None
         left = refuse_to_lose(store, target)
         outs = {out.path: out for r in [target, *_around(store)] for out in r.outputs}
         before = {
-            path: losses.lying(root / path, out.kind)
+            path: losses.lying(root, root / path, out.kind)
             for path, out in outs.items()
             if not git.tracked(root, path)  # that is Git's
         }
@@ -139,7 +139,7 @@ def _switch(
     for item in found:
         out = item.output
         if item.differing:
-            replace(root / out.path, item.differing)
+            replace(trust.within(root, root / out.path), item.differing)
         else:
             files = store.listing(out) if out.is_folder else {"": out.hash}
             store.check_out(root / out.path, files, out.kind)

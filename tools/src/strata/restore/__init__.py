@@ -15,7 +15,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("revision", help="a tag, branch, commit or experiment; - for the last one")
     parser.add_argument(
-        "--rebuild", action="store_true", help="do not ask the remote: run the pipeline instead"
+        "--rebuild",
+        action="store_true",
+        help="do not ask the remote: run the revision's code, as is done if an output is nowhere",
     )
 
 

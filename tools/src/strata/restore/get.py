@@ -20,7 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", help="an output, such as models/model.joblib, or a file in one")
     parser.add_argument("-o", "--output", type=Path, required=True, help="where to put it")
     parser.add_argument(
-        "--rebuild", action="store_true", help="do not ask the remote: run the pipeline instead"
+        "--rebuild",
+        action="store_true",
+        help="do not ask the remote: run the revision's code, as is done if an output is nowhere",
     )
 
 

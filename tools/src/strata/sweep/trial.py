@@ -47,7 +47,7 @@ class Worker:
         clear(place)
         self._folder = tempfile.mkdtemp(prefix=f"worker-{os.getpid()}-", dir=place)
         self._process = subprocess.Popen(
-            [sys.executable, *AS_PROGRAM, "strata.sweep.trial", str(home), self._folder],
+            [sys.executable, "-P", *AS_PROGRAM, "strata.sweep.trial", str(home), self._folder],
             cwd=home,
             env=_threads(task["threads"]) | os.environ,
             stdin=subprocess.PIPE,

@@ -1,0 +1,56 @@
+"""A revision is input from outside: any fetched branch can hold anything.
+
+The hashes and paths that it names are checked here, once, where they are read. A hash becomes a
+path in the cache, and a path is written to and removed.
+"""
+
+import json
+import re
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from strata.errors import Fault
+
+HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
+OURS = (".git", ".dvc")
+
+
+def checked_hash(value: object) -> str:
+    """An MD5, with ``.dir`` behind it for a folder. Raises Fault for anything else."""
+    if isinstance(value, str) and HASH.fullmatch(value):
+        return value
+    raise Fault(f"{str(value)[:80]!r} is no hash of DVC's")
+
+
+def checked_path(value: object) -> str:
+    """A relative path that leads nowhere else, as it is written. Raises Fault for another."""
+    if isinstance(value, str) and value.isprintable():
+        parts = {*PurePosixPath(value).parts, *PureWindowsPath(value).parts}
+        odd = PurePosixPath(value).is_absolute() or PureWindowsPath(value).anchor
+        reserved = any(part == ".." or part.lower().rstrip(". ") in OURS for part in parts)
+        if parts and not odd and not reserved:
+            return value
+    raise Fault(f"{str(value)[:80]!r} is no path inside the repository")
+
+
+def within(root: Path, path: Path) -> Path:
+    """The same path, to be written to. Raises Fault if a symbolic link on the way leads out."""
+    inside = path.parent.resolve()
+    home = root.resolve()
+    if not inside.is_relative_to(home) or set(inside.relative_to(home).parts) & set(OURS):
+        raise Fault(f"{path.relative_to(root)} leads out of the repository, to {inside}")
+    return path
+
+
+def listing(data: bytes) -> dict[str, str]:
+    """The files of a folder, path to hash, from the bytes of DVC's list of them.
+
+    Raises Fault if it is no such list, or names a path twice, or one that leads elsewhere.
+    """
+    try:
+        entries = [(entry["relpath"], entry["md5"]) for entry in json.loads(data)]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Fault("not a list of files as DVC writes it") from None
+    found = {checked_path(path): checked_hash(oid) for path, oid in entries}
+    if len(found) < len(entries) or any(oid.endswith(".dir") for oid in found.values()):
+        raise Fault("a list of files that names one twice, or a folder")
+    return found
