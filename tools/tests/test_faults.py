@@ -247,7 +247,7 @@ def test_git_in_the_middle_of_something(versions: Project, strata: Strata) -> No
 
 @pytest.mark.fault(
     "Git moved on and left the data: a fast-forward merge or a reset without hooks",
-    "not taken for work that would be lost",
+    "told from a stale lock, and not taken for work that would be lost",
 )
 def test_data_behind_the_lock_is_not_lost(versions: Project, strata: Strata) -> None:
     new = state(versions)
@@ -255,6 +255,11 @@ def test_data_behind_the_lock_is_not_lost(versions: Project, strata: Strata) -> 
     strata(versions, "restore", "HEAD")
     old = state(versions)
     versions.run("git", "merge", "--quiet", "--ff-only", "v2")
+    said = strata(versions, "status")
+    assert "dvc.lock: fresh" in said
+    assert "behind dvc.lock, as Git left it: " in said
+    assert "next: `dvc checkout`" in said
+    strata(versions, "hook", "fresh-lock")
     strata(versions, "restore", "v1")
     assert state(versions) == old
     strata(versions, "restore", "main")

@@ -49,8 +49,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def fresh_lock(root: Path) -> None:
-    """Raise Fault if dvc.lock is not what the code, params and data make."""
-    if found := stale(root):
+    """Raise Fault if dvc.lock is not what the code, params and data make.
+
+    Data that is only behind the lock makes no commit false.
+    """
+    with opened(root) as store:
+        found, _ = stale(store)
+    if found:
         raise Fault(
             "dvc.lock is stale, so this commit would name a model that its code does not make:\n"
             + "\n".join(f"  {stage}: {'; '.join(why)}" for stage, why in found.items())

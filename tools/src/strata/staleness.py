@@ -1,12 +1,49 @@
-"""Which stages dvc.lock no longer speaks of."""
+"""Which stages dvc.lock no longer speaks of, and which outputs are another revision's."""
 
+import os
 from pathlib import Path
 from typing import Any
 
-from strata.store import dvc_repo
+from strata.losses import lying
+from strata.revision import Revision
+from strata.store import Store, dvc_repo, hash_of
 
 
-def stale(root: Path) -> dict[str, list[str]]:
+def behind(store: Store) -> list[str]:
+    """The outputs in the workspace that are another revision's: not the lock's, but in the cache.
+
+    So Git leaves them after a merge, a reset or a checkout without hooks.
+    """
+    found = []
+    for out in Revision(store, None).outputs:
+        path = store.root / out.path
+        if path.exists() and hash_of(path, out.kind) != out.hash:
+            files = lying(store.root, path, out.kind).files or {}
+            if all(store.intact(oid, out.kind) for oid in files.values()):
+                found.append(out.path)
+    return found
+
+
+def stale(store: Store) -> tuple[dict[str, list[str]], list[str]]:
+    """The stages that dvc.lock no longer speaks of, each with the reasons; what is ``behind`` it.
+
+    A stage is stale whose code, params or data were changed. Data that is only behind the lock, or
+    absent from the workspace, does not count.
+    """
+    found = differing(store.root)
+    if not found:
+        return {}, []
+    old = behind(store)
+    prefix = os.path.relpath(store.root)  # DVC names paths from the current folder
+    names = {os.path.normpath(os.path.join(prefix, path)) for path in old}  # noqa: PTH118
+    reasons = {
+        stage: [reason for reason in why if reason.rpartition(": ")[0] not in names]
+        for stage, why in found.items()
+    }
+    return {stage: why for stage, why in reasons.items() if why}, old
+
+
+def differing(root: Path) -> dict[str, list[str]]:
     """The stages whose code, params or data differ from dvc.lock, each with the reasons.
 
     What nothing says to have changed does not count: data that is only absent from the workspace,

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     with opened(root) as store:
         here = Revision(store, git.commit_of("HEAD", root))
         outs = here.outputs
-        old = stale(root)
+        old, late = stale(store)
         print("dvc.lock: " + ("stale" if old else "fresh" if here.stages else "none"))
         for stage, reasons in old.items():
             print(f"  {stage}: " + "; ".join(reasons))
@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
         gone = [out.path for out in outs if not (root / out.path).exists()]
         other = not_the_commits(root, outs)
         nowhere, unpushed, trouble = stored(store, outs, absent)
+        show("behind dvc.lock, as Git left it", late)
         show("not in the workspace", gone)
         show("not what this commit names", other)
         show("not on the remote", unpushed)
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         if trouble:
             print(f"storage: {trouble}")
         unread = metrics(Revision(store, None))
-    step = next_step(old, gone, other, nowhere, changes, unpushed, bool(store.remote()))
+    step = next_step(old, late, gone, other, nowhere, changes, unpushed, bool(store.remote()))
     print("next: " + ("make the storage answer, then ask again" if trouble else step))
     return 1 if trouble or unread else 0
 
@@ -101,6 +102,7 @@ def metrics(here: Revision) -> bool:
 
 def next_step(
     stale: dict[str, list[str]],
+    late: list[str],
     gone: list[str],
     other: list[str],
     nowhere: list[str],
@@ -111,6 +113,8 @@ def next_step(
     """The first thing to do, most urgent first."""
     if stale:
         return "`dvc repro`, then commit dvc.lock with what changed"
+    if late:
+        return "`dvc checkout` brings the data that dvc.lock names"
     if nowhere:
         return "`dvc repro` makes again what is stored nowhere"
     if gone:

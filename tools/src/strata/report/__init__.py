@@ -23,7 +23,7 @@ from strata.report.markdown import code, details, figure, join, plain, quoted, t
 from strata.report.page import page, show
 from strata.report.verdict import Evidence, check, overall
 from strata.revision import Revision, Stage
-from strata.staleness import stale
+from strata.staleness import differing
 from strata.store import Store, opened
 from strata.values import changes
 
@@ -94,7 +94,7 @@ def build(
         base = base if base and base.params else None
     if why := sections.failure(log):
         problems.append(("pipeline failed", f"{code(why, 200)}; what follows is what there was"))
-    old = stale(root)
+    old = differing(root)
     problems += staleness(store, this, old)
 
     found, hindered = gather(base, this, settings)
