@@ -14,7 +14,7 @@ help: ## list these doors
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 repro: $(READY) ## bring data, model and metrics up to date, and show the metrics
-	@test -f "`git rev-parse --git-path hooks/post-checkout`" || $(MAKE) --no-print-directory hooks || echo "Git hooks are not installed"
+	@test -f "`git rev-parse --git-path hooks/post-rewrite`" || $(MAKE) --no-print-directory hooks || echo "Git hooks are not installed"
 	@ruff check --quiet --fix-only src; ruff format --quiet src
 	@dvc repro
 	@cat metrics/README.md
@@ -74,6 +74,7 @@ COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 
 hooks: $(READY) ## install the Git hooks
 	@pre-commit install --allow-missing-config >/dev/null
+	@strata hook install
 
 storage: $(READY) ## set where data and models are stored: make storage URL=s3://bucket/prefix
 	@strata storage "$(URL)" $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")

@@ -68,5 +68,5 @@ def desk(reproduced: Project, s3: S3, tmp_path: Path) -> Project:
     (copy.path / ".venv").symlink_to(sys.prefix)
     Path(sys.prefix, ".ready").touch()
     desk = Project(copy.path, copy.env | s3.env)
-    desk.run("pre-commit", "install", "--allow-missing-config")
+    desk.run("make", "hooks")
     return desk

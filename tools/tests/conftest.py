@@ -1,11 +1,14 @@
 """Fixtures: small repositories of the tests' own, so that they hold beside any pipeline."""
 
 import contextlib
+import io
 import os
 import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 import tiny
@@ -31,11 +34,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Note the row of a test that ran; if it failed, that."""
-    for name, row in report.user_properties:
-        if name == "fault" and (report.failed or report.when == "call"):
-            case, result = row if isinstance(row, list | tuple) else ("", "")
-            failed = report.failed or _faults.get(case, ("", ""))[1] == "**fails**"
-            _faults[case] = (case, "**fails**" if failed else result)
+    properties: dict[str, Any] = dict(report.user_properties)
+    if "fault" in properties and (report.failed or report.when == "call"):
+        case, result = properties["fault"]
+        failed = report.failed or _faults.get(case, ("", ""))[1] == "**fails**"
+        figure = properties.get("figure", "")  # what the test has counted
+        _faults[case] = (case, "**fails**" if failed else result + figure)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -106,12 +110,17 @@ def s3(tmp_path: Path) -> Iterator[S3]:
 def strata(capfd: pytest.CaptureFixture[str]) -> Strata:
     """Run ``strata`` as a user does, in this process (a second faster); returns what it printed.
 
-    With ``code``, that must be its exit code.
+    With ``code``, that must be its exit code; ``given`` is its standard input.
     """
 
-    def run(project: Project, *arguments: str, code: int = 0) -> str:
+    def run(project: Project, *arguments: str, code: int = 0, given: str = "") -> str:
         capfd.readouterr()
-        with contextlib.chdir(project.path), warnings.catch_warnings():
+        stdin = io.TextIOWrapper(io.BytesIO(given.encode()))
+        with (
+            contextlib.chdir(project.path),
+            mock.patch("sys.stdin", stdin),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
             got = cli.main(list(arguments))
         out, err = capfd.readouterr()

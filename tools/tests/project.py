@@ -72,6 +72,12 @@ class Project:
         return Project(path, self.env | {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc-site")})
 
 
+def push_of(project: Project, to: str = "origin") -> tuple[list[str], str]:
+    """The arguments and the input with which Git runs pre-push for HEAD, to a remote without it."""
+    head = project.run("git", "rev-parse", "HEAD").strip()
+    return ["hook", "pre-push", to, to], f"refs/heads/main {head} refs/heads/main {'0' * 40}\n"
+
+
 def state(project: Project) -> dict[str, bytes]:
     """Each file of the folder with .dvc, but DVC's and Git's own."""
     return {

@@ -86,28 +86,3 @@ def test_what_cannot_be_known_is_refused(versions: Project, strata: Strata, tmp_
     assert theirs.exists()
     strata(versions, "gc", "--yes", "--with", str(other.path))
     assert theirs.exists()
-
-
-@pytest.mark.fault(
-    "an earlier commit of a push has an object that the cache has lost",
-    "the push is refused, by output, commit and hash",
-)
-def test_a_push_whose_earlier_commit_has_lost_its_data(versions: Project, tmp_path: Path) -> None:
-    versions.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
-    versions.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
-    versions.run("git", "push", "--quiet", "origin", "v1~0:refs/heads/start")
-    versions.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
-    (tmp_path / "store").mkdir()
-    versions.set(**{"train.skill": 7.0})
-    versions.run("dvc", "repro", "--quiet")
-    commit = versions.commit("Soon to be lost")
-    lost = cached(versions, versions.read("models/model.txt"))
-    versions.set(**{"train.skill": 8.0})
-    versions.run("dvc", "repro", "--quiet")
-    versions.commit("Later")
-    lost.chmod(0o644)
-    lost.unlink()
-    versions.run("pre-commit", "install", "--allow-missing-config")
-    said = versions.run("git", "push", "origin", "main", fails=True)
-    assert f"models/model.txt of {commit[:7]} ({lost.parent.name}{lost.name})" in said
-    assert versions.run("git", "ls-remote", "origin", "main") == ""

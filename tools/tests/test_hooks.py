@@ -12,6 +12,7 @@ pytestmark = pytest.mark.slow
 def hooked(versions: Project) -> Project:
     """The project with two commits and its hooks installed."""
     versions.run("pre-commit", "install", "--allow-missing-config")
+    versions.run("strata", "hook", "install")
     return versions
 
 
@@ -53,6 +54,7 @@ def test_a_fresh_clone_without_data_can_commit(hooked: Project, tmp_path: Path) 
     clone = Project(tmp_path / "clone", hooked.env)
     hooked.run("git", "clone", "--quiet", str(hooked.path), str(clone.path))
     clone.run("pre-commit", "install", "--allow-missing-config")
+    clone.run("strata", "hook", "install")
     with (clone.path / "README.md").open("a", encoding="utf-8") as file:
         file.write("A line.\n")
     clone.run("git", "commit", "--all", "--message", "Add a line")

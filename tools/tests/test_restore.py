@@ -37,9 +37,10 @@ def use(project: Project, s3: S3) -> Project:
     origin = project.path.with_name("origin.git")
     project.run("git", "init", "--quiet", "--bare", str(origin))
     project.run("git", "remote", "add", "origin", str(origin))
-    project.run("pre-commit", "install", "--allow-missing-config")
+    project.run("strata", "hook", "install")
     project.run("git", "push", "origin", "main")
-    project.run("pre-commit", "uninstall")
+    for hook in ("post-checkout", "post-merge", "post-rewrite", "pre-push"):
+        (project.path / ".git/hooks" / hook).unlink()
     return project
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import zoo
-from project import Project, Strata, free_port, sources, state
+from project import Project, Strata, free_port, push_of, sources, state
 from tiny import forget
 
 from strata import git
@@ -64,7 +64,8 @@ def test_what_the_cache_has_needs_no_remote(plain: Project, strata: Strata) -> N
     assert url in said
     assert "cannot be reached" in said
     assert "next: make the storage answer" in said
-    assert url in strata(plain, "hook", "pre-push", code=1)
+    arguments, given = push_of(plain)
+    assert url in strata(plain, *arguments, given=given, code=1)
 
 
 def test_an_import_whose_source_is_gone_is_named(tmp_path: Path, strata: Strata) -> None:
@@ -99,7 +100,8 @@ def test_a_remote_that_only_serves_files(tmp_path: Path, strata: Strata) -> None
         project.run("dvc", "remote", "modify", "storage", "url", url)
         project.commit("Serve the data")
         assert "next: nothing" in strata(project, "status")
-        strata(project, "hook", "pre-push")
+        arguments, given = push_of(project)
+        strata(project, *arguments, given=given)
         forget(project)
         found = sources(strata(project, "restore", "v1"))
         assert found["model.pkl"] == found["eval"] == "remote"
@@ -122,6 +124,8 @@ def test_a_remote_that_only_serves_files(tmp_path: Path, strata: Strata) -> None
         path.write_bytes(b"damaged")  # v1's model
         forget(clone)
         assert sources(strata(clone, "restore", "v1"))["model.pkl"] == "rebuilt"
+        said = strata(clone, "status", "--remote", code=1)
+        assert "damaged on the remote, which cannot be written: model.pkl" in said
 
 
 def test_from_before_dvc_and_back(tmp_path: Path, strata: Strata) -> None:

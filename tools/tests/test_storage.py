@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from project import S3, Project, sources
+from project import S3, Project, Strata, sources
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +98,43 @@ def test_status_says_what_is_stale_and_what_is_nowhere(project: Project, s3: S3)
     said = project.run("strata", "status", fails=True)
     assert "cannot be reached" in said
     assert "nothing" not in said.splitlines()[-1]
+
+
+@pytest.mark.fault(
+    "an object on the remote has other bytes, as long as before",
+    "`strata status --remote` finds it, and mends it from the cache; else `strata restore` does",
+)
+def test_status_reads_the_remote_and_mends_it(
+    project: Project, s3: S3, strata: Strata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.env.items():
+        monkeypatch.setenv(name, value)
+    assert "no remote is set" in strata(project, "status", "--remote", code=1)
+    project = stored(project, s3)
+    project.run("dvc", "push")
+    model = project.read("models/model.txt")
+
+    def damage() -> None:
+        s3.stop()
+        (path,) = (path for path in s3.objects() if path.read_bytes() == model)
+        path.write_bytes(model[::-1])
+        s3.start()
+
+    assert "5 objects read, 0 damaged" in strata(project, "status", "--remote")
+    damage()
+    assert "next: nothing" in strata(project, "status")  # it is there
+    said = strata(project, "status", "--remote")
+    assert "5 objects read, 1 damaged" in said
+    assert "mended from the cache: models/model.txt" in said
+    damage()
+    shutil.rmtree(project.path / ".dvc/cache")
+    (project.path / "models/model.txt").unlink()
+    said = strata(project, "status", "--remote", code=1)
+    assert "damaged on the remote, and the cache has no good copy: models/model.txt" in said
+    assert "next: `strata restore HEAD`" in said
+    strata(project, "restore", "HEAD")
+    assert project.read("models/model.txt") == model
+    assert "0 damaged" in strata(project, "status", "--remote")
 
 
 def test_gc_keeps_every_model_that_git_knows(versions: Project) -> None:

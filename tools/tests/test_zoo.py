@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 import zoo
-from project import Project, Strata, state
+from project import Project, Strata, push_of, state
 
 from strata import git
 from strata.revision import Revision
@@ -53,7 +53,8 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
     said = strata(project, "verify", code=int(not shape.stages))
     assert ("reproduces" if shape.stages else "no stage to run: nothing was verified") in said
     strata(project, "hook", "fresh-lock")
-    strata(project, "hook", "pre-push")
+    arguments, given = push_of(project)
+    strata(project, *arguments, given=given)
     with opened(project.path) as store:
         paths = [out.path for out in Revision(store, git.commit_of("v1", project.path)).outputs]
     for path in paths[:2]:

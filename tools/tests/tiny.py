@@ -102,7 +102,6 @@ Path("metrics/months.csv").write_text("\\n".join(lines) + "\\n")
     "models/README.md": "# Card of the tiny model\n",
     ".gitignore": "/data/raw\n/models/model.txt\n/metrics/predictions.parquet\n/repro.log\n",
     ".pre-commit-config.yaml": """
-default_install_hook_types: [pre-commit, post-checkout, pre-push]
 default_stages: [pre-commit]
 repos:
   - repo: local
@@ -111,10 +110,6 @@ repos:
          always_run: true, pass_filenames: false}
       - {id: no-secrets, name: secrets, entry: strata hook no-secrets, language: system,
          files: '^\\.dvc/config$', pass_filenames: false}
-      - {id: post-checkout, name: outputs, entry: strata hook post-checkout, language: system,
-         stages: [post-checkout], always_run: true, pass_filenames: false, verbose: true}
-      - {id: pre-push, name: data, entry: strata hook pre-push, language: system,
-         stages: [pre-push], always_run: true, pass_filenames: false, verbose: true}
 """,
     "pyproject.toml": """
 [tool.strata.report]

@@ -44,6 +44,8 @@ def git(*arguments: str, root: Path | None = None, **options: Any) -> str:
         why = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "no message"
         if why.endswith(":"):  # a list of files follows
             why += " " + ", ".join(line.strip() for line in said if line.startswith("\t"))
+        elif advice := [line.strip() for line in said if line.startswith("\tgit ")]:
+            why += f"; its advice: {advice[0]}"
         if done.returncode < 0:
             why = f"killed by signal {-done.returncode}"
         raise Fault(f"git {name}: {why}")

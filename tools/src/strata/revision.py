@@ -386,6 +386,7 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
                     stage=name,
                     source=_origin(stage) if stage.is_import and not stage.cmd else "",
                     remote=out.remote,
+                    push=bool(out.can_push),
                 )
             )
     if stage.cmd:

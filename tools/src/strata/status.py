@@ -1,19 +1,23 @@
 """Tell on one screen how the workspace stands, and the one next step."""
 
 import argparse
-from pathlib import Path
 
-from strata import git
+from strata import git, losses
 from strata.errors import Fault
 from strata.revision import Offline, Revision
 from strata.staleness import stale
-from strata.store import Output, Store, dvc_repo, opened
+from strata.store import Output, Store, opened
 from strata.values import is_number
 from strata.workspace import cut_off
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """There are no arguments."""
+    """Declare the arguments."""
+    parser.add_argument(
+        "--remote",
+        action="store_true",
+        help="read what the remote has of this commit, whole; replace what is damaged there",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,25 +41,32 @@ def run(args: argparse.Namespace) -> int:
             print(f"  {stage}: " + "; ".join(reasons))
         absent = [out for out in outs if store.missing(out)]
         gone = [out.path for out in outs if not (root / out.path).exists()]
-        other = not_the_commits(root, outs)
+        other = not_the_commits(store, outs)
         nowhere, unpushed, trouble = stored(store, outs, absent)
         show("behind dvc.lock, as Git left it", late)
         show("not in the workspace", gone)
         show("not what this commit names", other)
         show("not on the remote", unpushed)
         show("in neither the cache nor the remote", nowhere)
+        bad = list[str]()
+        if args.remote and not trouble:
+            losses.keep(store, here)
+            bad, trouble = read_remote(store, outs)
         if trouble:
             print(f"storage: {trouble}")
         unread = metrics(Revision(store, None))
     step = next_step(old, late, gone, other, nowhere, changes, unpushed, bool(store.remote()))
+    if bad:
+        step = (
+            "`strata restore HEAD`, with a remote that can be written, mends what is damaged there"
+        )
     print("next: " + ("make the storage answer, then ask again" if trouble else step))
-    return 1 if trouble or unread else 0
+    return 1 if trouble or unread or bad else 0
 
 
-def not_the_commits(root: Path, outs: list[Output]) -> list[str]:
+def not_the_commits(store: Store, outs: list[Output]) -> list[str]:
     """The outputs in the workspace whose content is not what HEAD names."""
-    with dvc_repo(root) as repo:
-        data = repo.data_status(granular=False)
+    data = store.repo.data_status(granular=False)
     kinds = [data.get("uncommitted", {}), data.get("committed", {})]
     moved = {
         str(path["new"] if isinstance(path, dict) else path).rstrip("/")
@@ -70,13 +81,41 @@ def stored(
     store: Store, outs: list[Output], absent: list[Output]
 ) -> tuple[list[str], list[str], str]:
     """Outputs that are nowhere, those that only the cache has, and what hinders from knowing."""
-    kept = [out for out in outs if not out.source]  # an import is stored where it comes from
     try:
-        off = [out for out in kept if not store.on_remote(out)]
+        off = store.not_on_remote(out for out in outs if out.is_stored)
     except Offline as fault:
         return [], [], str(fault)
     nowhere = [out.path for out in off if out in absent]
     return nowhere, [o.path for o in off if o not in absent and store.remote(o)], ""
+
+
+def read_remote(store: Store, outs: list[Output]) -> tuple[list[str], str]:
+    """Read what the remote has of some outputs, mend it from the cache, and print what was seen.
+
+    Returns the outputs that are still damaged there, and what hinders from knowing.
+    """
+    kept = [out for out in outs if out.is_stored]
+    if not store.remote() and not any(out.remote for out in kept):
+        return [], "no remote is set; `strata storage URL` sets one"
+    try:
+        damaged, count = store.damaged(kept)
+        print(f"on the remote: {count} objects read, {len(damaged)} damaged")
+        if not damaged:
+            return [], ""
+        hit = [out for out in kept if damaged & store.objects_of(out)]
+        store.mend(hit, damaged)
+        damaged, _ = store.damaged(hit)
+    except Offline as fault:
+        return [], str(fault)
+    bad = [out for out in hit if damaged & store.objects_of(out)]
+    lost = [out.path for out in bad if store.missing(out)]
+    show("mended from the cache", [out.path for out in hit if out not in bad])
+    show(
+        "damaged on the remote, which cannot be written",
+        [o.path for o in bad if o.path not in lost],
+    )
+    show("damaged on the remote, and the cache has no good copy", lost)
+    return [out.path for out in bad], ""
 
 
 def show(title: str, paths: list[str]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ class Output:
     ``path`` is from the top of the repository. ``hash`` is its MD5, with ``.dir`` behind it for a
     folder; ``kind`` is ``md5``, or ``md5-dos2unix`` as DVC 2 wrote. ``made``: by a stage that can
     run, so it can be rebuilt. ``stage`` names that stage or .dvc file; ``source`` is where an
-    import comes from.
+    import comes from. ``push``: may go to the remote, which is so unless dvc.yaml says otherwise.
     """
 
     path: str
@@ -41,6 +42,12 @@ class Output:
     stage: str = ""
     source: str = ""
     remote: str | None = None
+    push: bool = True
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it belongs on a remote; an import is kept where it comes from."""
+        return self.push and not self.source
 
     @property
     def is_folder(self) -> bool:
@@ -92,7 +99,9 @@ def opened(root: Path) -> Iterator["Store"]:
     """
     if (root / ".dvc/config").exists():
         with dvc_repo(root) as repo:
-            settings = None if repo.config["core"].get("remote") else storage_of(root)
+            settings = {} if repo.config["core"].get("remote") else storage_of(root) or {}
+            if cache := None if repo.config["cache"].get("dir") else shared_cache(root):
+                settings |= {"cache": {"dir": str(cache)}}
             if not settings:
                 yield Store(root, repo)
                 return
@@ -104,6 +113,12 @@ def opened(root: Path) -> Iterator["Store"]:
             yield Store(root, at_commit(root, git.commit_of(name, root), storage_of(root)))
             return
     raise Fault(f"{root} is not a DVC repository, and no branch of it has a .dvc/config")
+
+
+def shared_cache(root: Path) -> Path | None:
+    """The cache that a further worktree of a repository shares with its first; None in that one."""
+    home = git.main_worktree(root)
+    return home / ".dvc/cache" if home != root and (home / ".dvc").is_dir() else None
 
 
 def storage_of(root: Path) -> dict[str, Any] | None:
@@ -385,28 +400,63 @@ class Store:
             return first_line(error)
         return ""
 
-    def on_remote(self, out: Output) -> bool:
-        """Whether the remote has an output whole, as far as the cache knows what belongs to it.
+    def not_on_remote(self, outs: Iterable[Output]) -> list[Output]:
+        """Those outputs that have no remote, or of which theirs lacks something.
 
-        Raises Offline if it does not answer.
+        The list of a folder's files is fetched, should the cache not have it. Raises Offline if a
+        remote does not answer.
         """
-        name = self.remote(out)
-        if name is None:
-            return False
-        known = self.path(out.hash, out.kind).is_file()
-        needed = {out.hash, *(self.listing(out).values() if known else [])}
-        odb = self.reach(name)
-        if out.kind == "md5-dos2unix":
-            odb = self.repo.cloud.get_remote_odb(name, hash_name=out.kind)
-        return needed <= set(odb.list_oids_exists(needed))
+        outs, lost = list(outs), set[Output]()
+        for name, ours in self._by_remote(outs).items():
+            folders = {(out.hash, out.kind) for out in ours if out.is_folder}
+            self._transfer("pull", name, {one for one in folders if not self.intact(*one)})
+            self.reach(name)
+            needed = {out: self.objects_of(out) for out in ours}
+            for kind in {out.kind for out in ours}:
+                odb = self.repo.cloud.get_remote_odb(name, hash_name=kind)
+                theirs = [out for out in ours if out.kind == kind]
+                there = set(odb.list_oids_exists({oid for out in theirs for oid in needed[out]}))
+                lost |= {out for out in theirs if not needed[out] <= there}
+        return [out for out in outs if out in lost or not self.remote(out)]
+
+    def objects_of(self, out: Output) -> set[str]:
+        """The hashes of an output's objects, as far as the cache knows what belongs to it."""
+        known = out.is_folder and self.path(out.hash, out.kind).is_file()
+        return {out.hash, *(self.listing(out).values() if known else ())}
 
     def has_remotely(self, out: Output, oid: str) -> bool:
         """Whether an output's remote has an object."""
         name = self.remote(out)
         return bool(name and self.reach(name).exists(oid))
 
+    def damaged(self, outs: Iterable[Output]) -> tuple[set[str], int]:
+        """The hashes of the objects on the remotes whose content is another, and how many it read.
+
+        Each is read whole, one after another, into a file that goes again. Raises Offline if a
+        remote does not answer, or breaks off.
+        """
+        found, seen = set[str](), set[str]()
+        with TemporaryDirectory(prefix="strata-") as folder:
+            file = Path(folder, "object")
+            for name, ours in self._by_remote(outs).items():
+                self.reach(name)
+                for out in ours:
+                    odb = self.repo.cloud.get_remote_odb(name, hash_name=out.kind)
+                    for oid in self.objects_of(out) - seen:
+                        if not odb.exists(oid):
+                            continue
+                        try:
+                            odb.fs.get_file(odb.oid_to_path(oid), str(file))
+                        except Exception as error:  # each kind of storage has errors of its own
+                            raise Offline(f"remote {name!r}: {oid}: {first_line(error)}") from None
+                        seen.add(oid)
+                        kind = "md5" if oid.endswith(".dir") else out.kind
+                        if md5_of(file, kind) != oid.removesuffix(".dir"):
+                            found.add(oid)
+        return found, len(seen)
+
     def mend(self, outs: Iterable[Output], damaged: set[str]) -> None:
-        """Replace damaged objects of a remote by the good ones that the cache now has.
+        """Replace damaged objects of a remote by the good ones that the cache has.
 
         DVC takes an object that exists on a remote for good, and the files of a folder whose
         listing exists for present: so the bad objects and their listings go first.

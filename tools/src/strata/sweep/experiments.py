@@ -73,9 +73,8 @@ def check_pushed(root: Path, remote: str, commit: str) -> None:
     if not git("branch", "--remotes", "--list", f"{remote}/*", "--contains", commit, root=root):
         raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; `git push` it")
     with opened(root) as store:
-        for out in Revision(store, commit).outputs:
-            if not out.source and not store.on_remote(out):
-                raise Fault(f"{out.path} is not on the DVC remote; `dvc push` it")
+        for out in store.not_on_remote(o for o in Revision(store, commit).outputs if o.is_stored):
+            raise Fault(f"{out.path} is not on the DVC remote; `dvc push` it")
 
 
 def fetch_commit(root: Path, remote: str, commit: str) -> None:
@@ -96,8 +95,8 @@ def push(root: Path, remote: str, path: str) -> None:
     says the trial is done, and a model that nobody has. Raises Fault if not all of it arrives.
     """
     with opened(root) as store:
-        outs = [out for out in Revision(store, commit_at(root, path)).outputs if not out.source]
+        outs = [out for out in Revision(store, commit_at(root, path)).outputs if out.is_stored]
         said = store.push(outs)
-        if lost := [out.path for out in outs if not store.on_remote(out)]:
-            raise Fault(f"{lost[0]} did not get to the DVC remote{': ' if said else ''}{said}")
+        for out in store.not_on_remote(outs):
+            raise Fault(f"{out.path} did not get to the DVC remote{': ' if said else ''}{said}")
     git("push", "--quiet", "--no-verify", remote, f"+{path}:{path}", root=root)

@@ -1,22 +1,23 @@
-"""What the Git hooks run, by way of pre-commit, with this environment's DVC.
+"""What the Git hooks run, with this environment's DVC.
 
 They stay out of the way of a rebase and a bisect, which check out one commit after another.
 """
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from strata import git
 from strata.checkout import dvc
 from strata.errors import Fault
+from strata.hook.install import HOOKS, install
+from strata.hook.push import push
 from strata.revision import Revision
 from strata.staleness import stale
-from strata.store import Output, opened, settings_in
+from strata.store import opened, settings_in, shared_cache
 from strata.trust import within
-
-MOST = 5  # outputs that are named
 
 SECRETS = {
     *("access_key_id", "secret_access_key", "session_token", "sse_customer_key"),
@@ -28,23 +29,32 @@ SECRETS = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", choices=["fresh-lock", "no-secrets", "post-checkout", "pre-push"])
+    names = ["install", "fresh-lock", "no-secrets", *HOOKS]
+    parser.add_argument("name", choices=names, help="install writes the hooks; Git runs the rest")
+    parser.add_argument("arguments", nargs="*", help="what Git hands to the hook")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one hook; anything but 0 stops what Git was about to do."""
+    for name in git.git("rev-parse", "--local-env-vars").split():
+        os.environ.pop(name, None)  # set by Git for its own top: what runs here finds its own
     root = git.top()
-    if args.name == "no-secrets":
+    given = args.arguments
+    if args.name == "install":
+        install(root)
+    elif args.name == "no-secrets":
         no_secrets((root / ".dvc/config").read_text(encoding="utf-8"))
+    elif args.name == "pre-push":
+        push(root, given, sys.stdin.buffer.read().decode())
+    elif args.name == "post-rewrite":
+        if given == ["rebase"]:  # at its end
+            follow(root)
     elif git.is_stepping(root):
         return 0
     elif args.name == "fresh-lock":
         fresh_lock(root)
-    elif args.name == "post-checkout":
-        if os.environ.get("PRE_COMMIT_CHECKOUT_TYPE", "1") == "1":  # not of single files
-            post_checkout(root)
-    else:
-        pre_push(root)
+    elif given[2:] != ["0"]:  # a checkout of single files
+        follow(root)
     return 0
 
 
@@ -76,55 +86,21 @@ def no_secrets(config: str) -> None:
                 )
 
 
-def post_checkout(root: Path) -> None:
-    """Bring the outputs of what was checked out from the cache, as far as it has them."""
+def follow(root: Path) -> None:
+    """Bring the outputs of what Git has put there from the cache, as far as it has them."""
     if not (root / ".dvc/config").exists():
         return  # a commit from before DVC
-    home = git.main_worktree(root)
-    local = root / ".dvc/config.local"
-    if home != root and "dir" not in (local.read_text(encoding="utf-8") if local.exists() else ""):
-        dvc("cache", "dir", "--local", str(home / ".dvc/cache"), root=root)
     with opened(root) as store:  # DVC trusts what the commit says
         for out in Revision(store, None).outputs:
             within(root, root / out.path)
             if store.path(out.hash, out.kind).exists():
                 store.listing(out)
+    if cache := shared_cache(root):
+        dvc("cache", "dir", "--local", str(cache), root=root)
     try:
         dvc("checkout", root=root)
     except Fault:
         print(
             "some outputs are not in the cache, or the workspace has data that is not stored: "
             "`strata status` tells, `strata restore HEAD` brings them"
-        )
-
-
-def pre_push(root: Path) -> None:
-    """Push the data of the commits that are about to be pushed, if storage is set up.
-
-    Raises Fault if some of it is not on the remote afterwards: a commit whose data nobody else
-    can get must not get there first.
-    """
-    tip = os.environ.get("PRE_COMMIT_TO_REF", "HEAD")
-    to = os.environ.get("PRE_COMMIT_REMOTE_NAME", "origin")
-    with opened(root) as store:
-        name = store.remote()
-        if not name:
-            return
-        store.reach(name)
-        commits = git.git("rev-list", tip, "--not", f"--remotes={to}", root=root).splitlines()
-        outs: dict[Output, str] = {}
-        for commit in dict.fromkeys([git.commit_of(tip, root), *commits]):
-            for out in Revision(store, commit).outputs:
-                if not out.source:  # an import is stored where it comes from
-                    outs.setdefault(out, commit)
-        said = store.push(outs)
-        absent = [(out, commit) for out, commit in outs.items() if not store.on_remote(out)]
-    if absent:
-        lines = [f"{out.path} of {commit[:7]} ({out.hash})" for out, commit in absent]
-        raise Fault(
-            "\n".join(lines[:MOST])
-            + (f"\nand {len(lines) - MOST} more" if len(lines) > MOST else "")
-            + "\nnot on the remote, "
-            + (f"which says: {said}" if said else "nor in the cache: `strata restore` that commit")
-            + "; then push again. Without the data: `git push --no-verify`"
         )
