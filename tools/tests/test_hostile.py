@@ -1,15 +1,22 @@
 """What a fetched branch says is not trusted: hashes, paths, listings, links, code, broken files."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from project import Project, Strata, state
+from project import Project, Strata, free_port, push_of, state
 
 from strata import trust
 from strata.errors import Fault
@@ -25,6 +32,9 @@ stages:
       size: 4
 """
 YAML = "stages:\n  train:\n    cmd: python train.py\n    outs: [{path}]\n"
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
 GOOD = hashlib.md5(b"evil").hexdigest()
 
 
@@ -52,6 +62,34 @@ def test_a_path_stays_inside_or_is_refused_in_one_line(path: str) -> None:
     if in_one_line(trust.checked_path, path) is not None:
         assert Path("/top", path).resolve().is_relative_to("/top/")
         assert not {".git", ".dvc"} & set(path.lower().split("/"))
+
+
+@given(st.binary(max_size=300) | st.from_regex(rb"([-\\[{&*] ?|a: |b\n {0,9}){0,40}"))
+def test_any_bytes_are_harmless_yaml_or_one_line(data: bytes) -> None:
+    in_one_line(trust.check_yaml, data)
+
+
+def test_aliases_count_as_what_they_stand_for() -> None:
+    trust.check_yaml(BOMB.partition("a5")[0].encode())
+    with pytest.raises(Fault, match="its aliases stand for more than 1,000,000 values"):
+        trust.check_yaml(BOMB.encode())
+    with pytest.raises(Fault, match="nested more than 100 levels deep"):
+        trust.check_yaml(b"[" * 101)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://me:pw@host/x", "https://***@host/x"),
+        ("clone of https://ghp_x1@host/x: 404", "clone of https://***@host/x: 404"),
+        ("ssh://git@host/x", "ssh://git@host/x"),
+        ("ssh://me:pw@host/x", "ssh://me:***@host/x"),
+        ("http://h/x?X-Amz-Signature=ab&part=1", "http://h/x?X-Amz-Signature=***&part=1"),
+        ("az://c/x?sv=1&sig=ab%3D", "az://c/x?sv=1&sig=***"),
+    ],
+)
+def test_no_secret_of_an_address_is_shown(text: str, shown: str) -> None:
+    assert str(Fault(text)) == shown
 
 
 def hostile(project: Project, name: str, files: dict[str, str]) -> None:
@@ -90,7 +128,7 @@ def test_hostile_revisions(versions: Project, strata: Strata, tmp_path: Path) ->
     yaml = YAML.format(path="model")
     cases = {
         "hash": {"dvc.yaml": yaml, "dvc.lock": LOCK.format(path="model", oid="../../../../x")},
-        "deep": {"dvc.yaml": yaml, "dvc.lock": LOCK.format(path="model", oid="a" * 33)},
+        "long": {"dvc.yaml": yaml, "dvc.lock": LOCK.format(path="model", oid="a" * 33)},
         "path": {
             "dvc.yaml": YAML.format(path="../canary"),
             "dvc.lock": LOCK.format(path="../canary", oid=GOOD),
@@ -104,6 +142,9 @@ def test_hostile_revisions(versions: Project, strata: Strata, tmp_path: Path) ->
         "scalar": {"dvc.lock": "just words\n"},
         "tag": {"dvc.lock": "!!python/object/apply:os.system ['touch x']\n"},
         "yaml": {"dvc.yaml": "stages: [\n"},
+        "bomb": {"params.yaml": BOMB},
+        "nested": {"dvc.lock": "stages: " + "[" * 50_000},
+        "deep": {"metrics.yaml": "".join(" " * level + "a:\n" for level in range(500))},
         "config": {".dvc/config": "[core\nremote = x\n"},
     }
     for name, files in cases.items():
@@ -137,3 +178,164 @@ def test_hostile_revisions(versions: Project, strata: Strata, tmp_path: Path) ->
     assert "leads out of the repository" in said or "cannot be read" in said, said
     assert state(versions) == before
     assert {path: path.read_bytes() for path in tmp_path.glob("*") if path.is_file()} == outside
+
+
+AUDIT = """
+import os, sys
+LOG = os.open(os.environ["AUDIT_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+def note(event, args):
+    if event == "open" and isinstance(args[0], (str, bytes)):
+        path, what = os.path.abspath(os.fsdecode(args[0])), "write" if args[2] & WRITE else "read"
+    elif event in ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.link"):
+        path, what = os.path.abspath(os.fsdecode(args[0])), event
+    elif event == "socket.connect" and isinstance(args[1], tuple):
+        path, what = str(args[1]), "connect"
+    else:
+        return
+    os.write(LOG, f"{what} {path}\\n".encode())
+sys.addaudithook(note)
+"""
+
+
+@contextlib.contextmanager
+def listener() -> Iterator[tuple[int, list[object]]]:
+    """A port of loopback, and who came there."""
+    guests: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    guest, address = server.accept()
+                    guests.append(address)
+                    guest.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1], guests
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "a fetched branch names a storage and an endpoint of its own, imports from a server, from a "
+    "repository with its own endpoint and from a file of the user's, with a key in the environment",
+    "nobody is asked, no such file is read; an audit hook in each Python process sees it",
+)
+def test_a_stranger_names_no_address(versions: Project, tmp_path: Path) -> None:
+    canary = tmp_path / "private.txt"
+    canary.write_text("private")
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit/sitecustomize.py").write_text(AUDIT)
+    (tmp_path / "tmp").mkdir()
+    log = tmp_path / "audit.log"
+    audited = {
+        "PYTHONPATH": str(tmp_path / "audit"),
+        "AUDIT_LOG": str(log),
+        "TMPDIR": str(tmp_path / "tmp"),
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+    }
+    with listener() as (port, guests):
+        there = f"http://127.0.0.1:{port}"
+        remote = f"[core]\nremote = x\n['remote \"x\"']\nurl = s3://b/p\nendpointurl = {there}\n"
+        file = "outs: [{hash: md5, md5: %s, size: 7, path: %s}]\n"
+        oid = hashlib.md5(b"private").hexdigest()
+        cases = {
+            "url": f"deps: [{{path: '{there}/x', etag: abc}}]\n",
+            "file": f"deps: [{{path: {canary}, hash: md5, md5: {oid}}}]\n",
+            "remote": "deps: [{path: 'remote://x/a', etag: abc}]\n",
+            "repo": f"deps: [{{path: a, repo: {{url: '{there}/r.git', rev_lock: {'a' * 40}}}}}]\n",
+            "settings": f"deps: [{{path: a, repo: {{url: {tmp_path}/project, rev_lock: "
+            f"{versions.run('git', 'rev-parse', 'v1').strip()}, config: {{core: {{remote: x}}, "
+            f"remote: {{x: {{url: 's3://b/p', endpointurl: '{there}'}}}}}}}}}}]\n",
+            "plain": "",
+        }
+        for name, deps in cases.items():
+            frozen = "frozen: true\n" if deps else ""
+            files = {"got.dvc": frozen + deps + file % (oid, "got"), ".dvc/config": remote}
+            hostile(versions, name, files)
+        before = state(versions)
+        auditing = Project(versions.path, versions.env | audited)
+        for name in cases:
+            said = auditing.run("strata", "restore", name, fails=True)
+            assert "got" in said
+            if name != "plain":
+                assert "if you trust it, check it out" in said
+            assert state(versions) == before
+        for name in ("file", "settings"):
+            out = tmp_path / "tmp/out"
+            auditing.run("strata", "get", name, "got", "--output", str(out), fails=True)
+            assert not out.exists()
+        auditing.run("strata", "report", "--base", "settings")
+        auditing.run("strata", "status")
+        auditing.run("strata", "gc", "--yes")
+        assert not guests
+    seen = [line.split(" ", 1) for line in log.read_text().splitlines()]
+    assert [path for what, path in seen if what == "connect"] == []
+    assert str(canary) not in {path for _, path in seen}
+    homes = [versions.env["HOME"], versions.env["DVC_SITE_CACHE_DIR"], str(versions.path)]
+    allowed = (*homes, audited["TMPDIR"], "/dev/", str(log))
+    writes = {path for what, path in seen if what not in ("read", "connect")}
+    assert writes
+    assert {path for path in writes if not path.startswith(allowed)} == set()
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "SIGTERM while a stage runs in a temporary clone",
+    "the clone, which only you could read, is gone, and so is the stage",
+)
+def test_a_rebuild_that_is_ended_leaves_nothing(versions: Project, tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    started = tmp_path / "started"
+    script = versions.path / "train.py"
+    wait = (
+        f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
+    )
+    script.write_text(wait + script.read_text())
+    lock = versions.read("dvc.lock")
+    versions.commit("Wait")
+    before = state(versions)
+    process = subprocess.Popen(
+        ["strata", "verify"],
+        cwd=versions.path,
+        env=versions.env | {"TMPDIR": str(tmp_path / "tmp")},
+    )
+    while not (started.exists() and started.read_text()) and process.poll() is None:
+        time.sleep(0.01)
+    (clone,) = (tmp_path / "tmp").glob("strata-*")
+    assert clone.stat().st_mode & 0o777 == 0o700
+    process.terminate()
+    assert process.wait() == 128 + signal.SIGTERM
+    stage = int(started.read_text())
+    while psutil.pid_exists(stage) and psutil.Process(stage).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert not list((tmp_path / "tmp").glob("strata-*"))
+    assert state(versions) == before
+    assert versions.read("dvc.lock") == lock
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "a password in a remote's URL, a token in the environment, a broken line with a key in "
+    ".dvc/config.local",
+    "in no message",
+)
+def test_no_message_has_a_secret(versions: Project, strata: Strata) -> None:
+    local = versions.path / ".dvc/config.local"
+    url = f"https://me:hunter2@127.0.0.1:{free_port()}/x"
+    versions.run("dvc", "remote", "add", "--local", "--default", "far", url)
+    for arguments in (["status"], ["status", "--remote"]):
+        said = strata(versions, *arguments, code=1)
+        assert "cannot be reached" in said
+        assert "hunter2" not in said
+    arguments, given = push_of(versions)
+    assert "hunter2" not in strata(versions, *arguments, given=given, code=1)
+    local.write_text(local.read_text() + "secret_access_key hunter2\n")
+    said = strata(versions, "status", code=1)
+    assert "config" in said
+    assert "hunter2" not in said

@@ -1,6 +1,7 @@
 """Clones and environments in which a revision runs, apart from the workspace."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -96,17 +97,26 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
             dvc("checkout", "--force", *given, root=root)
         env = environment(store.root, revision, root)
         print(f"running the pipeline of {commit[:7]}", file=sys.stderr, flush=True)
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "dvc", "repro", *targets],
-            cwd=root,
-            env=env,
-            stdout=sys.stderr,
-            check=False,
-        )
-        if done.returncode:
+        if _run([sys.executable, "-P", "-m", "dvc", "repro", *targets], root, env):
             why = f". Some of its data is missing: {said}" if said else ""
             raise Fault(f"the pipeline of {commit[:7]} fails; its own message is above{why}")
         yield root
+
+
+def _run(command: list[str], root: Path, env: dict[str, str]) -> int:
+    """Run a command that starts others, and end them all if this process is asked to end."""
+    apart = sys.platform != "win32"  # in a group of its own, which can be ended as one
+    with subprocess.Popen(
+        command, cwd=root, env=env, stdout=sys.stderr, start_new_session=apart
+    ) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            if apart:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+            raise
 
 
 def given_to(store: Store, revision: Revision) -> tuple[list[str], str]:

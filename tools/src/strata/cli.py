@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from strata.errors import Ended, Fault, end, on_signals, require
+from strata.errors import Ended, Fault, end, on_signals, require, without_secrets
 
 COMMANDS = {  # name, module, what it does
     "status": ("status", "tell how the workspace stands, and the next step"),
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"strata {args.command}: {line}", file=sys.stderr)
         return 1
     except OSError as error:  # a full disk, a file that may not be written
-        print(f"strata {args.command}: {error}", file=sys.stderr)
+        print(f"strata {args.command}: {without_secrets(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
         print(f"strata {args.command}: interrupted", file=sys.stderr)

@@ -1,6 +1,7 @@
 """The errors that the tools raise on purpose, and what turns others into a line."""
 
 import contextlib
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,8 +14,26 @@ SIGNALS = [
 ]
 
 
+SECRETS = [  # each with what it is shown as
+    (r"(?i)(https?://)[^/\s@'\"]+@", r"\1***@"),  # a token may stand for the user
+    (r"(\w://[^/\s:@]*):[^/\s@]+@", r"\1:***@"),
+    (r"(?i)([?&;][\w.-]*(?:key|token|sig|secret|pass|cred)[\w.-]*=)[^&;\s'\"]+", r"\1***"),
+    (r"(Invalid line) \(.*\) \(matched", r"\1 (matched"),  # of a settings file, shown by its parser
+]
+
+
+def without_secrets(text: str) -> str:
+    """A text to show, without the passwords and tokens in the URLs that it names."""
+    for pattern, shown in SECRETS:
+        text = re.sub(pattern, shown, text)
+    return text
+
+
 class Fault(Exception):
     """Something in the user's hands is wrong: the message says what, where and what to do."""
+
+    def __str__(self) -> str:
+        return without_secrets(super().__str__())
 
 
 def first_line(error: BaseException) -> str:

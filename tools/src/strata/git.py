@@ -118,6 +118,19 @@ def blob(root: Path, commit: str, path: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
+def blobs(root: Path, commit: str, paths: list[str]) -> dict[str, bytes]:
+    """The bytes of several of Git's files at a commit."""
+    names = "".join(f"{commit}:./{path}\n" for path in paths if "\n" not in path)
+    text = run("cat-file", "--batch", root=root, input=os.fsencode(names)).stdout
+    found: dict[str, bytes] = {}
+    for path in (path for path in paths if "\n" not in path):
+        head, _, text = text.partition(b"\n")
+        if not head.endswith(b" missing"):
+            size = int(head.split()[-1])
+            found[path], text = text[:size], text[size + 1 :]
+    return found
+
+
 def written(root: Path, name: str) -> bytes | None:
     """What Git writes into the workspace for ``COMMIT:PATH``, filters and line ends applied."""
     done = run("cat-file", "--filters", name, root=root)
@@ -127,6 +140,12 @@ def written(root: Path, name: str) -> bytes | None:
 def files(root: Path, commit: str, path: str = ".") -> list[str]:
     """The paths of the files that Git tracks at a commit, in ``path``."""
     return git("ls-tree", "-r", "-z", "--name-only", commit, "--", path, root=root).split("\0")[:-1]
+
+
+def present(root: Path) -> list[str]:
+    """The paths of the files that Git tracks, or would, in the workspace."""
+    listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return git(*listed, root=root).split("\0")[:-1]
 
 
 def tracked(root: Path, path: str) -> bool:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from strata import git
 from strata.checkout import clone, dvc, rebuilt
 from strata.errors import Fault, first_line
 from strata.revision import Revision
-from strata.store import Offline, Output, Store, hash_of
+from strata.store import Offline, Output, Store, hash_of, own_settings
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,38 @@ def missing(store: Store, outs: list[Output]) -> list[Output]:
 
 
 def from_source(store: Store, revision: Revision, outs: list[Output]) -> str:
-    """Have DVC fetch imports from where they come from; returns the first complaint."""
+    """Have DVC fetch imports from where they come from; returns the first complaint.
+
+    It goes by the settings of the workspace, and to addresses that are known there: a revision from
+    elsewhere could name any server, to which DVC would show the user's credentials, or any file.
+    """
+    strange = [out for out in outs if not known(store, revision, out)]
+    said = "; ".join(
+        f"{out.source} is not asked, since {revision.name} is of another branch and only it names "
+        f"that address; if you trust it, check it out, then `strata restore HEAD`"
+        for out in strange[:1]
+    )
+    stages = [out.stage for out in outs if out not in strange]
     with TemporaryDirectory(prefix="strata-") as parent:
         root = clone(store, str(revision.commit), Path(parent) / store.root.name)
+        (root / ".dvc/config").write_bytes(own_settings(store.root))
         try:
-            dvc("fetch", *(out.stage for out in outs), root=root)
+            if stages:
+                dvc("fetch", *stages, root=root)
         except (Fault, OSError) as error:
-            return first_line(error)
-    return ""
+            said = said or first_line(error)
+    return said
+
+
+def known(store: Store, revision: Revision, out: Output) -> bool:
+    """Whether the address of an import stands in the history of the workspace or a default branch.
+
+    Or, for an experiment, in the same .dvc file.
+    """
+    root, commit = store.root, str(revision.commit)
+    mine = git.blob(root, commit, out.stage)
+    return any(
+        git.succeeds("merge-base", "--is-ancestor", commit, tip, root=root)
+        or git.blob(root, tip, out.stage) == mine
+        for tip in ("HEAD", "HEAD@{upstream}", *git.default_branches(root))
+    )

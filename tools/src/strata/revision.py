@@ -21,6 +21,7 @@ from strata.values import Leaves, flatten
 
 __all__ = ["Absent", "Offline", "Output", "Plot", "Revision", "Stage", "Unreadable"]
 
+YAML = (".yaml", ".yml", "dvc.lock", ".dvc")
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp")
 
 
@@ -90,6 +91,7 @@ class Revision:
     def _read(self) -> _Read:
         """Raises Unreadable if DVC cannot make sense of the repository at all."""
         try:
+            self._check_yaml()
             if self.commit:
                 repo = at_commit(self.root, self.commit)
                 return (
@@ -103,6 +105,20 @@ class Revision:
             raise Unreadable(f"{self.name}: {fault}") from None
         except Exception as error:  # what a broken .dvc/config raises has no common class
             raise Unreadable(f"{self.name}: {reason(error)}") from None
+
+    def _check_yaml(self) -> None:
+        """Raise Fault if a file that DVC may parse is one that it should not."""
+        if self.commit:
+            names = git.files(self.root, self.commit)
+            texts = git.blobs(self.root, self.commit, [n for n in names if n.endswith(YAML)])
+        else:
+            names = [name for name in git.present(self.root) if name.endswith(YAML)]
+            texts = {n: (self.root / n).read_bytes() for n in names if (self.root / n).is_file()}
+        for name, text in texts.items():
+            try:
+                trust.check_yaml(text)
+            except Fault as fault:
+                raise Fault(f"{name}: {fault}") from None
 
     def check(self) -> None:
         """Raise Unreadable if a dvc.yaml, dvc.lock or .dvc file cannot be read."""
@@ -288,10 +304,11 @@ class Revision:
         """A YAML, JSON, TOML or Python file of values, read as DVC reads it."""
         from dvc.utils.serialize import PARSERS
 
+        text = self.text(path)
         try:
-            return PARSERS[PurePosixPath(path).suffix.lower()](self.text(path), path)
-        except Fault:
-            raise
+            if path.endswith(YAML):
+                trust.check_yaml(text.encode())
+            return PARSERS[PurePosixPath(path).suffix.lower()](text, path)
         except Exception as error:  # each format has errors of its own
             raise Unreadable(f"{path} of {self.name} cannot be read: {reason(error)}") from None
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from strata import git
 from strata.checkout import dvc
-from strata.errors import Fault
+from strata.errors import Fault, without_secrets
 from strata.store import opened
 
 NAME = "storage"
@@ -63,7 +63,7 @@ def check(url: str) -> str:
     """
     parts = urlsplit(url)
     scheme = parts.scheme if "://" in url else ""
-    if parts.password or (scheme == "s3" and parts.username):
+    if without_secrets(url) != url or (scheme == "s3" and parts.username):
         raise Fault(
             "that URL has a secret in it, which would be committed; take it out, and give "
             "credentials by the environment, an AWS profile, or `dvc remote modify --local`"

@@ -14,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from strata import git, trust
@@ -66,6 +65,7 @@ def dvc_repo(root: Path, config: dict[str, Any] | None = None) -> Iterator[Any]:
 
     Raises Fault with the reason for which DVC fails in the block.
     """
+    from dvc.config import ConfigError, RemoteConfigError
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.lock import LockError
     from dvc.repo import Repo
@@ -77,6 +77,10 @@ def dvc_repo(root: Path, config: dict[str, Any] | None = None) -> Iterator[Any]:
             yield repo
     except NotDvcRepoError:
         raise Fault(f"{root} is not a DVC repository; `dvc init` makes it one") from None
+    except RemoteConfigError as error:
+        raise Fault(first_line(error)) from None
+    except ConfigError as error:
+        raise Fault(f".dvc/config, or config.local beside it: {reason(error)}") from None
     except (DvcException, LockError, SCMError) as error:
         raise Fault(reason(error)) from None
 
@@ -133,6 +137,15 @@ def storage_of(root: Path) -> dict[str, Any] | None:
             url = remote["url"] if "://" in remote["url"] else str(root / ".dvc" / remote["url"])
             return {"core": {"remote": name}, "remote": {name: remote | {"url": url}}}
     return None
+
+
+def own_settings(root: Path) -> bytes:
+    """The .dvc/config of the workspace, or if it is at a commit without, of a default branch."""
+    config = root / ".dvc/config"
+    if config.exists():
+        return config.read_bytes()
+    found = (git.blob(root, name, ".dvc/config") for name in git.default_branches(root))
+    return next((text for text in found if text is not None), b"")
 
 
 def settings_in(config: str) -> dict[str, dict[str, str]]:
@@ -326,7 +339,7 @@ class Store:
         except (DvcException, ImportError) as error:
             raise Offline(f"remote {name!r}: {first_line(error)}") from None
         url = str(self.repo.config["remote"].get(name, {}).get("url", remote.path))
-        where = f"remote {name!r} ({without_secret(url)})"
+        where = f"remote {name!r} ({url})"
         protocol = remote.fs.protocol
         bucket = remote.path.split("/")[0] if protocol == "s3" else remote.path
         try:
@@ -508,14 +521,6 @@ def _ask(url: str) -> None:
             raise PermissionError(f"{error.code} {error.reason}") from None
         if error.code >= 500:
             raise OSError(f"{error.code} {error.reason}") from None
-
-
-def without_secret(url: str) -> str:
-    """A URL to show: without its password."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def md5_of(path: Path, kind: str = "md5") -> str:

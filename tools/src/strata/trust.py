@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from strata.errors import Fault
 
+DEPTH = 100  # to which YAML may nest; parsers recurse, and the one in C has no other bound
+ALIASED = 1_000_000  # values that its aliases may stand for: a hundred bytes can name billions
 HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 OURS = (".git", ".dvc")
 
@@ -54,3 +56,38 @@ def listing(data: bytes) -> dict[str, str]:
     if len(found) < len(entries) or any(oid.endswith(".dir") for oid in found.values()):
         raise Fault("a list of files that names one twice, or a folder")
     return found
+
+
+def check_yaml(data: bytes) -> None:
+    """Raise Fault if reading YAML whole would take all memory or the stack.
+
+    It is read event by event. What is no YAML passes: who parses it says so.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+
+    sizes: dict[str, int] = {}  # of what anchors name, aliases in it followed
+    opened: list[tuple[str | None, int]] = [(None, 0)]
+    aliased = 0
+    try:
+        for event in YAML(typ="safe").parse(data):
+            name, size = getattr(event, "anchor", None), 1
+            if isinstance(event, CollectionStartEvent):
+                opened.append((name, 1))
+                if len(opened) > DEPTH:
+                    raise Fault(f"nested more than {DEPTH} levels deep")
+                continue
+            if isinstance(event, CollectionEndEvent):
+                name, size = opened.pop()
+            elif isinstance(event, AliasEvent):
+                name, size = None, sizes.get(event.anchor, 1)
+                aliased += size
+                if aliased > ALIASED:
+                    raise Fault(f"its aliases stand for more than {ALIASED:,} values")
+            if name:
+                sizes[name] = size
+            outer, inside = opened[-1]
+            opened[-1] = outer, inside + size
+    except YAMLError:
+        return

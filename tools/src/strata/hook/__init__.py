@@ -7,11 +7,10 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from strata import git
 from strata.checkout import dvc
-from strata.errors import Fault
+from strata.errors import Fault, without_secrets
 from strata.hook.install import HOOKS, install
 from strata.hook.push import push
 from strata.revision import Revision
@@ -78,7 +77,7 @@ def no_secrets(config: str) -> None:
     """Raise Fault if the text of a .dvc/config has a secret in it."""
     for section, settings in settings_in(config).items():
         for key, value in settings.items():
-            if key in SECRETS or (key == "url" and urlsplit(value).password):
+            if key in SECRETS or (key == "url" and without_secrets(value) != value):
                 name = section.removeprefix("remote ").strip('"')
                 raise Fault(
                     f".dvc/config has a secret: {key} of {name}. Take it out and change it where "
