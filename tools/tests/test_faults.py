@@ -4,6 +4,7 @@ import os
 import random
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -144,7 +145,7 @@ def test_two_things_of_one_name(versions: Project, strata: Strata) -> None:
     assert versions.run("git", "branch", "--show-current") == "v1\n"
 
 
-@pytest.mark.fault("`dvc repro` is at work while a restore is asked for", "refused, by process")
+@pytest.mark.fault("`dvc repro` is at work while restore or gc is asked for", "refused, by process")
 def test_a_running_repro(versions: Project, strata: Strata) -> None:
     script = versions.path / "train.py"
     go = versions.path.parent / "go"
@@ -159,8 +160,9 @@ def test_a_running_repro(versions: Project, strata: Strata) -> None:
     ) as process:
         assert process.stdout
         assert any("waiting" in line for line in process.stdout)
-        said = strata(versions, "restore", "v1", code=1)
-        assert f"(process {process.pid}) is at work here" in said
+        for command in (["restore", "v1"], ["gc", "--yes"]):
+            said = strata(versions, *command, code=1)
+            assert f"(process {process.pid}) is at work here" in said
         go.touch()
         process.communicate()
     versions.run("git", "restore", ".")
@@ -200,6 +202,60 @@ def test_a_filter_that_fails_or_is_slow(slow: bool, versions: Project, tmp_path:
     assert state(versions) == before
     assert versions.run("git", "status", "--porcelain") == ""
     assert versions.run("git", "branch", "--show-current") == "main\n"
+
+
+@pytest.mark.parametrize("what", ["a file of Git's", "an output"])
+@pytest.mark.fault("the disk is full in the middle of a switch", "all as it was")
+def test_a_full_disk_in_the_middle(
+    what: str, two_models: Project, tmp_path: Path, strata: Strata
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root can make a small disk")
+    try:
+        project = two_models.copy(disk / "project")
+        project.run("dvc", "cache", "dir", "--local", str(tmp_path / "cache"))
+        shutil.copytree(project.path / ".dvc/cache", tmp_path / "cache")
+        project.run("git", "switch", "--quiet", "--create", "big")
+        big = project.path / "big.bin"
+        big.write_bytes(random.Random(0).randbytes(4_000_000))
+        if what == "an output":
+            project.run("dvc", "add", "--quiet", "big.bin")
+        project.commit("Something big")
+        strata(project, "restore", "main")
+        before = state(project)
+        assert "big.bin" not in before
+        free = shutil.disk_usage(disk).free
+        (project.path / ".git/filler").write_bytes(bytes(free - 2_000_000))
+        said = strata(project, "restore", "big", code=1)
+        assert "No space left on device" in said or "unable to write" in said, said
+        assert state(project) == before, said
+        assert project.run("git", "status", "--porcelain") == ""
+        assert project.run("git", "branch", "--show-current") == "main\n"
+        (project.path / ".git/filler").unlink()
+        strata(project, "restore", "big")
+        assert len(project.read("big.bin")) == 4_000_000
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.fault("a file that the system lets nobody change is in the way", "all as it was")
+def test_an_immutable_file(versions: Project, strata: Strata) -> None:
+    before = state(versions)
+    file = str(versions.path / "params.yaml")
+    chattr = shutil.which("chattr")
+    if not chattr or subprocess.run([chattr, "+i", file], capture_output=True).returncode:
+        pytest.skip("this file system, or user, cannot make a file immutable")
+    try:
+        said = strata(versions, "restore", "v1", code=1)
+        assert "after the switch: params.yaml" in said
+    finally:
+        subprocess.run([chattr, "-i", file], check=True)
+    assert state(versions) == before
+    assert versions.run("git", "status", "--porcelain") == ""
+    strata(versions, "restore", "v1")
 
 
 @pytest.mark.fault(

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from project import Project, Strata, free_port, push_of, state
 
 from strata import trust
 from strata.errors import Fault
+from strata.revision import Revision
+from strata.store import opened
 
 LOCK = """schema: '2.0'
 stages:
@@ -67,6 +70,49 @@ def test_a_path_stays_inside_or_is_refused_in_one_line(path: str) -> None:
 @given(st.binary(max_size=300) | st.from_regex(rb"([-\\[{&*] ?|a: |b\n {0,9}){0,40}"))
 def test_any_bytes_are_harmless_yaml_or_one_line(data: bytes) -> None:
     in_one_line(trust.check_yaml, data)
+
+
+JUNK = [
+    b"!!python/object/apply:os.getcwd []",
+    b"\t",
+    b"- ",
+    b": ",
+    b"<<: *a",
+    b"&a [*a]",
+    b"[",
+    b"{",
+]
+WHOLE = LOCK.format(path="models/model.txt", oid="0" * 32).encode()
+
+
+@pytest.fixture(scope="module")
+def locked(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose dvc.lock and .dvc file are written anew for each example."""
+    project = reproduced.copy(tmp_path_factory.mktemp("locked") / "project")
+    (project.path / "x.dvc").write_text("outs: [{hash: md5, md5: %s, path: x}]\n" % ("0" * 32))
+    return project
+
+
+@given(
+    name=st.sampled_from(["dvc.lock", "x.dvc"]),
+    at=st.integers(0, len(WHOLE)),
+    cut=st.integers(0, 60),
+    junk=st.binary(max_size=20) | st.sampled_from(JUNK),
+)
+def test_any_bytes_are_a_lock_or_one_line(
+    locked: Project, name: str, at: int, cut: int, junk: bytes
+) -> None:
+    file = locked.path / name
+    whole = file.read_bytes()
+    text = WHOLE if name == "dvc.lock" else whole
+    file.write_bytes(text[:at] + junk + text[at + cut :])
+    try:
+        with opened(locked.path) as store:
+            for out in in_one_line(attrgetter("outputs"), Revision(store, None)) or []:
+                assert trust.checked_path(out.path)
+                assert trust.checked_hash(out.hash)
+    finally:
+        file.write_bytes(whole)
 
 
 def test_aliases_count_as_what_they_stand_for() -> None:

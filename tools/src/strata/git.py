@@ -155,7 +155,8 @@ def tracked(root: Path, path: str) -> bool:
 
 def changes(root: Path) -> list[str]:
     """What is not committed, each as ``git status`` puts it: a code of two letters and a path."""
-    said = git("status", "--porcelain", "--no-renames", "--untracked-files=all", "-z", root=root)
+    how = ("--porcelain", "--no-renames", "--untracked-files=all", "-z")
+    said = git("--no-optional-locks", "status", *how, root=root)  # it may do without writing
     return said.split("\0")[:-1]
 
 

@@ -267,13 +267,17 @@ class Store:
         if path.is_file() and md5_of(path, kind) == oid:
             return
         cache = self._cache(kind)
-        part = self.root / ".dvc/tmp/strata.part"
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        remove(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        transfer(cache.fs, str(self.path(oid, kind)), localfs, str(part), links=cache.cache_types)
-        part.replace(path)
+        parts = self.root / ".dvc/tmp/strata-part"
+        remove(parts)  # of a command that was killed
+        parts.mkdir(parents=True)
+        try:
+            part, links = parts / "file", cache.cache_types
+            transfer(cache.fs, str(self.path(oid, kind)), localfs, str(part), links=links)
+            remove(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(path)
+        finally:
+            remove(parts)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

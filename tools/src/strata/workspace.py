@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shlex import quote
@@ -164,14 +164,25 @@ def _go_back(
     options: dict[str, Any],
 ) -> None:
     """Put Git's files and what lay at the outputs' paths back, by force."""
-    _unlock(store.root)
-    git.switch(store.root, old, force=True, **options)
-    for file in set(losses.left(store.root, note.commits)) - untracked:
-        remove(file)
+    root, trouble = store.root, ""
+    _unlock(root)
+
+    def sweep() -> None:
+        for file in set(losses.left(root, note.commits)) - untracked:
+            remove(file)
+
+    with suppress(Fault):
+        sweep()  # which may give a full disk the room that Git needs
+    try:
+        git.switch(root, old, force=True, **options)
+    except Fault as fault:
+        trouble = f": {fault}"  # perhaps of a file that is as it was
+    sweep()
     for path, lay in before.items():
-        store.check_out(store.root / path, lay.files, lay.kind)
-    if wrong := [change for change in git.changes(store.root) if not change.startswith("??")]:
-        raise Fault(f"not as before: {', '.join(change[3:] for change in wrong)}")
+        store.check_out(root / path, lay.files, lay.kind)
+    wrong = [change[3:] for change in git.changes(root) if not change.startswith("??")]
+    if wrong or git.position(root) != old:
+        raise Fault(f"not as before: {', '.join(wrong) or 'HEAD'}{trouble}")
 
 
 def _write(root: Path, note: Note) -> None:
