@@ -124,7 +124,7 @@ def test_some_killed_restores(shape: str, tmp_path: Path, strata: Strata) -> Non
 @pytest.mark.faults
 @pytest.mark.parametrize("shape", ["plain", "monorepo", "together"])
 @pytest.mark.fault(
-    "the same, 34 times in each of three layouts of the zoo",
+    "restore is killed, 34 times in each of three layouts of the zoo",
     "each time one whole revision",
 )
 def test_a_hundred_killed_restores(shape: str, tmp_path: Path, strata: Strata) -> None:

@@ -93,6 +93,10 @@ def locked(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Pro
     return project
 
 
+@pytest.mark.fault(
+    "any bytes as dvc.lock, .dvc file, list of a folder's files or path (property tests)",
+    "a value, or one line",
+)
 @given(
     name=st.sampled_from(["dvc.lock", "x.dvc"]),
     at=st.integers(0, len(WHOLE)),
@@ -115,6 +119,10 @@ def test_any_bytes_are_a_lock_or_one_line(
         file.write_bytes(whole)
 
 
+@pytest.mark.fault(
+    "YAML whose aliases stand for billions of values, or that nests without end",
+    "refused in one line, before it is parsed",
+)
 def test_aliases_count_as_what_they_stand_for() -> None:
     trust.check_yaml(BOMB.partition("a5")[0].encode())
     with pytest.raises(Fault, match="its aliases stand for more than 1,000,000 values"):

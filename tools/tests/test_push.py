@@ -92,7 +92,7 @@ def test_every_commit_of_a_push_is_asked_for(plain: Project) -> None:
 
 
 @pytest.mark.fault(
-    "the same where Git remembers the commits of a remote that was made anew, with other storage",
+    "a push to a remote that was made anew, with other storage, of which Git remembers commits",
     REFUSED,
 )
 def test_what_git_remembers_of_a_remote_is_not_believed(plain: Project, tmp_path: Path) -> None:
@@ -171,7 +171,9 @@ def test_hooks_of_others_stay(plain: Project, tmp_path: Path) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.fault("20 mixed pushes of several refs to S3, about half of them cut off", "")
+@pytest.mark.fault(
+    "20 mixed pushes of several refs to S3, with kills, lost objects and a dead server", ""
+)
 def test_twenty_mixed_pushes(
     tmp_path: Path,
     s3: S3,
@@ -234,6 +236,6 @@ def test_twenty_mixed_pushes(
     assert cut >= 5
     record_property(
         "figure",
-        f"{cut} cut off; all {len(commits)} commits on the remote restore from storage alone, in a "
-        "fresh clone without a cache",
+        f"{cut} cut off or refused; all {len(commits)} commits on the remote restore from storage "
+        "alone, in a fresh clone without a cache",
     )
