@@ -44,7 +44,7 @@ def test_every_block_of_commands_is_run() -> None:
     for page, others in marks.items():
         text = (ROOT / page).read_text(encoding="utf-8")
         found = set(re.findall(r"^```(\w*)\n.*?^```$", text, re.MULTILINE | re.DOTALL))
-        assert found <= {"sh", "toml", "mermaid", *others}, page
+        assert found <= {"sh", "toml", "yaml", "py", "mermaid", *others}, page
 
 
 def test_a_killed_experiment_is_undone(desk: Project) -> None:

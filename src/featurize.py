@@ -25,7 +25,7 @@ from pandas.tseries.holiday import USFederalHolidayCalendar
 
 import params
 from keys import TARGET
-from partitions import months, progress, read, write_months
+from partitions import partitions, progress, read, write_all
 from stage import run
 
 PREPARED = Path("data/prepared")
@@ -78,13 +78,13 @@ def featurize(prepared: pd.DataFrame, settings: params.Featurize) -> pd.DataFram
 
 def main() -> str:
     settings = params.load(params.Featurize)
-    names = months(PREPARED)
+    names = partitions(PREPARED)
 
     def features() -> Iterator[tuple[str, pd.DataFrame]]:
         for month in progress(names, "featurize"):
             yield month, featurize(read(PREPARED / f"{month}.parquet"), settings)
 
-    rows = write_months(FEATURES, features())
+    rows = write_all(FEATURES, features())
     return f"{rows:,} flights of {len(names)} months"
 
 

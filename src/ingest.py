@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 import params
-from partitions import progress, write, write_months
+from partitions import progress, write, write_all
 from stage import Fault, run
 
 RAW = Path("data/raw")
@@ -70,10 +70,8 @@ def main() -> str:
     through = params.load(params.Ingest).through
     flights = typed(source("flights.csv.zip"))
     arrived(month_of(flights), through)  # before anything is written
-    rows = write_months(RAW / "flights", by_month(flights, through, "flights"))
-    hours = write_months(
-        RAW / "weather", by_month(typed(source("weather.csv")), through, "weather")
-    )
+    rows = write_all(RAW / "flights", by_month(flights, through, "flights"))
+    hours = write_all(RAW / "weather", by_month(typed(source("weather.csv")), through, "weather"))
     write(RAW / "airports.parquet", source("airports.csv"))
     return f"{rows:,} flights and {hours:,} hours of weather through {through}"
 

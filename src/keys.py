@@ -1,5 +1,4 @@
-"""The names of the columns that more than one stage must agree on."""
+"""The names of the flights' columns that more than one stage must agree on."""
 
 KEY = ["date", "origin", "carrier", "flight"]  # what makes a flight one flight
 TARGET = "disrupted"  # 1: late by the threshold or more, cancelled or diverted; else 0
-NOT_FEATURES = ["date", "flight", TARGET]

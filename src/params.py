@@ -8,7 +8,7 @@ Out: one frozen object a section, for the stages; data/params.ok, as a stage its
 import difflib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     ValidationError,
     WrapValidator,
+    model_validator,
 )
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -40,8 +41,18 @@ def with_a_point(value: Any) -> Any:
     return value
 
 
+def as_size(value: Any) -> Any:
+    """Accept a number of periods from 1 on, or a share between 0 and 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("should be a number of periods, such as 1, or a share, such as 0.2")
+    if (value < 1) if isinstance(value, int) else not 0 < value < 1:
+        raise ValueError("should be 1 or more, or a share between 0 and 1")
+    return value
+
+
 Positive = Annotated[float, Field(gt=0), WrapValidator(as_written)]
 Share = Annotated[float, Field(gt=0, le=1), BeforeValidator(with_a_point)]
+Size = Annotated[Any, BeforeValidator(as_size)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
@@ -70,9 +81,42 @@ class Featurize(Section):
     holiday_window_days: Count
 
 
+class Data(Section):
+    task: Literal["binary", "multiclass", "regression"]
+    target: str
+    positive: str | int | bool | None
+    key: list[str]
+    not_features: list[str]
+    text: list[str]
+    weight: str | None
+
+    @model_validator(mode="after")
+    def _has_a_class_to_predict(self) -> "Data":
+        if (self.positive is None) == (self.task == "binary"):
+            raise ValueError("positive is the class to predict if task is binary, else null")
+        return self
+
+
 class Split(Section):
-    validation_months: Count
-    test_months: Count
+    by: Literal["time", "group", "stratified", "random", "column"]
+    column: str | None
+    period: Literal["day", "week", "month", "quarter", "year"] | None
+    validation: Size
+    test: Size
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Split":
+        sizes = (self.validation, self.test)
+        if (self.by in ("time", "group", "column")) != (self.column is not None):
+            raise ValueError(f"by {self.by} and column {self.column!r} do not go together")
+        if (self.by == "time") != (self.period is not None):
+            raise ValueError(f"by {self.by} and period {self.period!r} do not go together")
+        if any(isinstance(size, int) != (self.by == "time") for size in sizes):
+            raise ValueError("validation and test are numbers of periods by time, else shares")
+        if self.by != "time" and sum(sizes) >= 1:
+            raise ValueError("validation and test leave nothing to train on")
+        return self
 
 
 class HistGradientBoosting(Section):
@@ -89,6 +133,10 @@ class LogisticRegression(Section):
     max_iter: Count
 
 
+class Ridge(Section):
+    alpha: Positive
+
+
 class RandomForest(Section):
     n_estimators: Count
     max_depth: Count | None
@@ -97,18 +145,29 @@ class RandomForest(Section):
 
 
 class Train(Section):
-    model: Literal["hist_gradient_boosting", "logistic_regression", "random_forest"]
+    """The section of a model that does not suit the task may be left out."""
+
+    model: Literal["hist_gradient_boosting", "logistic_regression", "random_forest", "ridge"]
     seed: Seed
+    min_frequency: Count
     hist_gradient_boosting: HistGradientBoosting
-    logistic_regression: LogisticRegression
+    logistic_regression: LogisticRegression | None = None
     random_forest: RandomForest
+    ridge: Ridge | None = None
+
+    @model_validator(mode="after")
+    def _has_its_section(self) -> "Train":
+        if getattr(self, self.model) is None:
+            raise ValueError(f"model is {self.model}, and there is no section of that name")
+        return self
 
 
 class Evaluate(Section):
     seed: Seed
+    block: str | None
     bootstrap_samples: Annotated[int, Field(ge=2)]
     threshold: Annotated[float, Field(gt=0, lt=1), WrapValidator(as_written)]
-    calibration_bins: Annotated[int, Field(ge=2)]
+    bins: Annotated[int, Field(ge=2)]
     importance_rows: Count
     importance_repeats: Count
 
@@ -117,9 +176,17 @@ class Params(Section):
     ingest: Ingest
     prepare: Prepare
     featurize: Featurize
+    data: Data
     split: Split
     train: Train
     evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _suits_the_task(self) -> "Params":
+        unfit = {"regression": "logistic_regression"}.get(self.data.task, "ridge")
+        if self.train.model == unfit:
+            raise ValueError(f"train.model is {unfit}, and data.task is {self.data.task}")
+        return self
 
 
 S = TypeVar("S", bound=Section)
@@ -173,6 +240,8 @@ def _sentence(error: Any) -> str:
         hint = f"did you mean {meant[-1]!r}?" if meant else f"known: {', '.join(known)}"
         return f"{name} is not a known key; {hint}"
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error" and isinstance(error["input"], dict):
+        return f"{name}: {message}"  # of keys that do not go together
     message = message[0].lower() + message[1:]
     if error["type"] == "model_type":
         message = "should be a section with keys of its own"
@@ -190,6 +259,7 @@ def _keys(loc: tuple[Any, ...]) -> list[str]:
     section: Any = Params
     for key in loc:
         section = section.model_fields[key].annotation
+        section = next((c for c in get_args(section) if c is not type(None)), section)
     return list(section.model_fields)
 
 

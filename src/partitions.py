@@ -1,6 +1,7 @@
-"""Tables on disk: a folder with one Parquet file a month, named ``2013-01.parquet``.
+"""Tables on disk: a folder with one Parquet file a partition, named ``2013-01.parquet``.
 
-A month is the unit of arrival, storage and memory: a stage reads and writes month by month.
+A partition is the unit of arrival, storage and memory: a stage reads and writes one by one. It may
+be a month, a source file, or all there is.
 """
 
 import re
@@ -15,11 +16,16 @@ from stage import Fault
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
-def months(folder: Path) -> list[str]:
-    """The months a table has, oldest first. Raises Fault if it has none or skips one."""
-    found = sorted(path.stem for path in folder.glob("*.parquet") if MONTH.fullmatch(path.stem))
+def partitions(folder: Path) -> list[str]:
+    """The partitions a table has, in the order of their names.
+
+    Raises Fault if it has none, or if they are months and one is skipped.
+    """
+    found = sorted(path.stem for path in folder.glob("*.parquet"))
     if not found:
-        raise Fault(f"{folder}: no month of data here; `dvc repro` makes it")
+        raise Fault(f"{folder}: no data here; `dvc repro` makes it")
+    if not all(map(MONTH.fullmatch, found)):
+        return found
     every = pd.period_range(found[0], found[-1], freq="M").astype(str)
     if skipped := sorted(set(every) - set(found)):
         raise Fault(f"{folder}: no file for {', '.join(skipped)}, between months that have one")
@@ -56,13 +62,13 @@ def write(path: Path, frame: pd.DataFrame) -> None:
     part.replace(path)
 
 
-def write_months(folder: Path, parts: Iterable[tuple[str, pd.DataFrame]]) -> int:
-    """Make ``folder`` hold just these months, and return how many rows they have."""
+def write_all(folder: Path, parts: Iterable[tuple[str, pd.DataFrame]]) -> int:
+    """Make ``folder`` hold just these partitions, and return how many rows they have."""
     stale = set(folder.glob("*"))
     rows = 0
-    for month, frame in parts:
-        write(folder / f"{month}.parquet", frame)
-        stale.discard(folder / f"{month}.parquet")
+    for name, frame in parts:
+        write(folder / f"{name}.parquet", frame)
+        stale.discard(folder / f"{name}.parquet")
         rows += len(frame)
     for path in stale:
         path.unlink()

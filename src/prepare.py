@@ -19,7 +19,7 @@ from pandera.pandas import DataFrameSchema
 import params
 import schema
 from keys import TARGET
-from partitions import months, progress, read, write_months
+from partitions import partitions, progress, read, write_all
 from stage import run
 
 RAW = Path("data/raw")
@@ -77,7 +77,7 @@ def main() -> str:
     settings = params.load(params.Prepare)
     path = RAW / "airports.parquet"
     airports = schema.validate(read(path), schema.RAW_AIRPORTS, path)
-    names = months(RAW / "flights")
+    names = partitions(RAW / "flights")
 
     def raw(table: str, month: str, rules: DataFrameSchema) -> pd.DataFrame:
         path = RAW / table / f"{month}.parquet"
@@ -93,7 +93,7 @@ def main() -> str:
             yield month, schema.validate(frame, schema.PREPARED, PREPARED / f"{month}.parquet")
             before = weather
 
-    rows = write_months(PREPARED, prepared())
+    rows = write_all(PREPARED, prepared())
     return f"{rows:,} flights of {len(names)} months"
 
 

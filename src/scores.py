@@ -1,69 +1,54 @@
-"""How good predicted probabilities are, and how sure that figure is.
+"""How sure a figure is, whatever the task.
 
-Flights of one day share its weather, so rows are not independent: resampling them one by one
-gives an error about five times too small on this data. Whole days are resampled instead (a block
-bootstrap; Künsch 1989, doi:10.1214/aos/1176347265).
+Rows may be alike because of what they share: flights of one day share its weather, and resampling
+them one by one gives an error about five times too small. Whole blocks are resampled instead (a
+block bootstrap; Künsch 1989, doi:10.1214/aos/1176347265).
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from labels import Floats
 
-METRICS = ["roc_auc", "average_precision", "log_loss", "brier"]
+Scores = Callable[[Floats], dict[str, float]]  # metrics of some rows, as a function of weights
 DIGITS = 6  # more would differ between processors
 
 
-def score(label: Floats, probability: Floats, weight: Floats | None = None) -> dict[str, float]:
-    """Compute METRICS of one set of predictions; all arguments have shape (rows,).
+def mean(values: Floats, weight: Floats) -> float:
+    """The weighted mean. (Not by BLAS, which may add up in any order.)"""
+    return float((values * weight).sum() / weight.sum())
 
-    A row of weight w counts as w rows. The figures are those of scikit-learn's roc_auc_score,
-    average_precision_score, log_loss and brier_score_loss. A metric that does not exist, such as
-    the AUC where all labels are equal, is NaN.
-    """
-    order = np.argsort(probability, kind="stable")
-    weights = np.ones(len(label)) if weight is None else weight
-    return _score_sorted(label[order], probability[order], weights[order])
+
+def resamples(block: npt.NDArray[np.generic], samples: int, seed: int) -> tuple[Floats, Floats]:
+    """The number of each row's block, and how often each block is drawn, (samples, blocks)."""
+    names, index = np.unique(block, return_inverse=True)
+    draw = np.random.default_rng(seed).multinomial
+    return index, draw(len(names), np.full(len(names), 1 / len(names)), size=samples).astype(float)
 
 
 def standard_errors(
-    label: Floats, probability: Floats, day: npt.NDArray[np.generic], samples: int, seed: int
+    measure: Scores, weight: Floats, block: npt.NDArray[np.generic], samples: int, seed: int
 ) -> dict[str, float]:
-    """The standard deviation of METRICS over ``samples`` resamples of whole days.
+    """The standard deviation of each metric over ``samples`` resamples of whole blocks.
 
-    ``day`` names each row's day, shape (rows,). NaN where a metric never exists.
+    ``block`` names each row's block, shape (rows,). NaN where a metric never exists.
     """
-    names, index = np.unique(day, return_inverse=True)
-    order = np.argsort(probability, kind="stable")
-    label, probability, index = label[order], probability[order], index[order]
-    counts = np.random.default_rng(seed).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=samples
-    )
-    drawn = [_score_sorted(label, probability, count[index].astype(float)) for count in counts]
-    values = np.array([[scores[metric] for metric in METRICS] for scores in drawn])
+    index, counts = resamples(block, samples, seed)
+    drawn = [measure(count[index] * weight) for count in counts]
     return {
-        metric: float(np.nanstd(column, ddof=1)) if np.isfinite(column).sum() > 1 else np.nan
-        for metric, column in zip(METRICS, values.T, strict=True)
+        name: float(np.nanstd(column, ddof=1)) if np.isfinite(column).sum() > 1 else np.nan
+        for name in drawn[0]
+        for column in [np.array([found[name] for found in drawn])]
     }
 
 
-def _score_sorted(label: Floats, probability: Floats, weight: Floats) -> dict[str, float]:
-    # Rows of equal probability form one group: no threshold can part them.
-    starts = np.flatnonzero(np.diff(probability, prepend=-1.0))
-    positives = np.add.reduceat(weight * label, starts)
-    negatives = np.add.reduceat(weight * (1 - label), starts)
-    positive, negative = positives.sum(), negatives.sum()
-    below = np.cumsum(negatives) - negatives / 2
-    found = np.cumsum(positives[::-1])
-    flagged = np.cumsum((positives + negatives)[::-1])
-    precision = np.divide(found, flagged, out=np.zeros_like(found), where=flagged > 0)
-    tiny = np.finfo(float).eps
-    likely = np.clip(probability, tiny, 1 - tiny)
-    losses = -(label * np.log(likely) + (1 - label) * np.log1p(-likely))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return {
-            "roc_auc": float((positives * below).sum() / np.float64(positive * negative)),
-            "average_precision": float((positives[::-1] * precision).sum() / positive),
-            "log_loss": float((weight * losses).sum() / weight.sum()),
-            "brier": float((weight * (probability - label) ** 2).sum() / weight.sum()),
-        }
+def is_better(
+    mine: Floats, other: Floats, weight: Floats, block: npt.NDArray[np.generic], seed: int
+) -> bool:
+    """Whether losses are lower than others of the same rows by more than two standard errors."""
+    index, counts = resamples(block, 1000, seed)
+    gained, sizes = np.bincount(index, (other - mine) * weight), np.bincount(index, weight)
+    drawn = (counts * gained).sum(axis=1) / (counts * sizes).sum(axis=1)
+    return bool(gained.sum() / sizes.sum() > 2 * drawn.std())

@@ -2,47 +2,45 @@
 
 from typing import Any
 
-from scores import METRICS
-
-TITLES = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-}
+BASELINES = ("dummy", "baseline")
 
 
-def table(report: dict[str, dict[str, Any]]) -> str:
-    """Render metrics.json: a row a metric; for each split its figure ± standard error, and the
-    dummy's figure beside it."""
-    splits = list(report)
-    header = ["metric"] + [title for name in splits for title in (name, "dummy")]
+def table(report: dict[str, dict[str, Any]], metrics: dict[str, str]) -> str:
+    """Render metrics.json: a row a metric, by its title; for each split its figure ± standard error
+    and the figures of the baselines."""
+    header = ["metric"] + [title for name in report for title in (name, *BASELINES)]
     rows = [
-        [TITLES[metric]]
-        + [
-            cell
-            for name in splits
-            for cell in (
-                f"{figure(report[name][metric])} ± {figure(report[name][metric + '_se'])}",
-                figure(report[name]["dummy"][metric]),
-            )
-        ]
-        for metric in METRICS
+        [title] + [cell for split in report.values() for cell in cells(split, name)]
+        for name, title in metrics.items()
     ]
-    rows.append(["base rate"] + [c for n in splits for c in (figure(report[n]["base_rate"]), "")])
-    rows.append(["flights"] + [c for n in splits for c in (f"{report[n]['n']:,}", "")])
+    empty = [""] * len(BASELINES)
+    if all("base_rate" in split for split in report.values()):
+        shares = [figure(split["base_rate"]) for split in report.values()]
+        rows.append(["base rate"] + [cell for share in shares for cell in (share, *empty)])
+    counts = [f"{split['n']:,}" for split in report.values()]
+    rows.append(["rows"] + [cell for count in counts for cell in (count, *empty)])
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = ["-" * width for width in widths]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in (header, rule, *rows)
     ]
+    useless = [name for name, split in report.items() if not split["better_than_dummy"]]
+    warning = f"**No better than a dummy on {' and '.join(useless)}.** " if useless else ""
     return (
-        "Metrics of this commit's model, with standard errors by resampling whole days. "
-        "The stage `evaluate` writes this file.\n\n" + "\n".join(lines) + "\n"
+        f"{warning}Metrics of this commit's model, with standard errors by resampling blocks of "
+        "rows. The stage `evaluate` writes this file.\n\n" + "\n".join(lines) + "\n"
     )
 
 
+def cells(split: dict[str, Any], metric: str) -> list[str]:
+    """A metric of the model with its error, and of the baselines."""
+    mine = f"{figure(split[metric])} ± {figure(split[metric + '_se'])}"
+    return [mine, *(figure(split[name][metric]) for name in BASELINES)]
+
+
 def figure(value: float | None) -> str:
-    """Three decimals; a metric that does not exist is a dash."""
-    return "–" if value is None else f"{value:.3f}"
+    """Three decimals, or three digits of a larger value; a metric that does not exist is a dash."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"

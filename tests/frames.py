@@ -10,17 +10,29 @@ import pandas as pd
 import yaml
 
 import params
-from keys import KEY, NOT_FEATURES, TARGET
 
 ROOT = Path(__file__).parents[1]
 
 MODELLING = """\
+data:
+  task: binary
+  target: label
+  positive: 1
+  key: [date, id]
+  not_features: [date, id]
+  text: []
+  weight: null
 split:
-  validation_months: 1
-  test_months: 1
+  by: time
+  column: date
+  period: month
+  validation: 1
+  test: 1
+  seed: 0
 train:
   model: hist_gradient_boosting
   seed: 0
+  min_frequency: 2
   hist_gradient_boosting:
     learning_rate: 0.1
     max_iter: 5
@@ -31,6 +43,8 @@ train:
   logistic_regression:
     C: 1.0
     max_iter: 100
+  ridge:
+    alpha: 1.0
   random_forest:
     n_estimators: 4
     max_depth: 3
@@ -38,9 +52,10 @@ train:
     max_features: 0.75
 evaluate:
   seed: 0
+  block: date
   bootstrap_samples: 20
   threshold: 0.5
-  calibration_bins: 5
+  bins: 5
   importance_rows: 40
   importance_repeats: 2
 """
@@ -51,16 +66,18 @@ PARAMS_YAML = MODELLING + yaml.safe_dump(DATA)
 SETTINGS = params.check(yaml.safe_load(PARAMS_YAML))
 
 
+TARGET = SETTINGS.data.target
+
+
 def features(month: str = "2013-01", rows: int = 60, seed: int = 0) -> pd.DataFrame:
     """A month of rows; those of a late ``hour`` are labelled 1 more often than not."""
     rng = np.random.default_rng(seed)
     late = rng.random(rows) < 0.5
-    names = [name for name in KEY if name not in NOT_FEATURES]
     return pd.DataFrame(
-        {name: np.arange(1, rows + 1) for name in NOT_FEATURES}
-        | {name: rng.choice(["a", "b", "c"], rows) for name in [*names, "place"]}
-        | {
+        {
             "date": pd.Timestamp(month) + pd.to_timedelta(np.arange(rows) % 28, unit="D"),
+            "id": np.arange(1, rows + 1),
+            "place": rng.choice(["a", "b", "c"], rows),
             "hour": np.where(late, 23, 10).astype("float32"),
             "gaps": np.where(rng.random(rows) < 0.5, np.nan, 30).astype("float32"),
             TARGET: (rng.random(rows) < np.where(late, 0.8, 0.2)).astype("int8"),

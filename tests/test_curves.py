@@ -1,15 +1,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from frames import SETTINGS, features
+from frames import SETTINGS, TARGET, features
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import auc
 
+import binary
 import curves
+import models
+import multiclass
+import regression
 import train
-from keys import TARGET
-from scores import Floats, score
+from labels import Floats
 
 LABEL = np.array([0.0, 0.0, 1.0, 1.0])
 GUESS = np.array([0.1, 0.4, 0.35, 0.8])
@@ -30,38 +33,38 @@ def counts(table: pd.DataFrame) -> pd.Series:
 
 
 def test_the_roc_curve_of_four_rows() -> None:
-    curve = curves.roc(LABEL, GUESS)
+    curve = binary.roc(LABEL, GUESS)
     assert set(zip(curve["fpr"], curve["tpr"], strict=True)) >= {(0, 0), (0.5, 0.5), (1, 1)}
 
 
 def test_the_precision_recall_curve_of_four_rows() -> None:
-    curve = curves.precision_recall(LABEL, GUESS)
+    curve = binary.precision_recall(LABEL, GUESS)
     assert curve.iloc[0].tolist() == [0, 1]
     assert curve.iloc[-1].tolist() == [1, 0.5]  # all rows flagged: the base rate
 
 
 @given(rows=BOTH)
 def test_curves_are_small_and_run_from_0_to_1(rows: list[tuple[bool, float]]) -> None:
-    for curve in (curves.roc(*columns(rows)), curves.precision_recall(*columns(rows))):
+    for curve in (binary.roc(*columns(rows)), binary.precision_recall(*columns(rows))):
         x = curve.iloc[:, 0]
         assert (x.iloc[0], x.iloc[-1]) == (0, 1)
         assert x.is_monotonic_increasing
         assert len(curve) <= curves.POINTS + 2
         assert curve.apply(lambda column: column.between(0, 1)).all(axis=None)
-    assert curves.roc(*columns(rows))["tpr"].is_monotonic_increasing
+    assert binary.roc(*columns(rows))["tpr"].is_monotonic_increasing
 
 
 def test_a_thinned_curve_has_the_area_of_the_whole() -> None:
     rng = np.random.default_rng(0)
     guess = rng.random(5000)
     label = (rng.random(5000) < guess).astype(float)
-    curve = curves.roc(label, guess)
-    area = score(label, guess)["roc_auc"]
+    curve = binary.roc(label, guess)
+    area = binary.scores(label, guess)(np.ones(5000))["roc_auc"]
     assert auc(curve["fpr"], curve["tpr"]) == pytest.approx(area, abs=0.003)
 
 
 def test_calibration_compares_the_mean_prediction_with_the_rate() -> None:
-    table = curves.calibration(LABEL, GUESS, bins=2)
+    table = binary.calibration(LABEL, GUESS, bins=2)
     assert table.to_numpy() == pytest.approx(np.array([[0.225, 0.5, 2], [0.6, 0.5, 2]]))
 
 
@@ -70,7 +73,7 @@ def test_every_row_is_in_one_group_of_the_calibration(
     rows: list[tuple[bool, float]], bins: int
 ) -> None:
     label, probability = columns(rows)
-    table = curves.calibration(label, probability, bins)
+    table = binary.calibration(label, probability, bins)
     assert counts(table).sum() == len(rows)
     assert 1 <= len(table) <= bins
     assert table["predicted"].is_monotonic_increasing
@@ -80,26 +83,48 @@ def test_every_row_is_in_one_group_of_the_calibration(
 
 def test_groups_of_the_calibration_are_about_equal_where_no_prediction_repeats() -> None:
     guess = np.linspace(0, 1, 95)
-    table = curves.calibration(np.ones(95), guess, bins=10)
+    table = binary.calibration(np.ones(95), guess, bins=10)
     assert counts(table).between(9, 10).all()
 
 
 def test_the_confusion_matrix_counts_from_the_threshold_on_and_has_its_empty_cells() -> None:
-    table = curves.confusion(LABEL, GUESS, threshold=0.4)
-    no, yes = table["actual"].unique()  # as the demo calls 0 and 1
-    assert table.iloc[:, :2].to_numpy().tolist() == [[no, no], [no, yes], [yes, no], [yes, yes]]
+    def cells(threshold: float) -> pd.DataFrame:
+        settings = SETTINGS.evaluate.model_copy(update={"threshold": threshold})
+        return binary.plots(LABEL, GUESS, settings, ["no", "yes"])["confusion"]
+
+    table = cells(0.4)
+    pairs = [["no", "no"], ["no", "yes"], ["yes", "no"], ["yes", "yes"]]
+    assert table.iloc[:, :2].to_numpy().tolist() == pairs
     assert counts(table).tolist() == [1, 1, 1, 1]
-    assert counts(curves.confusion(LABEL, GUESS, threshold=0.9)).tolist() == [2, 0, 2, 0]
+    assert counts(cells(0.9)).tolist() == [2, 0, 2, 0]
+
+
+def test_several_classes_have_a_curve_each() -> None:
+    likely = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7], [0.4, 0.5, 0.1]])
+    label = np.array([0.0, 1, 2, 0])
+    found = multiclass.plots(label, likely, SETTINGS.evaluate, ["a", "b", "c"])
+    assert found["roc"]["class"].unique().tolist() == ["a", "b", "c"]
+    assert counts(found["confusion"]).tolist() == [1, 1, 0, 0, 1, 0, 0, 0, 1]
+
+
+@given(values=st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=200))
+def test_residuals_rise_and_every_row_is_in_a_group(values: list[float]) -> None:
+    label = np.array(values)
+    found = regression.plots(label, np.round(label, -3), SETTINGS.evaluate, [])
+    assert found["residuals"]["residual"].is_monotonic_increasing
+    table = found["predicted"]
+    assert table["rows"].sum() == len(values)
+    assert (table["low"] <= table["high"]).all()
 
 
 def test_what_the_model_needs_most_is_the_most_important() -> None:
     frame = features(rows=200)
-    names = train.feature_names(frame)
-    model = train.build(SETTINGS.train).fit(frame[names], frame[TARGET])
-    table = curves.importance(model, frame, SETTINGS.evaluate)
+    names = models.feature_names(frame, SETTINGS.data)
+    model = train.fit(frame, SETTINGS.train, SETTINGS.data)
+    given = (model, frame[names], frame[TARGET], binary.IMPORTANCE, SETTINGS.evaluate)
+    table = curves.importance(*given)
     assert sorted(table["feature"]) == sorted(names)
     assert table["feature"].iloc[0] == "hour"
     assert table["loss"].is_monotonic_decreasing
     assert (table["sd"] >= 0).all()
-    again = curves.importance(model, frame, SETTINGS.evaluate)
-    pd.testing.assert_frame_equal(table, again)
+    pd.testing.assert_frame_equal(table, curves.importance(*given))

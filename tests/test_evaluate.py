@@ -6,30 +6,39 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from frames import PARAMS_YAML, SETTINGS, features
+from frames import PARAMS_YAML, SETTINGS, TARGET, features
 
+import binary
 import evaluate
 import train
-from keys import KEY, TARGET
+from binary import METRICS
+from labels import Floats
 from partitions import read, write
-from scores import METRICS, score
 from split import FEATURES
 from stage import Fault
 
+DATA = SETTINGS.data
+LABEL = np.array([0.0, 1, 0, 0])
+GUESS = np.array([0.1, 0.9, 0.2, 0.3])
 ROWS = pd.DataFrame(
     {
         "date": pd.to_datetime(["2013-01-01", "2013-01-01", "2013-01-02", "2013-02-01"]),
-        "month": ["2013-01", "2013-01", "2013-01", "2013-02"],
+        "partition": ["2013-01", "2013-01", "2013-01", "2013-02"],
         "split": ["train", "train", "train", "test"],
-        TARGET: np.array([0, 1, 0, 0], dtype="int8"),
-        "probability": [0.1, 0.9, 0.2, 0.3],
     }
 )
 
 
-def test_metrics_stand_beside_their_errors_and_the_dummy() -> None:
-    report = evaluate.evaluate(ROWS, 0.25, SETTINGS.evaluate)
-    assert list(report) == ["n", "base_rate", *METRICS, *(f"{m}_se" for m in METRICS), "dummy"]
+def report_of(label: Floats) -> dict[str, Any]:
+    found = {"model": GUESS, "dummy": np.full(4, 0.25), "baseline": np.full(4, 0.3)}
+    return evaluate.evaluate(ROWS, label, found, SETTINGS.evaluate, DATA)
+
+
+def test_metrics_stand_beside_their_errors_and_the_baselines() -> None:
+    report = report_of(LABEL)
+    errors = [f"{metric}_se" for metric in METRICS]
+    others = ["better_than_dummy", "dummy", "baseline"]
+    assert list(report) == ["n", "base_rate", *METRICS, *errors, *others]
     assert (report["n"], report["base_rate"], report["roc_auc"]) == (4, 0.25, 1.0)
     assert report["dummy"]["roc_auc"] == 0.5
     assert report["dummy"]["brier"] == 0.1875
@@ -37,7 +46,7 @@ def test_metrics_stand_beside_their_errors_and_the_dummy() -> None:
 
 
 def test_a_metric_that_does_not_exist_is_null() -> None:
-    report = evaluate.evaluate(ROWS.assign(**{TARGET: 0}), 0.25, SETTINGS.evaluate)
+    report = report_of(np.zeros(4))
     assert (report["roc_auc"], report["roc_auc_se"], report["average_precision"]) == (None,) * 3
     json.dumps(report, allow_nan=False)
 
@@ -51,9 +60,9 @@ def test_figures_are_rounded() -> None:
     }
 
 
-def test_each_month_is_measured_alone() -> None:
-    table = evaluate.by_month(ROWS)
-    assert table[["month", "split", "n"]].to_numpy().tolist() == [
+def test_each_partition_is_measured_alone() -> None:
+    table = evaluate.by_partition(ROWS, LABEL, GUESS, DATA)
+    assert table[["partition", "split", "n"]].to_numpy().tolist() == [
         ["2013-01", "train", 3],
         ["2013-02", "test", 1],
     ]
@@ -91,7 +100,7 @@ def outputs() -> dict[str, bytes]:
 def test_the_stage_writes_all_its_outputs_and_again_the_same(done: str) -> None:
     assert " on 63 " in done
     found = outputs()
-    plots = ["by_month", "calibration", "confusion", "importance", "precision_recall", "roc"]
+    plots = ["by_partition", "calibration", "confusion", "importance", "precision_recall", "roc"]
     assert sorted(found) == [
         *("README.md", "metrics.json"),
         *(f"plots/{name}.csv" for name in plots),
@@ -104,17 +113,17 @@ def test_the_stage_writes_all_its_outputs_and_again_the_same(done: str) -> None:
 
 def test_predictions_give_the_metrics_again(done: str) -> None:
     predictions = read(evaluate.METRICS_DIR / "predictions.parquet")
-    assert list(predictions) == [*KEY, "month", "split", TARGET, "probability"]
-    assert predictions.groupby("split")["month"].unique().str[0].to_dict() == {
+    assert list(predictions) == [*DATA.key, "partition", "split", TARGET, "probability"]
+    assert predictions.groupby("split")["partition"].unique().str[0].to_dict() == {
         "validation": "2013-03",
         "test": "2013-04",
     }
     report = metrics()
     assert list(report) == ["validation", "test"]
     for name, rows in predictions.groupby("split"):
-        label, probability, _ = evaluate.arrays(rows)
+        label, guess = rows[TARGET].to_numpy(dtype=float), rows["probability"].to_numpy()
         figures = {metric: report[str(name)][metric] for metric in METRICS}
-        assert figures == pytest.approx(score(label, probability), abs=1e-5)
+        assert figures == pytest.approx(binary.scores(label, guess)(np.ones(len(rows))), abs=1e-5)
     assert report["test"]["roc_auc"] > 0.65
 
 
@@ -128,9 +137,9 @@ def test_the_dummy_knows_only_the_rate_of_training(done: str) -> None:
 def test_plots_are_of_the_test_split_but_months_of_training_are_measured_too(done: str) -> None:
     for name in ("confusion", "calibration"):
         assert pd.read_csv(evaluate.PLOTS / f"{name}.csv").iloc[:, -1].sum() == 63
-    table = pd.read_csv(evaluate.PLOTS / "by_month.csv")
+    table = pd.read_csv(evaluate.PLOTS / "by_partition.csv")
     assert table["split"].tolist() == ["train", "train", "validation", "test"]
-    assert table["month"].is_monotonic_increasing
+    assert table["partition"].is_monotonic_increasing
 
 
 def test_without_a_model_the_fault_says_how_to_get_one(

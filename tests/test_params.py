@@ -52,19 +52,31 @@ def test_a_section_is_loaded_by_its_class(path: Path, name: str) -> None:
     assert params.load(type(section), path) == section
 
 
-MODELS = "'hist_gradient_boosting', 'logistic_regression' or 'random_forest'"
+MODELS = "'hist_gradient_boosting', 'logistic_regression', 'random_forest' or 'ridge'"
 HGB = "train.hist_gradient_boosting"
 BAD = {  # by what is replaced with what
     ("learning_rate: 0.1", "learning_rat: 0.1"): (
         f"{HGB}.learning_rat is not a known key; did you mean 'learning_rate'?"
     ),
     ("evaluate:", "evalaute:"): "evalaute is not a known key; did you mean 'evaluate'?",
-    ("  test_months: 1", "  test_months: 1\n  zebra: 1"): (
-        "split.zebra is not a known key; known: validation_months, test_months"
+    ("  bins: 5", "  bins: 5\n  zebra: 1"): (
+        "evaluate.zebra is not a known key; known: " + ", ".join(params.Evaluate.model_fields)
     ),
-    ("  test_months: 1\n", ""): "split.test_months is missing",
-    ("  validation_months: 1\n  test_months: 1", "  2"): (
-        "split is 2: should be a section with keys of its own"
+    ("  test: 1\n", ""): "split.test is missing",
+    ("  ridge:\n    alpha: 1.0", "  ridge: 2"): (
+        "train.ridge is 2: should be a section with keys of its own"
+    ),
+    ("  test: 1", "  test: 0"): "split.test is 0: should be 1 or more, or a share between 0 and 1",
+    ("  test: 1", "  test: 0.2"): (
+        "split: validation and test are numbers of periods by time, else shares"
+    ),
+    ("  period: month", "  period: null"): "split: by time and period None do not go together",
+    ("  by: time", "  by: random"): "split: by random and column 'date' do not go together",
+    ("  positive: 1", "  positive: null"): (
+        "data: positive is the class to predict if task is binary, else null"
+    ),
+    ("model: hist_gradient_boosting", "model: ridge"): (
+        "the file: train.model is ridge, and data.task is binary"
     ),
     ("rate: 0.1", 'rate: "0.1"'): f"{HGB}.learning_rate is '0.1': input should be a valid number",
     ("rate: 0.1", "rate: true"): f"{HGB}.learning_rate is True: input should be a valid number",
@@ -103,9 +115,9 @@ def test_a_bad_value_is_one_line_with_the_key_the_value_and_what_is_allowed(
 @pytest.mark.parametrize(
     ("old", "new", "start"),
     [
-        ("split:", "split: [", "line 3: not valid YAML: "),
-        ("  test_months", "\ttest_months", "line 3: not valid YAML: "),
-        ("  test_months", "  validation_months", "line 3: not valid YAML: "),  # twice
+        ("split:", "split: [", "line 11: not valid YAML: "),
+        ("  period", "\tperiod", "line 12: not valid YAML: "),
+        ("  period", "  column", "line 12: not valid YAML: "),  # twice
         ("threshold: 0.5", "threshold: 2013-02-31", "not valid YAML: "),
     ],
 )
@@ -173,7 +185,9 @@ def test_no_value_has_a_default() -> None:
             if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
                 yield from fields(field.annotation)
 
-    assert all(field.is_required() and field.alias is None for field in fields(params.Params))
+    optional = [field for field in fields(params.Params) if not field.is_required()]
+    assert all(field.default is None for field in optional)  # a section that is not needed
+    assert all(field.alias is None for field in fields(params.Params))
 
 
 def test_the_command_ends_with_code_1_and_a_line_a_fault(path: Path) -> None:

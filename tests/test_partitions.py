@@ -66,23 +66,26 @@ def test_rows_are_numbered_from_0_whatever_index_the_file_was_written_with(
     pd.testing.assert_frame_equal(partitions.read(tmp_path / "own.parquet"), FRAME)
 
 
-def test_months_are_the_files_named_as_months_oldest_first(tmp_path: Path) -> None:
-    for name in ("2013-02", "2012-12", "2013-01", "2013-13", "places"):
+def test_partitions_are_the_files_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("north", "all", "2012"):
+        partitions.write(tmp_path / "any" / f"{name}.parquet", FRAME)
+    assert partitions.partitions(tmp_path / "any") == ["2012", "all", "north"]
+    for name in ("2013-02", "2012-12", "2013-01"):
         partitions.write(tmp_path / f"{name}.parquet", FRAME)
     (tmp_path / "2013-03.part").write_bytes(b"PAR1")  # a broken write
-    assert partitions.months(tmp_path) == ["2012-12", "2013-01", "2013-02"]
+    assert partitions.partitions(tmp_path) == ["2012-12", "2013-01", "2013-02"]
 
 
 def test_a_month_that_is_skipped_is_a_fault_that_names_it(tmp_path: Path) -> None:
     for name in ("2012-11", "2013-02"):
         partitions.write(tmp_path / f"{name}.parquet", FRAME)
     with pytest.raises(Fault, match="no file for 2012-12, 2013-01, between"):
-        partitions.months(tmp_path)
+        partitions.partitions(tmp_path)
 
 
 def test_what_is_missing_is_a_fault_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="raw: no month of data here; `dvc repro` makes it"):
-        partitions.months(tmp_path / "raw")
+    with pytest.raises(Fault, match="raw: no data here; `dvc repro` makes it"):
+        partitions.partitions(tmp_path / "raw")
     with pytest.raises(Fault, match=r"2013-01.parquet: not found; `dvc repro` makes it"):
         partitions.read(tmp_path / "2013-01.parquet")
 
@@ -98,19 +101,19 @@ def test_a_truncated_file_is_a_fault_of_one_line(tmp_path: Path, kept: int) -> N
 
 
 def test_a_folder_holds_just_the_months_given(tmp_path: Path) -> None:
-    partitions.write_months(tmp_path, [("2013-01", FRAME), ("2013-02", FRAME)])
-    rows = partitions.write_months(tmp_path, [("2013-02", FRAME), ("2013-03", FRAME)])
+    partitions.write_all(tmp_path, [("2013-01", FRAME), ("2013-02", FRAME)])
+    rows = partitions.write_all(tmp_path, [("2013-02", FRAME), ("2013-03", FRAME)])
     assert rows == 4
     assert {path.name for path in tmp_path.iterdir()} == {"2013-02.parquet", "2013-03.parquet"}
 
 
 def test_a_fault_halfway_takes_no_old_month_away(tmp_path: Path) -> None:
-    partitions.write_months(tmp_path, [("2013-01", FRAME), ("2013-02", FRAME)])
+    partitions.write_all(tmp_path, [("2013-01", FRAME), ("2013-02", FRAME)])
 
     def parts() -> Iterator[tuple[str, pd.DataFrame]]:
         yield "2013-01", FRAME
         raise Fault("2013-02 is bad")
 
     with pytest.raises(Fault, match="2013-02 is bad"):
-        partitions.write_months(tmp_path, parts())
-    assert partitions.months(tmp_path) == ["2013-01", "2013-02"]
+        partitions.write_all(tmp_path, parts())
+    assert partitions.partitions(tmp_path) == ["2013-01", "2013-02"]

@@ -53,7 +53,7 @@ def test_a_split_that_leaves_nothing_to_train_on_is_one_line_and_loses_nothing(
     project: Project,
 ) -> None:
     model = project.read("models/model.joblib")
-    project.set(**{"split.test_months": 9})
+    project.set(**{"split.test": 9})
     output = project.run("dvc", "repro", fails=True)
     (line,) = (line for line in output.splitlines() if "params.yaml: " in line)
     assert line.startswith("train: params.yaml: split holds out 10 months")

@@ -1,7 +1,10 @@
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
-from frames import PARAMS_YAML, features
+from frames import PARAMS_YAML, SETTINGS, features
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,45 +13,105 @@ import split
 from partitions import write
 from stage import Fault
 
-MONTH = st.builds("{:04}-{:02}".format, st.integers(1987, 2030), st.integers(1, 12))
-SIZES = st.builds(
-    lambda validation, test: params.Split(validation_months=validation, test_months=test),
-    st.integers(1, 3),
-    st.integers(1, 3),
+DATA = SETTINGS.data.model_copy(update={"key": ["id"], "target": "label"})
+SIZES = st.floats(0.1, 0.4)
+
+
+def how(by: str, column: str | None = None, **others: Any) -> params.Split:
+    usual = {"period": None, "validation": 0.25, "test": 0.25, "seed": 0}
+    return params.Split(by=by, column=column, **usual | others)  # type: ignore[arg-type]
+
+
+def sides(names: pd.Series, units: pd.Series) -> pd.Series:
+    """The number of splits that each unit is in."""
+    return names.groupby(units.to_numpy()).nunique()
+
+
+@given(
+    days=st.lists(st.integers(0, 900), min_size=30, max_size=80),
+    period=st.sampled_from(list(split.PERIODS)),
+    held=st.tuples(st.integers(1, 2), st.integers(1, 2)),
 )
-
-
-@given(names=st.lists(MONTH, min_size=7, max_size=30, unique=True), sizes=SIZES)
-def test_all_months_are_divided_and_only_the_oldest_train(
-    names: list[str], sizes: params.Split
+def test_by_time_no_moment_is_on_two_sides_and_only_the_oldest_train(
+    days: list[int], period: str, held: tuple[int, int]
 ) -> None:
-    parts = split.split_months(names, sizes)
-    assert [month for part in parts.values() for month in part] == sorted(names)
-    assert max(parts["train"]) < min(parts["validation"])
-    assert max(parts["validation"]) < min(parts["test"])
-    assert len(parts["validation"]) == sizes.validation_months
-    assert len(parts["test"]) == sizes.test_months
-
-
-@given(names=st.lists(MONTH, max_size=7, unique=True), sizes=SIZES)
-def test_months_are_divided_just_when_one_is_left_to_train_on(
-    names: list[str], sizes: params.Split
-) -> None:
+    rows = pd.DataFrame({"when": pd.Timestamp("2012-01-01") + pd.to_timedelta(days, unit="D")})
+    setting = how("time", "when", period=period, validation=held[0], test=held[1])
+    units = rows["when"].dt.to_period(split.PERIODS[period])
     try:
-        parts = split.split_months(names, sizes)
+        names = split.assign(rows, setting, DATA)
     except Fault:
-        assert len(names) <= sizes.validation_months + sizes.test_months
-    else:
-        assert parts["train"]
+        assert units.nunique() <= sum(held)
+        return
+    assert (sides(names, units) == 1).all()
+    of = {name: rows["when"][names == name] for name in split.NAMES}
+    assert of["train"].max() < of["validation"].min()
+    assert of["validation"].max() < of["test"].min()
+    assert [units[names == name].nunique() for name in split.NAMES[1:]] == list(held)
 
 
-def test_too_few_months_are_a_fault_that_says_what_to_change() -> None:
-    sizes = params.Split(validation_months=2, test_months=1)
+@given(
+    groups=st.lists(st.integers(0, 40), min_size=60, max_size=100),
+    order=st.randoms(),
+    seed=st.integers(0, 5),
+)
+def test_no_group_is_on_two_sides_whatever_the_order_of_rows(
+    groups: list[int], order: Any, seed: int
+) -> None:
+    rows = pd.DataFrame({"group": groups})
+    if rows["group"].nunique() < 4:
+        return  # too few to give each split one
+    names = split.assign(rows, how("group", "group", seed=seed), DATA)
+    assert (sides(names, rows["group"]) == 1).all()
+    shuffled = list(rows.index)
+    order.shuffle(shuffled)
+    again = split.assign(rows.loc[shuffled], how("group", "group", seed=seed), DATA)
+    pd.testing.assert_series_equal(again.sort_index(), names)
+    count = rows["group"].nunique()
+    held = rows["group"][names == "test"].nunique()
+    assert abs(held - count / 4) <= 1
+
+
+@given(validation=SIZES, test=SIZES, seed=st.integers(0, 2**32 - 1))
+def test_a_random_split_has_the_shares_asked_for(validation: float, test: float, seed: int) -> None:
+    rows = pd.DataFrame({"id": np.arange(200)})
+    setting = how("random", validation=validation, test=test, seed=seed)
+    counts = split.assign(rows, setting, DATA).value_counts()
+    assert counts["test"] == pytest.approx(200 * test, abs=1)
+    assert counts["validation"] == pytest.approx(200 * validation, abs=1.5)
+
+
+def test_another_seed_is_another_split() -> None:
+    rows = pd.DataFrame({"id": np.arange(200)})
+    names = [split.assign(rows, how("random", seed=seed), DATA) for seed in (0, 1)]
+    assert 0.2 < (names[0] != names[1]).mean() < 0.8
+
+
+def test_a_stratified_split_keeps_the_shares_of_the_classes() -> None:
+    rows = pd.DataFrame({"id": np.arange(400), "label": ["rare"] * 40 + ["usual"] * 360})
+    names = split.assign(rows, how("stratified"), DATA)
+    for name, share in (("train", 0.5), ("validation", 0.25), ("test", 0.25)):
+        counts = rows["label"][names == name].value_counts()
+        assert counts.to_dict() == {"usual": 360 * share, "rare": 40 * share}
+
+
+def test_a_column_can_say_it() -> None:
+    said = ["train", "test", "validation", "train"]
+    assert split.assign(pd.DataFrame({"s": said}), how("column", "s"), DATA).tolist() == said
+    with pytest.raises(Fault, match="that column says 'holdout'; there are train, validation"):
+        split.assign(pd.DataFrame({"s": [*said, "holdout"]}), how("column", "s"), DATA)
+
+
+def test_a_split_without_rows_is_a_fault_that_says_what_to_change() -> None:
+    rows = pd.DataFrame({"group": [1, 1, 1]})
+    with pytest.raises(Fault, match="split by group: no row is left for "):
+        split.assign(rows, how("group", "group"), DATA)
+    days = pd.DataFrame({"day": pd.to_datetime(["2013-01-01", "2013-02-01", "2013-03-01"])})
     with pytest.raises(Fault) as fault:
-        split.split_months(["2013-01", "2013-02", "2013-03"], sizes)
+        split.assign(days, how("time", "day", period="month", validation=2, test=1), DATA)
     assert str(fault.value) == (
-        "params.yaml: split holds out 3 months, and there are 3: "
-        "none is left to train on; lower split.* or raise ingest.through"
+        "params.yaml: split holds out 3 months, and there are 3: none is left to train on; "
+        "lower split.validation and split.test, or bring more data"
     )
 
 
@@ -60,7 +123,7 @@ def test_no_day_of_validation_or_test_or_later_is_loaded_to_train(
     for month in ("2013-03", "2013-01", "2012-12", "2013-02"):
         write(split.FEATURES / f"{month}.parquet", features(month, rows=30))
     parts = split.load("train", "validation", "test")
-    assert {name: frame["month"].unique().tolist() for name, frame in parts.items()} == {
+    assert {name: frame["partition"].unique().tolist() for name, frame in parts.items()} == {
         "train": ["2012-12", "2013-01"],
         "validation": ["2013-02"],
         "test": ["2013-03"],

@@ -1,21 +1,22 @@
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from frames import PARAMS_YAML, SETTINGS, features
+from frames import PARAMS_YAML, SETTINGS, TARGET, features
 from sklearn.pipeline import Pipeline
 
+import models
 import params
 import train
-from keys import NOT_FEATURES, TARGET
 from partitions import write
 from split import FEATURES
+from stage import Fault
 
-MODELS = get_args(params.Train.model_fields["model"].annotation)
+MODELS = [m for m in get_args(params.Train.model_fields["model"].annotation) if m != "ridge"]
 
 
 def settings(model: str) -> params.Train:
@@ -23,13 +24,22 @@ def settings(model: str) -> params.Train:
 
 
 def fitted(model: str, frame: pd.DataFrame) -> Pipeline:
-    pipeline = train.build(settings(model))
-    return train.portable(pipeline.fit(frame[train.feature_names(frame)], frame[TARGET]))
+    return train.fit(frame, settings(model), SETTINGS.data)
 
 
-def test_all_columns_but_key_label_and_month_are_features() -> None:
-    frame = features().assign(month="2013-01")
-    assert train.feature_names(frame) == list(frame.columns.drop([*NOT_FEATURES, "month"]))
+def names_in(frame: pd.DataFrame) -> list[str]:
+    return models.feature_names(frame, SETTINGS.data)
+
+
+def unfitted(settings: params.Train) -> Pipeline:
+    frame = features()
+    return models.build(settings, SETTINGS.data, frame[names_in(frame)])
+
+
+def test_all_columns_that_have_no_other_role_are_features() -> None:
+    frame = features().assign(partition="2013-01", split="test", w=1.0)
+    data = SETTINGS.data.model_copy(update={"weight": "w"})
+    assert models.feature_names(frame, data) == ["place", "hour", "gaps"]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -37,7 +47,7 @@ def test_each_model_learns(model: str) -> None:
     frame = features(rows=200)
     pipeline = fitted(model, frame)
     new = features("2013-02", rows=200, seed=1)
-    probability = pipeline.predict_proba(new[train.feature_names(new)])[:, 1]
+    probability = pipeline.predict_proba(new[names_in(new)])[:, 1]
     late = new["hour"] == 23
     assert probability[late].mean() > probability[~late].mean() + 0.1
 
@@ -46,7 +56,7 @@ def test_each_model_learns(model: str) -> None:
 def test_each_model_copes_with_new_places_and_missing_values(model: str) -> None:
     frame = features()
     pipeline = fitted(model, frame)
-    new = frame[train.feature_names(frame)].head(3).copy()
+    new = frame[names_in(frame)].head(3).copy()
     new["place"] = ["new", "a", "new"]
     new["gaps"] = np.array([np.nan, 30, np.nan], dtype="float32")
     new["hour"] = np.float32(np.nan)
@@ -57,7 +67,7 @@ def test_each_model_copes_with_new_places_and_missing_values(model: str) -> None
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_takes_its_own_section_and_seed(model: str) -> None:
-    pipeline = train.build(settings(model).model_copy(update={"seed": 7}))
+    pipeline = unfitted(settings(model).model_copy(update={"seed": 7}))
     found = pipeline[-1].get_params()
     asked = getattr(SETTINGS.train, model).model_dump()
     assert {key: found[key] for key in asked} == asked
@@ -66,9 +76,65 @@ def test_a_model_takes_its_own_section_and_seed(model: str) -> None:
 
 
 def test_boosting_holds_out_no_rows_at_random_and_a_forest_predicts_on_one_thread() -> None:
-    assert train.build(settings("hist_gradient_boosting"))[-1].early_stopping is False
-    assert train.build(settings("random_forest"))[-1].n_jobs == -1
+    assert unfitted(settings("hist_gradient_boosting"))[-1].early_stopping is False
+    assert unfitted(settings("random_forest"))[-1].n_jobs == -1
     assert fitted("random_forest", features())[-1].n_jobs == 1
+
+
+def test_words_are_read_and_a_rare_category_is_as_a_new_one() -> None:
+    frame = features(rows=200)
+    good = frame[TARGET] == 1
+    frame["note"] = np.where(good, "all is well", "it broke down")
+    frame.loc[0, "place"] = "once"
+    data = SETTINGS.data.model_copy(update={"text": ["note"]})
+    for model in MODELS:
+        chosen = settings(model).model_copy(update={"min_frequency": 5})
+        pipeline = train.fit(frame.drop(columns=["hour", "gaps"]), chosen, data)
+        new = pd.DataFrame(
+            {"place": ["once", "never", "b"], "note": ["all is well"] * 2 + ["it broke down"]}
+        )
+        once, never, broken = pipeline.predict_proba(new)[:, 1]
+        assert min(once, never) > broken
+        assert once == never or model != "logistic_regression"
+
+
+def test_weights_count() -> None:
+    frame = features(rows=200)
+    data = SETTINGS.data.model_copy(update={"weight": "w"})
+    found = [
+        train.fit(
+            frame.assign(w=np.where(frame[TARGET] == 1, heavy, 1.0)), settings(MODELS[0]), data
+        )
+        .predict_proba(frame[names_in(frame)])[:, 1]
+        .mean()
+        for heavy in (1.0, 5.0)
+    ]
+    assert found[1] > found[0] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({TARGET: 1}, "label is 1 in every row"),
+        ({TARGET: [np.nan] + [1.0] * 59}, "label is missing in 1 rows"),
+    ],
+)
+def test_nothing_to_learn_is_said(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(Fault, match=said):
+        train.fit(features().assign(**change), SETTINGS.train, SETTINGS.data)
+
+
+def test_a_model_that_has_learnt_nothing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(
+        PARAMS_YAML.replace("min_samples_leaf: 5", "min_samples_leaf: 100", 1), encoding="utf-8"
+    )
+    for month in ("2013-01", "2013-02", "2013-03"):
+        write(FEATURES / f"{month}.parquet", features(month))
+    train.main()
+    assert "WARNING: the model says the same of every row" in capsys.readouterr().out
 
 
 def test_the_stage_fits_all_but_the_newest_months(
@@ -80,7 +146,7 @@ def test_the_stage_fits_all_but_the_newest_months(
         write(FEATURES / f"{month}.parquet", features(month, seed=number))
     done = train.main()
     assert done.startswith("hist_gradient_boosting fitted, ")
-    names = train.feature_names(features())
+    names = names_in(features())
     assert re.search(rf"fitting .* to 120 \w+, {len(names)} features", capsys.readouterr().out)
     model = joblib.load(train.MODEL)
     assert list(model.feature_names_in_) == names

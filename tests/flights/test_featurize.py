@@ -5,14 +5,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from flights import FEATURIZE, OUTCOMES, OWN_YAML, prepared, raw_flights
+from frames import COMMITTED
 from hypothesis import given
 from hypothesis import strategies as st
 from pandas.tseries.holiday import USFederalHolidayCalendar
 
 import featurize
+import params
 from keys import TARGET
-from partitions import months, read, write
-from train import feature_names
+from models import feature_names
+from partitions import partitions, read, write
 
 
 def features(flights: pd.DataFrame) -> pd.DataFrame:
@@ -54,13 +56,13 @@ def test_numbers_are_small_floats() -> None:
 
 
 def test_no_outcome_is_a_feature() -> None:
-    names = feature_names(WHOLE)
+    names = feature_names(WHOLE, params.Data(**COMMITTED["data"]))
     assert not {*OUTCOMES, TARGET, "date", "flight"} & set(names)
     assert {"origin", "carrier", "dest", "departure_minute", "temp"} <= set(names)
 
 
 def test_the_label_changes_no_feature() -> None:  # nor an outcome, which prepare leaves out
-    names = feature_names(WHOLE)
+    names = feature_names(WHOLE, params.Data(**COMMITTED["data"]))
     changed = featurize.featurize(PREPARED.assign(**{TARGET: 1 - PREPARED[TARGET]}), FEATURIZE)
     pd.testing.assert_frame_equal(changed[names], WHOLE[names])
 
@@ -129,5 +131,5 @@ def test_every_month_gets_its_features(tmp_path: Path, monkeypatch: pytest.Monke
     for month in ("2013-01", "2013-02"):
         write(featurize.PREPARED / f"{month}.parquet", PREPARED)
     assert featurize.main() == "8 flights of 2 months"
-    assert months(featurize.FEATURES) == ["2013-01", "2013-02"]
+    assert partitions(featurize.FEATURES) == ["2013-01", "2013-02"]
     pd.testing.assert_frame_equal(read(featurize.FEATURES / "2013-01.parquet"), WHOLE)

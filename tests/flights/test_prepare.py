@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import prepare
 import schema
 from keys import TARGET
-from partitions import months, read, write
+from partitions import partitions, read, write
 from stage import Fault
 
 
@@ -122,7 +122,7 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_month_is_prepared(raw: Path) -> None:
     assert prepare.main() == "8 flights of 2 months"
-    assert months(prepare.PREPARED) == ["2013-01", "2013-02"]
+    assert partitions(prepare.PREPARED) == ["2013-01", "2013-02"]
     frame = read(prepare.PREPARED / "2013-02.parquet")
     assert list(frame) == list(schema.PREPARED.columns)
 

@@ -1,0 +1,56 @@
+"""Labels and predictions as numbers, whatever the task.
+
+Labels are 0 or 1, the number of a class, or a value, of shape (rows,). Predictions are a
+probability or a value, of the same shape, or the probability of each class, (rows, classes).
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from params import Data
+from stage import Fault
+
+Floats = npt.NDArray[np.float64]
+
+
+def target(frame: pd.DataFrame, data: Data) -> pd.Series:
+    """What is fitted: 1 for the positive class, else 0; the class as text; or the value."""
+    values = frame[data.target]
+    if data.task == "binary":
+        return (values == data.positive).astype("int8")
+    return values.astype(str if data.task == "multiclass" else float)
+
+
+def classes_of(model: Pipeline, data: Data) -> list[str]:
+    """The names of the classes, in the order of the model's; empty for a value."""
+    if data.task == "binary":
+        name = data.target if data.positive in (1, True) else str(data.positive)
+        return [f"not {name}", name]
+    return [str(name) for name in getattr(model, "classes_", [])]
+
+
+def labels(frame: pd.DataFrame, data: Data, classes: list[str]) -> Floats:
+    """The labels as numbers. Raises Fault for a class that training never saw."""
+    values = target(frame, data)
+    if data.task != "multiclass":
+        return values.to_numpy(dtype=float)
+    if strange := sorted(set(values) - set(classes)):
+        raise Fault(f"{data.target} is {strange[0]!r} in some rows, and never in training")
+    return np.searchsorted(classes, values).astype(float)
+
+
+def predict(model: Pipeline, features: pd.DataFrame) -> Floats:
+    """The probability of the positive class or of each class, or the value."""
+    if not hasattr(model, "predict_proba"):
+        return np.asarray(model.predict(features), dtype=float)
+    likely = np.asarray(model.predict_proba(features), dtype=float)
+    return likely[:, 1] if likely.shape[1] == 2 else likely
+
+
+def dummy(label: Floats, weight: Floats, data: Data, rows: int) -> Floats:
+    """What a dummy that knows only these labels says of each of so many rows."""
+    if data.task == "multiclass":
+        return np.tile(np.bincount(label.astype(int), weight) / weight.sum(), (rows, 1))
+    return np.full(rows, np.average(label, weights=weight))

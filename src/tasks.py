@@ -1,0 +1,38 @@
+"""The tasks that ``data.task`` can name, each a file with its metrics and plots.
+
+A project needs only its own: the others may go, here and as files.
+"""
+
+from typing import Protocol
+
+import pandas as pd
+
+import binary
+import multiclass
+import regression
+from labels import Floats
+from params import Data, Evaluate
+from scores import Scores
+
+
+class Task(Protocol):
+    """What a task has to say; binary.py has what each means."""
+
+    METRICS: dict[str, str]  # by scikit-learn's names, each with its title; the first decides
+    IMPORTANCE: str  # a scorer of scikit-learn's
+
+    def losses(self, label: Floats, prediction: Floats, /) -> Floats: ...
+    def scores(self, label: Floats, prediction: Floats, /) -> Scores: ...
+    def plots(
+        self, label: Floats, prediction: Floats, settings: Evaluate, classes: list[str], /
+    ) -> dict[str, pd.DataFrame]: ...
+
+
+def task_of(data: Data) -> Task:
+    """The task that the params name."""
+    known: dict[str, Task] = {
+        "binary": binary,
+        "multiclass": multiclass,
+        "regression": regression,
+    }
+    return known[data.task]
