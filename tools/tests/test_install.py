@@ -13,7 +13,17 @@ from project import Project, state
 
 pytestmark = pytest.mark.slow
 
-EXTRAS = ("joblib", "optuna", "sklearn", "scikit_learn", "pandas", "pyarrow", "distributed")
+EXTRAS = (
+    "joblib",
+    "optuna",
+    "sklearn",
+    "scikit_learn",
+    "pandas",
+    "pyarrow",
+    "distributed",
+    "skrub",
+    "matplotlib",
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +50,9 @@ def test_without_extras_the_rest_works_and_nothing_is_written(
     new = state(project)
     project = Project(project.path, project.env | {"PATH": os.defpath})
     sweep = ["sweep", "--name", "s", "-S", "lr=1,2", "--metric", "score"]
-    for command, extra in ((sweep, "sweep"), (["seeds", "3"], "sweep"), (["report"], "report")):
+    look = ["look", "data.txt"]
+    every = ((sweep, "sweep"), (["seeds", "3"], "sweep"), (["report"], "report"), (look, "look"))
+    for command, extra in every:
         said = project.run(*bare, *command, fails=True)
         assert len(said.splitlines()) == 1
         assert said.endswith(f"not installed: pip install 'dvc-strata[{extra}]'\n")

@@ -21,12 +21,14 @@ COMMANDS = {  # name, module, what it does
     "verify": ("restore.verify", "run a revision's pipeline from scratch and compare every hash"),
     "gc": ("gc", "free space in the cache without losing any model"),
     "storage": ("storage", "set where data and models are stored"),
+    "look": ("look", "show a table, of the workspace or a revision, as a page"),
     "hook": ("hook", "what the Git hooks run"),
     "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
     "seeds": ("sweep.seeds", "measure how far the metrics move by the training's seed alone"),
     "sweep": ("sweep", "search over parameters: many experiments, none lost"),
 }
 NEEDS = {  # the extra of a command's name, and what it imports
+    "look": ("matplotlib", "pyarrow", "skrub"),
     "report": ("numpy", "pandas", "pyarrow", "sklearn"),
     "sweep": ("hydra", "joblib", "optuna", "pandas", "pyarrow", "zc.lockfile"),
 }

@@ -1,0 +1,126 @@
+"""Show a table as a page that opens offline: people look at data before they model it."""
+
+import argparse
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from strata import git
+from strata.errors import Fault, first_line
+from strata.revision import Revision
+from strata.store import opened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS = 100_000  # that are shown at most: of more, every second, fourth, … row
+FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".json": "json"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("path", help="a table, or a folder of its parts: Parquet, CSV, TSV, JSONL")
+    parser.add_argument("--rev", help="as a tag, branch, commit or experiment has it")
+    parser.add_argument("-o", "--output", type=Path, help="the page; in .dvc/tmp if not given")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the page and print its address."""
+    from skrub import TableReport
+
+    page = args.output or place()
+    page.parent.mkdir(parents=True, exist_ok=True)
+    with files(args.path, args.rev) as found:
+        frame, step, count = sampled(batches(found))
+    if frame is None:
+        raise Fault(f"{args.path} has no rows")
+    title = args.path + (f" of {args.rev}" if args.rev else "") + f", {count:,} rows"
+    if step > 1:
+        title += f", 1 in {step} of which are shown"
+    with tempfile.TemporaryDirectory(dir=page.parent) as folder:
+        part = Path(folder, "page.html")
+        TableReport(frame, title=title, verbose=0).write_html(part)
+        part.replace(page)
+    print(f"{title}\n{page.resolve().as_uri()}")
+    return 0
+
+
+def place() -> Path:
+    """Where the page goes if nobody says: where Git ignores it. Raises Fault without DVC."""
+    if not (git.top() / ".dvc").is_dir():
+        raise Fault("there is no .dvc here to write the page to: name one with --output FILE")
+    return git.top() / ".dvc/tmp/look.html"
+
+
+@contextmanager
+def files(path: str, name: str | None) -> Iterator[dict[str, Path]]:
+    """The files of a table by their names, on disk: as they lie there, or as a revision has them.
+
+    Raises Fault if there are none, or a revision's cannot be had.
+    """
+    if name is None:
+        at = Path(path)
+        inside = sorted(file for file in at.rglob("*") if file.is_file()) if at.is_dir() else [at]
+        found = {file.as_posix(): file for file in inside}
+        if not at.exists():
+            raise Fault(f"{path}: not found; `dvc checkout` brings what dvc.lock names")
+        yield found
+        return
+    root = git.top()
+    with opened(root) as store, ExitStack() as stack:
+        revision = Revision(store, git.commit_of(name, root))
+        wanted = PurePosixPath(Path(path).resolve().relative_to(root).as_posix())
+        names = revision.paths(str(wanted))
+        if not names:
+            raise Fault(f"{name} has no {path}")
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="strata-")))
+        found = {}
+        for number, one in enumerate(names):
+            if revision.is_file(one):  # Git's
+                found[one] = folder / str(number)
+                found[one].write_bytes(revision.bytes(one))
+            else:
+                found[one] = revision.local(one)
+        yield found
+
+
+def batches(found: dict[str, Path]) -> Iterator["pd.DataFrame"]:
+    """The rows of the files, some thousands at a time. Raises Fault if one cannot be read."""
+    import pyarrow as pa
+    from pyarrow import csv, dataset
+
+    formats: dict[str, Any] = {
+        "parquet": "parquet",
+        "json": "json",
+        "csv": "csv",
+        "tsv": dataset.CsvFileFormat(csv.ParseOptions(delimiter="\t")),
+    }
+    for name, path in found.items():
+        kind = FORMATS.get(PurePosixPath(name).suffix.lower())
+        if kind is None:
+            raise Fault(f"{name} is no table that can be shown: {', '.join(FORMATS)}")
+        try:
+            for batch in dataset.dataset(path, format=formats[kind]).to_batches():
+                yield batch.to_pandas()
+        except (pa.ArrowException, OSError) as error:
+            raise Fault(f"{name}: cannot be read: {first_line(error)}") from None
+
+
+def sampled(parts: Iterable["pd.DataFrame"]) -> tuple["pd.DataFrame | None", int, int]:
+    """Every ``step``-th row of many, ROWS at most; with ``step``, and how many there are.
+
+    In memory that does not grow with their number. None if there is no row.
+    """
+    import pandas as pd
+
+    kept: list[pd.DataFrame] = []
+    step, count = 1, 0
+    for part in parts:
+        kept.append(part.iloc[-count % step :: step])
+        count += len(part)
+        while sum(map(len, kept)) > ROWS:
+            step *= 2
+            kept = [pd.concat(kept, ignore_index=True).iloc[::2]]
+    return (pd.concat(kept, ignore_index=True) if count else None), step, count
