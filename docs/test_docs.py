@@ -7,7 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from project import S3, Project
+
+import params
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
@@ -116,3 +119,11 @@ def test_sweeps(desk: Project) -> None:
     assert "metrics/seeds.json is committed" in output
     assert "is in the workspace" in output
     assert "up to date" in desk.run("dvc", "status")
+
+
+def test_own_data() -> None:
+    """Its command is one of the tour's, and its settings keep the contract of params.yaml."""
+    page = "docs/own-data.md"
+    assert commands(page) in (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.M | re.S)
+    assert [params.Data(**yaml.safe_load(block)["data"]).task for block in blocks] == ["regression"]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, Strata
 
-from strata import look
+from strata.look import tables
+from strata.look.remarks import columns, of_the_table, task
 
 
 @given(sizes=st.lists(st.integers(0, 60), max_size=20), most=st.integers(1, 50))
@@ -20,8 +21,8 @@ def test_every_step_th_row_is_kept_however_the_rows_come(sizes: list[int], most:
     ends = np.cumsum([0, *sizes])
     parts = [rows.iloc[a:b] for a, b in itertools.pairwise(ends)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(look, "ROWS", most)
-        frame, step, count = look.sampled(parts)
+        patch.setattr(tables, "ROWS", most)
+        frame, step, count = tables.sampled(parts)
     assert count == len(rows)
     if frame is None:
         assert count == 0
@@ -29,6 +30,99 @@ def test_every_step_th_row_is_kept_however_the_rows_come(sizes: list[int], most:
     assert frame["row"].tolist() == list(range(0, count, step))
     assert len(frame) <= most
     assert step == 1 or count > most * step / 2
+
+
+ROWS = 400
+RNG = np.random.default_rng(0)
+SIGNAL = RNG.normal(size=ROWS)
+BOUGHT = np.where(SIGNAL + RNG.normal(size=ROWS) > 0, "yes", "no")
+GOOD = pd.DataFrame(
+    {
+        "size": SIGNAL,
+        "shop": RNG.choice(["north", "south"], ROWS),
+        "when": pd.Timestamp("2020-01-01") + pd.to_timedelta(RNG.integers(0, 300, ROWS), unit="D"),
+    }
+)
+WORDS = np.array(["the", "door", "of", "my", "house", "is", "red", "and", "old", "now"])
+TRAPS = {  # a column, and the remark on it
+    "leak": (np.where(BOUGHT == "yes", 5.0, 1.0) + RNG.random(ROWS), "alone predicts the target"),
+    "leak_in_text": (np.where(BOUGHT == "yes", "paid", "open"), "alone predicts the target"),
+    "number": (np.arange(ROWS) + 7000, "an identifier"),
+    "code": ([f"K{n}" for n in range(ROWS)], "an identifier"),
+    "same": (["EUR"] * ROWS, "constant"),
+    "void": ([None] * ROWS, "empty"),
+    "sparse": (np.where(np.arange(ROWS) % 4 == 0, SIGNAL, np.nan), "mostly missing"),
+    "doubled": (SIGNAL * 2, "almost the same as size"),
+    "nearly": (SIGNAL + RNG.normal(scale=1e-4, size=ROWS), "almost the same as size"),
+    "shop_number": (np.where(GOOD["shop"] == "north", 1, 2), "the same as shop in other words"),
+    "day": (GOOD["when"].dt.strftime("%d.%m.%Y"), "dates as text"),
+    "price": ([f"1.{n:03},50" for n in RNG.integers(0, 300, ROWS)], "with a decimal comma"),
+    "weight": ([f"{n / 10} kg" for n in RNG.integers(0, 99, ROWS)], "with a unit"),
+    "count": ([str(n) for n in RNG.integers(0, 99, ROWS)], "numbers as text"),
+    "note": ([" ".join(RNG.choice(WORDS, 7)) for _ in range(ROWS)], "free text"),
+    "e_mail": (RNG.choice(["a@b", "c@d"], ROWS), "perhaps personal data"),
+    "delivered": (GOOD["when"] + pd.Timedelta(days=36500), "moments in the future"),
+    "odd": (np.array([1, "a"] * (ROWS // 2), dtype=object), "text and other values mixed"),
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_a_trap_is_found(name: str) -> None:
+    values, said = TRAPS[name]
+    frame = GOOD.assign(**{name: values}, bought=BOUGHT)
+    found = {column.name: "; ".join(column.remarks) for column in columns(frame, "bought")}
+    assert said in found.pop(name)
+    assert found == {"size": "", "shop": "", "when": "", "bought": "the target"}
+
+
+def test_a_good_table_has_no_remark() -> None:
+    frame = GOOD.assign(bought=BOUGHT)
+    assert of_the_table(frame, "bought") == ["predicting bought is binary"]
+    assert of_the_table(frame, None) == []
+
+
+def test_rows_and_the_target_are_looked_at_too() -> None:
+    frame = GOOD.assign(kind=np.where(np.arange(ROWS) < 3, "rare", BOUGHT)).astype({"kind": object})
+    frame.loc[5, "kind"] = None
+    clash = frame.iloc[[10]].assign(kind="else")
+    said = of_the_table(pd.concat([frame, frame.iloc[[20, 21]], clash]), "kind")
+    assert said == [
+        "2 rows repeat another: they may fall on both sides of a split",
+        "predicting kind is multiclass",
+        "kind is missing in 1 rows: nothing to learn from them",
+        "rare classes: rare (3 rows), else (1 rows)",
+        "1 times rows alike in all else differ in kind",
+    ]
+    assert "has one class only" in of_the_table(GOOD.assign(kind="a"), "kind")[-1]
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ([0, 1] * 50, "binary"),
+        (["a", "b", "c"] * 30, "multiclass"),
+        (list(range(5)) * 20, "multiclass"),
+        (list(range(100)), "regression"),
+        ([1.5, 2.5, 3.5], "regression"),
+    ],
+)
+def test_the_task_is_guessed(values: list[object], what: str) -> None:
+    assert task(pd.Series(values)) == what
+
+
+CELL = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates()
+
+
+@given(
+    table=st.dictionaries(
+        st.text(max_size=5), st.lists(CELL, min_size=12, max_size=12), min_size=1, max_size=4
+    )
+)
+def test_any_table_can_be_looked_at(table: dict[str, list[object]]) -> None:
+    frame = pd.DataFrame(table)
+    for target in (None, *frame.columns):
+        assert len(columns(frame, target)) == len(frame.columns)
+        assert all(isinstance(remark, str) for remark in of_the_table(frame, target))
 
 
 FRAME = pd.DataFrame({"name": ["Ä", "b", None], "size": [1.5, np.nan, 2.0]})
@@ -63,10 +157,24 @@ def test_files_of_each_format_and_a_folder(
 @pytest.mark.slow
 def test_the_same_of_a_revision(versions: Project, strata: Strata) -> None:
     said = strata(versions, "look", "metrics/months.csv", "--rev", "v1")  # Git's
-    assert said.startswith("metrics/months.csv of v1, 2 rows\nfile://")
+    assert said.startswith("metrics/months.csv of v1, 2 rows\ncolumn ")
     shown(versions.path / ".dvc/tmp/look.html")
     assert "data/raw of v1, 800 rows" in strata(versions, "look", "data/raw", "--rev", "v1")
     assert "v1 has no data/none" in strata(versions, "look", "data/none", "--rev", "v1", code=1)
+
+
+@pytest.mark.slow
+def test_what_it_says_of_a_target(project: Project, tmp_path: Path, strata: Strata) -> None:
+    path = tmp_path / "t.csv"
+    GOOD.assign(**{"x\x1b[31m": TRAPS["leak"][0]}, bought=BOUGHT).to_csv(path, index=False)
+    said = strata(project, "look", str(path), "--target", "bought")
+    assert "x·[31m" in said
+    assert "alone predicts the target (balanced accuracy 1.00): is it known in time?" in said
+    assert "predicting bought is binary" in said
+    assert "\x1b" not in said
+    assert "no column 'sold'; there are size, shop" in strata(
+        project, "look", str(path), "--target", "sold", code=1
+    )
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ COMMANDS = {  # name, module, what it does
     "verify": ("restore.verify", "run a revision's pipeline from scratch and compare every hash"),
     "gc": ("gc", "free space in the cache without losing any model"),
     "storage": ("storage", "set where data and models are stored"),
-    "look": ("look", "show a table, of the workspace or a revision, as a page"),
+    "look": ("look", "show a table, of the workspace or a revision, and what may spoil it"),
     "hook": ("hook", "what the Git hooks run"),
     "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
     "seeds": ("sweep.seeds", "measure how far the metrics move by the training's seed alone"),

@@ -1,6 +1,5 @@
-"""Show a table as a page that opens offline: people look at data before they model it."""
+"""Tables on disk or of a revision, read in memory that does not grow with them."""
 
-import argparse
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,43 +14,8 @@ from strata.store import opened
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS = 100_000  # that are shown at most: of more, every second, fourth, … row
+ROWS = 100_000  # that are kept at most: of more, every second, fourth, … row
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".json": "json"}
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("path", help="a table, or a folder of its parts: Parquet, CSV, TSV, JSONL")
-    parser.add_argument("--rev", help="as a tag, branch, commit or experiment has it")
-    parser.add_argument("-o", "--output", type=Path, help="the page; in .dvc/tmp if not given")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Write the page and print its address."""
-    from skrub import TableReport
-
-    page = args.output or place()
-    page.parent.mkdir(parents=True, exist_ok=True)
-    with files(args.path, args.rev) as found:
-        frame, step, count = sampled(batches(found))
-    if frame is None:
-        raise Fault(f"{args.path} has no rows")
-    title = args.path + (f" of {args.rev}" if args.rev else "") + f", {count:,} rows"
-    if step > 1:
-        title += f", 1 in {step} of which are shown"
-    with tempfile.TemporaryDirectory(dir=page.parent) as folder:
-        part = Path(folder, "page.html")
-        TableReport(frame, title=title, verbose=0).write_html(part)
-        part.replace(page)
-    print(f"{title}\n{page.resolve().as_uri()}")
-    return 0
-
-
-def place() -> Path:
-    """Where the page goes if nobody says: where Git ignores it. Raises Fault without DVC."""
-    if not (git.top() / ".dvc").is_dir():
-        raise Fault("there is no .dvc here to write the page to: name one with --output FILE")
-    return git.top() / ".dvc/tmp/look.html"
 
 
 @contextmanager

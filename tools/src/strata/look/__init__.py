@@ -1,0 +1,83 @@
+"""Show a table, and what in it spoils projects: people look at data before they model it."""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strata import git
+from strata.errors import Fault
+from strata.look.tables import batches, files, sampled
+
+if TYPE_CHECKING:
+    from strata.look.remarks import Column
+
+MOST = 40  # columns without a remark that are listed
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("path", help="a table, or a folder of its parts: Parquet, CSV, TSV, JSONL")
+    parser.add_argument("--rev", help="as a tag, branch, commit or experiment has it")
+    parser.add_argument("--target", metavar="COLUMN", help="what a model is to predict")
+    parser.add_argument("-o", "--output", type=Path, help="the page; in .dvc/tmp if not given")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the columns with remarks, write the page, and print its address."""
+    from skrub import TableReport
+
+    from strata.look.remarks import columns, of_the_table
+
+    page = args.output or place()
+    page.parent.mkdir(parents=True, exist_ok=True)
+    with files(args.path, args.rev) as found:
+        frame, step, count = sampled(batches(found))
+    if frame is None:
+        raise Fault(f"{args.path} has no rows")
+    if args.target is not None and args.target not in frame:
+        has = ", ".join(map(str, frame.columns[:12]))
+        raise Fault(f"{args.path} has no column {args.target!r}; there are {has}")
+    title = args.path + (f" of {args.rev}" if args.rev else "") + f", {count:,} rows"
+    if step > 1:
+        title += f", 1 in {step} of which are shown"
+    print(title)
+    described = columns(frame, args.target)
+    plain = [column for column in described if not column.remarks][MOST:]
+    print(table([column for column in described if column not in plain]))
+    if plain:
+        print(f"and {len(plain)} more columns without a remark")
+    for remark in of_the_table(frame, args.target):
+        print(printable(remark))
+    with tempfile.TemporaryDirectory(dir=page.parent) as folder:
+        part = Path(folder, "page.html")
+        TableReport(frame, title=title, verbose=0).write_html(part)
+        part.replace(page)
+    print(page.resolve().as_uri())
+    return 0
+
+
+def place() -> Path:
+    """Where the page goes if nobody says: where Git ignores it. Raises Fault without DVC."""
+    if not (git.top() / ".dvc").is_dir():
+        raise Fault("there is no .dvc here to write the page to: name one with --output FILE")
+    return git.top() / ".dvc/tmp/look.html"
+
+
+def printable(text: str) -> str:
+    """A text of the data's, which may hold anything, for a terminal."""
+    return "".join(each if each.isprintable() else "·" for each in text)
+
+
+def table(rows: "list[Column]") -> str:
+    """Render columns under a header."""
+    cells: list[tuple[str, ...]] = [("column", "type", "missing", "distinct", "example", "remark")]
+    for row in rows:
+        said = "; ".join(row.remarks)
+        line = (row.name, row.type, row.missing, f"{row.distinct:,}", row.example, said)
+        cells.append(tuple(map(printable, line)))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )

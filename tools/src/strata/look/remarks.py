@@ -1,0 +1,238 @@
+"""What in a table spoils projects: each remark says what was seen, and what it leads to.
+
+All of it is seen in the rows that are given, which may be a sample: what is rare can be missed.
+"""
+
+import re
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import cross_val_score
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+FEW = 20  # classes that a target of whole numbers has at most; rows that a class has at least
+SAMPLE = 10_000  # rows on which a column alone is tried
+ALIKE = 0.9999  # correlation from which on two columns are almost one
+TOO_GOOD = 0.97  # balanced accuracy or R² of one column, from which on it is suspect
+PERSONAL = re.compile(
+    r"(^|_|\b)(first|last|full|sur|user|given|family)_?name|e?_?mail|phone|mobile|birth|passport"
+    r"|address|street|(^|_)(ssn|iban|dob|ip)($|_)|salary|gender|religion",
+    re.IGNORECASE,
+)
+COMMA = re.compile(r"[-+]?\d{1,3}(\.?\d{3})*,\d+")
+UNIT = re.compile(
+    r"[-+]?\d+([.,]\d+)?\s*([A-Za-zµ°%€$£]{1,5}|[A-Za-z]+/[A-Za-z]+)|[€$£]\s*\d+([.,]\d+)?"
+)
+DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
+
+
+@dataclass
+class Column:
+    """A column: its type, how many values miss, how many differ, one of them, and remarks."""
+
+    name: str
+    type: str
+    missing: str
+    distinct: int
+    example: str
+    remarks: list[str] = field(default_factory=list)
+
+
+def columns(frame: pd.DataFrame, target: str | None) -> list[Column]:
+    """Describe each column, with remarks, also on how it goes with the target if there is one."""
+    others = frame.drop(columns=[] if target is None else target)
+    same = likenesses(others) | twins(others)
+    return [
+        Column(
+            name=str(name),
+            type=kind(values),
+            missing=share(values.isna().mean()),
+            distinct=int(codes(values).max(initial=-1)) + 1,
+            example=str(next(iter(values.dropna()), ""))[:24],
+            remarks=[
+                *(["the target"] if name == target else []),
+                *of_values(str(name), values),
+                *([same[name]] if name in same else []),
+                *(of_a_leak(values, frame[target]) if target not in (None, name) else []),
+            ],
+        )
+        for name, values in frame.items()
+    ]
+
+
+def kind(values: pd.Series) -> str:
+    """The type of a column in a word: number, whole number, truth, time, text, other."""
+    if pd.api.types.is_bool_dtype(values):
+        return "truth"
+    if pd.api.types.is_integer_dtype(values):
+        return "whole number"
+    if pd.api.types.is_numeric_dtype(values):
+        return "number"
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "time"
+    texts = values.dropna().map(lambda value: isinstance(value, str))
+    return "text" if texts.all() else "other" if not texts.any() else "mixed"
+
+
+def share(value: float) -> str:
+    """A share in percent; what is there but rounds to none is below 1%."""
+    return "" if value == 0 else "<1%" if value < 0.01 else f"{value:.0%}"
+
+
+def codes(values: pd.Series) -> Any:
+    """The number of each value, in the order in which they come; -1 for a missing one."""
+    try:
+        return pd.factorize(values)[0]
+    except TypeError:  # lists and the like
+        return pd.factorize(values.astype(str).where(values.notna()))[0]
+
+
+def of_values(name: str, values: pd.Series) -> list[str]:
+    """What the values of a column alone say."""
+    there = values.dropna()
+    found = []
+    if there.empty:
+        return ["empty"]
+    distinct = int(codes(there).max()) + 1
+    what = kind(values)
+    if distinct == 1 and len(there) == len(values):
+        found.append("constant: a model learns nothing from it")
+    if what in ("text", "whole number") and distinct == len(there) == len(values) > 2 * FEW:
+        found.append("an identifier: names the row, and says nothing of a new one")
+    if values.isna().mean() > 0.5:
+        found.append("mostly missing")
+    if what == "mixed":
+        found.append("text and other values mixed")
+    if what == "time":
+        now = pd.Timestamp.now(tz=there.dt.tz)
+        if (late := int((there > now).sum())) > 0:
+            found.append(f"{late:,} moments in the future, up to {there.max()}")
+    if what == "text":
+        found += of_text(there)
+    if PERSONAL.search(name):
+        found.append("by its name perhaps personal data")
+    return found
+
+
+def of_text(there: pd.Series) -> list[str]:
+    """What the texts of a column are, that are more than words."""
+    texts = there.head(SAMPLE).str.strip()
+
+    def mostly(pattern: re.Pattern[str]) -> bool:
+        return bool(texts.str.fullmatch(pattern).mean() > 0.95)
+
+    if mostly(DATE):
+        return ["dates as text"]
+    if mostly(COMMA):
+        return ["numbers as text, with a decimal comma"]
+    if mostly(UNIT):
+        return ["numbers as text, with a unit"]
+    if pd.to_numeric(texts, errors="coerce").notna().mean() > 0.95:
+        return ["numbers as text"]
+    if texts.str.count(r"\s").mean() > 4 and texts.nunique() > len(texts) / 2:
+        return ["free text"]
+    return []
+
+
+def twins(frame: pd.DataFrame) -> dict[Any, str]:
+    """A remark for each column that parts the rows in the same way as one before it."""
+    first: dict[bytes, Any] = {}
+    found = {}
+    for name, values in frame.items():
+        numbers = codes(values)
+        if numbers.max(initial=-1) < 1:
+            continue  # constant: that is said already
+        key = numbers.tobytes()
+        if key in first and numbers.max() + 1 < len(frame):
+            found[name] = f"the same as {first[key]} in other words"
+        first.setdefault(key, name)
+    return found
+
+
+def likenesses(frame: pd.DataFrame) -> dict[Any, str]:
+    """A remark for each number that rises, or falls, with one before it almost to the point."""
+    numbers = frame.select_dtypes("number").head(SAMPLE)
+    values = numbers.fillna(numbers.mean()).to_numpy(dtype=float, na_value=0.0)
+    names = list(numbers.columns)
+    varied = [at for at in range(len(names)) if values[:, at].std() > 0]
+    if len(varied) < 2:
+        return {}
+    alike = np.abs(np.corrcoef(values[:, varied], rowvar=False)) > ALIKE
+    pairs = [(int(row[0]), at) for at, line in enumerate(alike) if len(row := np.flatnonzero(line))]
+    return {
+        names[varied[at]]: f"almost the same as {names[varied[one]]}"
+        for one, at in pairs
+        if one < at
+    }
+
+
+def task(target: pd.Series) -> str:
+    """What predicting a target is: binary, multiclass or regression."""
+    distinct = target.dropna().nunique()
+    if distinct <= 2:
+        return "binary"
+    if kind(target) == "number" or (kind(target) == "whole number" and distinct > FEW):
+        return "regression"
+    return "multiclass"
+
+
+def of_a_leak(values: pd.Series, target: pd.Series) -> list[str]:
+    """Whether a column alone predicts the target too well to be known beforehand."""
+    rows = target.notna()
+    known = pd.DataFrame({"value": values[rows], "target": target[rows]})
+    known = known.sample(min(SAMPLE, len(known)), random_state=0)
+    regression = task(target) == "regression"
+    label: Any = known["target"].to_numpy(dtype=float) if regression else codes(known["target"])
+    if len(known) < 2 * FEW or len(np.unique(label)) < 2:
+        return []
+    if kind(values) in ("number", "whole number", "truth"):
+        numbers = known["value"].to_numpy(dtype=float, na_value=np.nan)
+    else:
+        numbers = codes(known["value"]).astype(float)
+        if numbers.max() + 1 > len(known) / 2:
+            return []  # hardly any value comes twice
+    tree = DecisionTreeRegressor if regression else DecisionTreeClassifier
+    scoring = "r2" if regression else "balanced_accuracy"
+    model = tree(max_depth=None if regression else 12, min_samples_leaf=2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a class that is in one fold only
+        found = cross_val_score(model, numbers[:, None], label, cv=3, scoring=scoring)
+    score = float(np.mean(found))
+    if not score >= TOO_GOOD:
+        return []
+    measure = "R²" if regression else "balanced accuracy"
+    return [f"alone predicts the target ({measure} {score:.2f}): is it known in time?"]
+
+
+def of_the_table(frame: pd.DataFrame, target: str | None) -> list[str]:
+    """Remarks on the rows, and on the target."""
+    names = [str(name) for name in frame.columns]
+    found = []
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        found.append(f"columns of one name: {', '.join(repeated)}")
+    plain = frame.apply(codes) if len(frame.columns) else frame
+    if again := int(plain.duplicated().sum()):
+        found.append(f"{again:,} rows repeat another: they may fall on both sides of a split")
+    if target is None:
+        return found
+    what = task(frame[target])
+    found.append(f"predicting {target} is {what}")
+    if absent := int(frame[target].isna().sum()):
+        found.append(f"{target} is missing in {absent:,} rows: nothing to learn from them")
+    if what != "regression":
+        counts = frame[target].value_counts()
+        if len(counts) < 2:
+            found.append(f"{target} has one class only: there is nothing to tell apart")
+        if rare := {str(k): v for k, v in counts.items() if v < FEW or v < 0.01 * len(frame)}:
+            some = ", ".join(f"{name} ({count:,} rows)" for name, count in list(rare.items())[:5])
+            found.append(f"rare classes: {some}")
+    others = plain.drop(columns=target)
+    if len(others.columns):
+        alike = others.duplicated(keep=False)
+        labels = plain[target][alike].groupby([others[name][alike] for name in others]).nunique()
+        if clashing := int((labels > 1).sum()):
+            found.append(f"{clashing:,} times rows alike in all else differ in {target}")
+    return found
