@@ -16,8 +16,15 @@ Floats = npt.NDArray[np.float64]
 
 
 def target(frame: pd.DataFrame, data: Data) -> pd.Series:
-    """What is fitted: 1 for the positive class, else 0; the class as text; or the value."""
+    """What is fitted: 1 for the positive class, else 0; the class as text; or the value.
+
+    Raises Fault if one is missing, or there is no such column.
+    """
+    if data.target not in frame:
+        raise Fault(f"params.yaml: data.target is {data.target!r}, and there is no such column")
     values = frame[data.target]
+    if absent := int(values.isna().sum()):
+        raise Fault(f"{data.target} is missing in {absent:,} rows: prepare may leave them out")
     if data.task == "binary":
         return (values == data.positive).astype("int8")
     return values.astype(str if data.task == "multiclass" else float)

@@ -186,6 +186,8 @@ class Params(Section):
         unfit = {"regression": "logistic_regression"}.get(self.data.task, "ridge")
         if self.train.model == unfit:
             raise ValueError(f"train.model is {unfit}, and data.task is {self.data.task}")
+        if self.split.by in ("random", "stratified") and not self.data.key:
+            raise ValueError(f"split by {self.split.by} goes by data.key, which is empty")
         return self
 
 

@@ -57,7 +57,14 @@ def assign(rows: pd.DataFrame, how: params.Split, data: params.Data) -> pd.Serie
 
 
 def _newest_last(moments: pd.Series, how: params.Split) -> pd.Series:
-    units = moments.dt.to_period(PERIODS[str(how.period)])
+    if not pd.api.types.is_datetime64_any_dtype(moments):
+        raise Fault(
+            f"params.yaml: split.column is {how.column!r}, which is of {moments.dtype}, "
+            "not of moments"
+        )
+    if absent := int(moments.isna().sum()):
+        raise Fault(f"{how.column}, by which rows are split, is missing in {absent:,} rows")
+    units = moments.dt.tz_localize(None).dt.to_period(PERIODS[str(how.period)])
     every = sorted(units.unique())
     held_out = how.validation + how.test
     if len(every) <= held_out:

@@ -29,10 +29,10 @@ def fit(frame: pd.DataFrame, settings: params.Train, data: params.Data) -> Pipel
     Raises Fault if there is nothing to learn from them.
     """
     label = target(frame, data)
-    if frame[data.target].isna().any():
-        raise Fault(f"{data.target} is missing in {frame[data.target].isna().sum():,} rows")
     if label.nunique() < 2:
-        raise Fault(f"{data.target} is {label.iloc[0]} in every row of the training split")
+        known = ", ".join(map(repr, sorted(frame[data.target].unique().tolist(), key=str)[:5]))
+        what = f" and data.positive is {data.positive!r}" if data.task == "binary" else ""
+        raise Fault(f"nothing to tell apart: in training {data.target} is {known}{what}")
     if data.task == "multiclass" and label.nunique() == 2:
         raise Fault(f"{data.target} has two classes; set data.task to binary in params.yaml")
     features = frame[feature_names(frame, data)]

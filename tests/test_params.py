@@ -75,6 +75,7 @@ BAD = {  # by what is replaced with what
     ("  positive: 1", "  positive: null"): (
         "data: positive is the class to predict if task is binary, else null"
     ),
+    ("  key: [date, id]", "  key: date"): "data.key is 'date': input should be a valid list",
     ("model: hist_gradient_boosting", "model: ridge"): (
         "the file: train.model is ridge, and data.task is binary"
     ),

@@ -115,6 +115,18 @@ def test_a_split_without_rows_is_a_fault_that_says_what_to_change() -> None:
     )
 
 
+def test_what_is_no_moment_is_a_fault() -> None:
+    setting = how("time", "day", period="month", validation=1, test=1)
+    for values, said in (
+        (["2013-01-01", "2013-02-01"], "split.column is 'day', which is of str, not of moments"),
+        (pd.to_datetime(["2013-01-01", "NaT"]), "day, by which rows are split, is missing in 1"),
+    ):
+        with pytest.raises(Fault, match=said):
+            split.assign(pd.DataFrame({"day": values}), setting, DATA)
+    days = pd.to_datetime(["2013-01-01", "2013-02-01", "2013-03-01"], utc=True)
+    assert split.assign(pd.DataFrame({"day": days}), setting, DATA).tolist() == list(split.NAMES)
+
+
 def test_no_day_of_validation_or_test_or_later_is_loaded_to_train(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,8 @@ def test_weights_count() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({TARGET: 1}, "label is 1 in every row"),
+        ({TARGET: 1}, "in training label is 1 and data.positive is 1"),
+        ({TARGET: ["no", "yes"] * 30}, "in training label is 'no', 'yes' and data.positive is 1"),
         ({TARGET: [np.nan] + [1.0] * 59}, "label is missing in 1 rows"),
     ],
 )
