@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from strata.paired import COMMON, Difference, Group
-from strata.report.verdict import Evidence, check, estimate, overall
+from strata.report.verdict import Evidence, check, estimate, overall, useless
 from strata.seeds import Seeds
 from strata.values import Leaves
 
@@ -139,3 +139,27 @@ def test_a_regression_is_measured_on_the_same_rows_or_not_at_all() -> None:
     assert gate.why == "cannot be compared: other rows"
     (gate,) = check(gates, Evidence(BASE, harder, {}, True))
     assert gate.passed is False
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({}, ""),
+        ({"test.dummy.roc_auc": 0.5, "test.baseline.roc_auc": 0.6}, ""),
+        ({"test.dummy.roc_auc": 0.5, "test.baseline.roc_auc": 0.75}, "a baseline"),
+        ({"test.dummy.roc_auc": 0.7}, "a dummy"),
+        ({"validation.dummy.roc_auc": 0.9, "test.dummy.roc_auc": None}, ""),
+        ({"test.better_than_dummy": True}, ""),
+        ({"test.better_than_dummy": False}, "a dummy"),
+        ({"validation.better_than_dummy": False}, ""),
+    ],
+)
+def test_a_model_that_is_no_better_than_a_simple_one(more: Leaves, what: str) -> None:
+    found = Evidence({}, {"test.roc_auc": 0.7, **more})
+    assert useless("test.roc_auc", found) == what
+
+
+def test_less_of_a_loss_is_better_than_the_dummy() -> None:
+    for mine, what in ((0.4, ""), (0.6, "a dummy")):
+        found = Evidence({}, {"test.log_loss": mine, "test.dummy.log_loss": 0.5})
+        assert useless("test.log_loss", found) == what

@@ -21,7 +21,7 @@ from strata.report import charts, sections
 from strata.report.evidence import gates_at, gather, load_settings, stage_changes
 from strata.report.markdown import code, details, figure, join, plain, quoted, table
 from strata.report.page import page, show
-from strata.report.verdict import Evidence, check, overall
+from strata.report.verdict import Evidence, check, overall, useless
 from strata.revision import Revision, Stage
 from strata.staleness import differing
 from strata.store import Store, opened
@@ -102,6 +102,8 @@ def build(
     problems += [("gate failed", sections.crossed(gate)) for gate in gates if gate.passed is False]
     if commit and gates_at(Revision(store, commit)) != settings.gates:
         notes.append("**This change alters the gates** it is held against.")
+    if what := useless(settings.headline, found):
+        notes.append(f"**By {code(settings.headline)}, this model is no better than {what}.**")
     same = (
         base is not None and base.stages == this.stages and not changes(base.metrics, this.metrics)
     )

@@ -9,14 +9,13 @@ from strata import git, seeds
 from strata.errors import Fault
 from strata.paired import Group, columns_of, compare, named_columns, predictions_of, table
 from strata.report.markdown import code
-from strata.report.verdict import Evidence
+from strata.report.verdict import DUMMIES, Evidence
 from strata.revision import Revision, Stage
 from strata.scoring import direction, parts
 from strata.settings import names_in, section, section_of
 from strata.values import Leaves, changes, flatten
 
 Stages = Mapping[str, Stage]
-DUMMIES = {"dummy", "baseline"}
 PLACE = "[tool.strata.report]"
 KNOWN = ("headline", "predictions", "columns", "higher_is_better", "lower_is_better", "gates")
 

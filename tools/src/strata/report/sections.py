@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strata.paired import COMMON, FEWEST, Group
-from strata.report.evidence import DUMMIES, Stages
+from strata.report.evidence import Stages
 from strata.report.markdown import code, figure, number, table
-from strata.report.verdict import Estimate, Evidence, Gate, estimate, judged, real
+from strata.report.verdict import DUMMIES, Estimate, Evidence, Gate, estimate, judged, real
 from strata.scoring import parts
 from strata.values import ABSENT, Leaves, changes, is_number
 

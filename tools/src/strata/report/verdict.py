@@ -13,6 +13,7 @@ from strata.values import Leaves, is_number
 
 KINDS = ("minimum", "maximum", "maximum_regression")
 OTHER_ROWS = "other rows"
+DUMMIES = {"dummy", "baseline"}
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,27 @@ def widened(between: Difference, fit: float | None, how: str, refused: str) -> E
     low = moved - math.hypot(max(0.0, moved - between.low), fit or 0.0)
     high = moved + math.hypot(max(0.0, between.high - moved), fit or 0.0)
     return replace(found, interval=(low, high))
+
+
+def useless(name: str, found: Evidence) -> str:
+    """What the headline metric is no better than: a dummy's or a baseline's; empty if it is.
+
+    So it is also if its pipeline says that the model is not ``better_than_dummy`` on that split.
+    """
+    mine, (splits, metric) = real(found.this.get(name)), parts(name)
+    for other, value in found.this.items():
+        around, bare = parts(other)
+        simple = [word for word in around if word in DUMMIES]
+        if [word for word in around if word not in DUMMIES] != splits:
+            continue
+        if bare == "better_than_dummy" and value is False:
+            return "a dummy"
+        best = real(value)
+        if not simple or bare != metric or mine is None or best is None:
+            continue
+        if mine == best or (mine - best) * found.direction(name) < 0:
+            return f"a {simple[0]}"
+    return ""
 
 
 def overall(name: str, found: Evidence) -> tuple[str, Estimate | None, str]:
