@@ -39,6 +39,16 @@ def test_a_worktree_has_its_models_too(hooked: Project, tmp_path: Path) -> None:
     assert there.read("models/model.txt") == hooked.read("models/model.txt") != old
 
 
+def test_a_worktree_with_a_cache_of_its_own_keeps_it(hooked: Project, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    hooked.run("git", "worktree", "add", "--detach", str(tree), "v1")
+    there = Project(tree, hooked.env)
+    there.run("dvc", "cache", "dir", "--local", str(tmp_path / "own"))
+    before = there.read(".dvc/config.local")
+    there.run("git", "checkout", "--detach", "v2")
+    assert there.read(".dvc/config.local") == before
+
+
 def test_a_commit_whose_lock_is_stale_is_refused_with_the_way_out(hooked: Project) -> None:
     hooked.set(**{"train.skill": 7})
     hooked.run("git", "add", "--all")

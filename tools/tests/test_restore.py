@@ -10,6 +10,8 @@ import pytest
 import yaml
 from project import S3, Project, heed_ctrl_c, sources, state
 
+from strata.hook.install import HOOKS
+
 pytestmark = pytest.mark.slow
 
 # The two commits share their data: it is in the workspace, so leaving one keeps it for the other.
@@ -39,7 +41,7 @@ def use(project: Project, s3: S3) -> Project:
     project.run("git", "remote", "add", "origin", str(origin))
     project.run("strata", "hook", "install")
     project.run("git", "push", "origin", "main")
-    for hook in ("post-checkout", "post-merge", "post-rewrite", "pre-push"):
+    for hook in HOOKS:
         (project.path / ".git/hooks" / hook).unlink()
     return project
 

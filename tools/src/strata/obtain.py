@@ -103,12 +103,13 @@ def from_source(store: Store, revision: Revision, outs: list[Output]) -> str:
         for out in strange[:1]
     )
     stages = [out.stage for out in outs if out not in strange]
+    if not stages:
+        return said
     with TemporaryDirectory(prefix="strata-") as parent:
         root = clone(store, str(revision.commit), Path(parent) / store.root.name)
         (root / ".dvc/config").write_bytes(own_settings(store.root))
         try:
-            if stages:
-                dvc("fetch", *stages, root=root)
+            dvc("fetch", *stages, root=root)
         except (Fault, OSError) as error:
             said = said or first_line(error)
     return said

@@ -104,13 +104,14 @@ def opened(root: Path) -> Iterator["Store"]:
     if (root / ".dvc/config").exists():
         with dvc_repo(root) as repo:
             settings = {} if repo.config["core"].get("remote") else storage_of(root) or {}
-            if cache := None if repo.config["cache"].get("dir") else shared_cache(root):
-                settings |= {"cache": {"dir": str(cache)}}
+            shared = None if repo.config["cache"].get("dir") else shared_cache(root)
+            if shared:
+                settings |= {"cache": {"dir": str(shared)}}
             if not settings:
                 yield Store(root, repo)
                 return
         with dvc_repo(root, settings) as repo:
-            yield Store(root, repo)
+            yield Store(root, repo, shared)
         return
     for name in git.branches(root):
         if git.blob(root, name, ".dvc/config") is not None:
@@ -176,10 +177,13 @@ def at_commit(root: Path, commit: str, settings: dict[str, Any] | None = None) -
 
 
 class Store:
-    """The cache and the remotes of one repository."""
+    """The cache and the remotes of one repository.
 
-    def __init__(self, root: Path, repo: Any) -> None:
-        self.root, self.repo = root, repo
+    ``shared`` is the cache that was found for a worktree whose settings name none.
+    """
+
+    def __init__(self, root: Path, repo: Any, shared: Path | None = None) -> None:
+        self.root, self.repo, self.shared = root, repo, shared
         self._reached: dict[str, Any] = {}
 
     # The cache

@@ -1,5 +1,6 @@
 """Values under dotted names: how params and metrics are compared."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -15,6 +16,15 @@ class Change:
     name: str
     before: Any
     after: Any
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as text, one line a row, in columns as wide as their widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
 
 
 def flatten(value: Any, prefix: str = "") -> Leaves:

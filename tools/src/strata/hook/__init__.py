@@ -15,7 +15,7 @@ from strata.hook.install import HOOKS, install
 from strata.hook.push import push
 from strata.revision import Revision
 from strata.staleness import stale
-from strata.store import opened, settings_in, shared_cache
+from strata.store import opened, settings_in
 from strata.trust import within
 
 SECRETS = {
@@ -94,8 +94,8 @@ def follow(root: Path) -> None:
             within(root, root / out.path)
             if store.path(out.hash, out.kind).exists():
                 store.listing(out)
-    if cache := shared_cache(root):
-        dvc("cache", "dir", "--local", str(cache), root=root)
+    if store.shared:  # from now on DVC's own commands find it, too
+        dvc("cache", "dir", "--local", str(store.shared), root=root)
     try:
         dvc("checkout", root=root)
     except Fault:

@@ -11,8 +11,7 @@ from shlex import quote
 from strata import git
 from strata.errors import Fault
 
-AFTER = ("post-checkout", "post-merge", "post-rewrite")
-HOOKS = (*AFTER, "pre-push")
+HOOKS = ("post-checkout", "post-merge", "post-rewrite", "pre-push")
 MARK = "# Written by `strata hook install`"
 
 SCRIPT = """#!/bin/sh

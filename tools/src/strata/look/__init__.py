@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from strata import git
 from strata.errors import Fault
 from strata.look.tables import batches, files, sampled
+from strata.values import aligned
 
 if TYPE_CHECKING:
     from strata.look.remarks import Column
@@ -71,13 +72,8 @@ def printable(text: str) -> str:
 
 def table(rows: "list[Column]") -> str:
     """Render columns under a header."""
-    cells: list[tuple[str, ...]] = [("column", "type", "missing", "distinct", "example", "remark")]
+    cells = [["column", "type", "missing", "distinct", "example", "remark"]]
     for row in rows:
-        said = "; ".join(row.remarks)
-        line = (row.name, row.type, row.missing, f"{row.distinct:,}", row.example, said)
-        cells.append(tuple(map(printable, line)))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    )
+        line = [row.name, row.type, row.missing, f"{row.distinct:,}", row.example]
+        cells.append([printable(cell) for cell in [*line, "; ".join(row.remarks)]])
+    return aligned(cells)

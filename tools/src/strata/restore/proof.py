@@ -7,19 +7,14 @@ from strata.errors import Fault
 from strata.obtain import Obtained
 from strata.revision import Revision
 from strata.store import Output, files_of, opened
-from strata.values import Leaves, is_number
+from strata.values import Leaves, aligned, is_number
 
 TOLERANCE = 1e-3  # of a metric between platforms, absolute below 1 and relative above
 
 
 def table(rows: list[tuple[str, str, str, str]]) -> str:
     """Render rows of output, source, hash and verdict in columns, under a header."""
-    header = ("output", "from", "hash", "proof")
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (header, *rows)
-    )
+    return aligned([("output", "from", "hash", "proof"), *rows])
 
 
 def row(item: Obtained) -> tuple[str, str, str, str]:
