@@ -18,6 +18,7 @@ from pandera.pandas import DataFrameSchema
 
 import params
 import schema
+from checks import validate
 from keys import TARGET
 from partitions import partitions, progress, read, write_all
 from stage import run
@@ -76,12 +77,12 @@ def prepare(
 def main() -> str:
     settings = params.load(params.Prepare)
     path = RAW / "airports.parquet"
-    airports = schema.validate(read(path), schema.RAW_AIRPORTS, path)
+    airports = validate(read(path), schema.RAW_AIRPORTS, path)
     names = partitions(RAW / "flights")
 
     def raw(table: str, month: str, rules: DataFrameSchema) -> pd.DataFrame:
         path = RAW / table / f"{month}.parquet"
-        return schema.of_month(schema.validate(read(path), rules, path), month, path)
+        return schema.of_month(validate(read(path), rules, path), month, path)
 
     def prepared() -> Iterator[tuple[str, pd.DataFrame]]:
         before = pd.DataFrame()  # the first hours of a month see the weather of the last
@@ -90,7 +91,7 @@ def main() -> str:
             flights = raw("flights", month, schema.RAW_FLIGHTS)
             recent = pd.concat([before, weather]).drop_duplicates(HOUR, keep="last")
             frame = prepare(flights, recent, airports, settings)
-            yield month, schema.validate(frame, schema.PREPARED, PREPARED / f"{month}.parquet")
+            yield month, validate(frame, schema.PREPARED, PREPARED / f"{month}.parquet")
             before = weather
 
     rows = write_all(PREPARED, prepared())

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pandera.pandas as pa
-from pandera.errors import SchemaErrors
 
 from keys import KEY, TARGET
 from stage import Fault
 
-EXAMPLES = 3  # bad values shown for each failed check
+EXAMPLES = 3  # strange days that are shown
 UTC = pd.DatetimeTZDtype("us", "UTC")
 
 
@@ -104,20 +103,6 @@ PREPARED = pa.DataFrameSchema(
 )
 
 
-def validate(frame: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
-    """Return the frame as it is, or raise Fault: a line for each check that failed.
-
-    A line names the file, the column, the check, how many rows failed it, and examples.
-    """
-    if frame.empty:
-        raise Fault(f"{path}: no rows; a month without data is a month that has not arrived")
-    try:
-        return schema.validate(frame, lazy=True)
-    except SchemaErrors as errors:
-        lines = [f"{path}: {line}" for line in _describe(errors.failure_cases, frame, schema)]
-        raise Fault("\n".join(lines)) from None
-
-
 def of_month(frame: pd.DataFrame, month: str, path: Path) -> pd.DataFrame:
     """Return the frame as it is, or raise Fault if a row is not of a day of its file's month."""
     period = pd.Period(month, freq="M")
@@ -134,34 +119,3 @@ def of_month(frame: pd.DataFrame, month: str, path: Path) -> pd.DataFrame:
             f"{len(strangers):,} rows fail it: {examples}"
         )
     return frame
-
-
-def _describe(cases: pd.DataFrame, frame: pd.DataFrame, schema: pa.DataFrameSchema) -> list[str]:
-    lines: list[str] = []
-    for (column, check), failed in cases.groupby(["column", "check"], sort=False, dropna=False):
-        if check == "column_in_dataframe":
-            lines.extend(f"column {name}: missing" for name in failed["failure_case"])
-        elif check == "column_in_schema":
-            lines.extend(f"column {name}: not allowed here" for name in failed["failure_case"])
-        elif check == "column_ordered":
-            lines.append(f"columns: order: must be {', '.join(map(str, schema.columns))}")
-        elif check == "multiple_fields_uniqueness":
-            if not set(schema.unique or []) <= set(frame):
-                continue  # said already: a column is missing
-            again = frame[frame.duplicated(schema.unique)]
-            examples = "; ".join(map(str, again[schema.unique].head(EXAMPLES).to_numpy().tolist()))
-            what = ", ".join(map(str, schema.unique or []))
-            lines.append(f"columns {what}: unique: {len(again):,} rows repeat one: {examples}")
-        elif str(check).startswith("dtype("):
-            expected = schema.columns[column].dtype
-            lines.append(f"column {column}: type: must be {expected}, is {frame[column].dtype}")
-        elif failed["index"].isna().all():
-            continue  # the check itself failed, on values of that wrong type
-        else:
-            some = failed.head(EXAMPLES)
-            examples = ", ".join(
-                f"{value!r} in row {row}"
-                for value, row in zip(some["failure_case"], some["index"], strict=True)
-            )
-            lines.append(f"column {column}: {check}: {len(failed):,} rows fail it: {examples}")
-    return list(dict.fromkeys(lines))

@@ -1,6 +1,6 @@
 """How sure a figure is, whatever the task.
 
-Rows may be alike because of what they share: flights of one day share its weather, and resampling
+Rows may be alike because of what they share, such as the weather of a day, and resampling
 them one by one gives an error about five times too small. Whole blocks are resampled instead (a
 block bootstrap; Künsch 1989, doi:10.1214/aos/1176347265).
 """

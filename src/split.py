@@ -2,8 +2,8 @@
 
 By time a model trains on the past, is validated on what came next and tested on the newest. A
 random split would let it see the storm of a day in training and be asked about the same storm in
-the test: on the flights it raises the AUC from about .68 to about .78, and means nothing. Where
-rows have no order in time they may still belong together: a group never falls on both sides.
+the test: that raises an AUC of .68 to .78, and means nothing. Where rows have no order in time
+they may still belong together: a group never falls on both sides.
 """
 
 from pathlib import Path

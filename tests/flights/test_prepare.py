@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import prepare
 import schema
+from checks import validate
 from keys import TARGET
 from partitions import partitions, read, write
 from stage import Fault
@@ -29,7 +30,7 @@ def test_flights_keep_their_number_order_and_key() -> None:
     frame = prepared()
     assert frame["flight"].tolist() == [1545, 7, 1141, 99]
     assert frame["date"].dt.strftime("%m-%d").tolist() == ["01-01", "01-01", "01-02", "01-31"]
-    schema.validate(frame, schema.PREPARED, Path("2013-01.parquet"))
+    validate(frame, schema.PREPARED, Path("2013-01.parquet"))
 
 
 def test_a_label_stays_with_its_flight_under_any_index() -> None:

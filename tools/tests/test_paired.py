@@ -109,10 +109,10 @@ def test_columns_have_usual_names_or_are_asked_for(tmp_path: Path) -> None:
     frame = pd.DataFrame({"id": [1], "target": [0], "probability": [0.5], "date": ["2026-01-01"]})
     assert columns_of(tmp_path, frame) == Columns(["id"], "target", ["probability"], "date")
     with pytest.raises(Fault, match="no column is known as the key: set key in"):
-        columns_of(tmp_path, frame.rename(columns={"id": "flight"}))
-    (tmp_path / "strata.toml").write_text('[report.columns]\nkey = ["flight", "date"]\n')
-    named = columns_of(tmp_path, frame.rename(columns={"id": "flight"}))
-    assert named.key == ["flight", "date"]
+        columns_of(tmp_path, frame.rename(columns={"id": "train"}))
+    (tmp_path / "strata.toml").write_text('[report.columns]\nkey = ["train", "date"]\n')
+    named = columns_of(tmp_path, frame.rename(columns={"id": "train"}))
+    assert named.key == ["train", "date"]
     (tmp_path / "strata.toml").write_text('[report.columns]\nday = "date"\n')
     with pytest.raises(Fault, match="day is not known; there are label, prediction, key, block"):
         columns_of(tmp_path, frame)

@@ -157,9 +157,9 @@ def test_metrics_in_a_folder_of_another_data_set_are_not_comparable(tmp_path: Pa
 
 
 def test_rows_of_one_name_that_are_others_get_no_word(tmp_path: Path) -> None:
-    """Penguins take the place of flights under the same numbers of rows."""
-    flights = {**MULTICLASS, "strata.toml": '[report.columns]\nprediction = "guess"\n'}
-    flights["fit.py"] = (
+    """Penguins take the place of trains under the same numbers of rows."""
+    trains = {**MULTICLASS, "strata.toml": '[report.columns]\nprediction = "guess"\n'}
+    trains["fit.py"] = (
         FIT
         + """
 label = np.random.default_rng(0).integers(0, 2, 200)
@@ -169,7 +169,7 @@ frame.to_csv("predictions.csv", index=False)
 Path("metrics.json").write_text(json.dumps({"accuracy": float((label == guess).mean())}))
 """
     )
-    project = made(tmp_path, {**flights, "params.yaml": "strength: 0.5\n"})
+    project = made(tmp_path, {**trains, "params.yaml": "strength: 0.5\n"})
     code = project.path / "fit.py"
     code.write_text(code.read_text().replace("default_rng(0)", "default_rng(5)"))
     text = changed(project, 0.99)

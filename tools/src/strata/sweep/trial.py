@@ -118,7 +118,7 @@ def run(task: Task) -> Result:
 
 
 def end_all() -> None:
-    """End all workers of this process; trials in flight come back without a commit or an error."""
+    """End all workers of this process; trials under way come back without a commit or an error."""
     _ended.set()
     for worker in list(_all):
         worker.end()
