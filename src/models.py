@@ -103,4 +103,7 @@ def portable(model: Pipeline) -> Pipeline:
         last._bin_mapper.n_threads = None  # the only trace of the number of threads
     if isinstance(last, RandomForestClassifier | RandomForestRegressor):
         last.set_params(n_jobs=1)  # threads would add up the trees' votes in any order
+    for _, encoder, _ in model[0].transformers_:
+        if isinstance(encoder, HashingVectorizer):
+            vars(encoder).pop("_stop_words_id", None)  # an address in memory
     return model

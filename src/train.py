@@ -40,13 +40,21 @@ def fit(frame: pd.DataFrame, settings: params.Train, data: params.Data) -> Pipel
     weight = {f"{model.steps[-1][0]}__sample_weight": frame[data.weight]} if data.weight else {}
     # BLAS adds up in another order on another number of cores, and gives other bytes.
     with threadpool_limits(limits=1, user_api="blas"):
-        return portable(model.fit(features, label, **weight))
+        return model.fit(features, label, **weight)
 
 
 def is_constant(model: Pipeline, features: pd.DataFrame) -> bool:
     """Whether a model says the same of each of the first thousand rows: it has learnt nothing."""
     found = predict(model, features.head(1000))
     return bool((found == found[0]).all())
+
+
+def save(model: Pipeline) -> None:
+    """Write the model whole or not at all; equal ones give equal bytes."""
+    MODEL.parent.mkdir(exist_ok=True)
+    part = MODEL.with_suffix(".part")
+    joblib.dump(portable(model), part, compress=3)
+    part.replace(MODEL)
 
 
 def main() -> str:
@@ -57,10 +65,7 @@ def main() -> str:
     model = fit(frame, settings, data)
     if is_constant(model, frame[names]):
         print("train: WARNING: the model says the same of every row; let it split more finely")
-    MODEL.parent.mkdir(exist_ok=True)
-    part = MODEL.with_suffix(".part")
-    joblib.dump(model, part, compress=3)
-    part.replace(MODEL)
+    save(model)
     return f"{settings.model} fitted, {MODEL.stat().st_size / 1e6:.1f} MB"
 
 

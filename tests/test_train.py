@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,7 +27,7 @@ def settings(model: str) -> params.Train:
 
 
 def fitted(model: str, frame: pd.DataFrame) -> Pipeline:
-    return train.fit(frame, settings(model), SETTINGS.data)
+    return models.portable(train.fit(frame, settings(model), SETTINGS.data))
 
 
 def names_in(frame: pd.DataFrame) -> list[str]:
@@ -160,3 +163,20 @@ def test_the_stage_fits_all_but_the_newest_months(
         write(FEATURES / f"{month}.parquet", frame.assign(**{TARGET: 1 - frame[TARGET]}))
     train.main()
     assert train.MODEL.read_bytes() == before
+
+
+def test_a_model_of_texts_has_the_same_bytes_in_another_process(tmp_path: Path) -> None:
+    frame = features().assign(words=np.resize(["good day", "bad day", "no"], 60))
+    frame.to_parquet(tmp_path / "frame.parquet")
+    (tmp_path / "params.yaml").write_text(PARAMS_YAML.replace("text: []", "text: [words]"))
+    code = (
+        "import pandas, params, train\n"
+        "frame = pandas.read_parquet('frame.parquet')\n"
+        "model = train.fit(frame, params.load(params.Train), params.load(params.Data))\n"
+        "train.is_constant(model, frame[model.feature_names_in_])\n"
+        "train.save(model)\n"
+        "print(hash(train.MODEL.read_bytes()))\n"
+    )
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-c", code]
+    assert len({subprocess.check_output(command, cwd=tmp_path, env=env) for _ in range(2)}) == 1

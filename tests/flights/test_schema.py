@@ -103,9 +103,7 @@ def test_a_flight_given_twice_is_counted_and_shown() -> None:
 
 
 def test_an_empty_month_is_refused() -> None:
-    assert said(raw_flights().head(0)) == [
-        "no rows: leave it out until it has some"
-    ]
+    assert said(raw_flights().head(0)) == ["no rows: leave it out until it has some"]
 
 
 def test_raw_data_may_have_columns_of_its_own() -> None:
