@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC's default is a folder that every user of the machine may write to, and DVC unpickles from it.
 export DVC_SITE_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvc-site
 
-.PHONY: setup help repro undo report test test-pipeline test-tools test-faults lint format bench bench-sweep lock hooks storage
+.PHONY: setup help repro undo report test test-pipeline test-docs test-tools test-adopt test-faults lint format bench bench-sweep lock hooks storage
 READY := .venv/.ready
 
 setup: $(READY) ## make .venv, with every tool at its pinned version
@@ -32,14 +32,20 @@ undo: $(READY) ## take back a refused or broken run: params, lock, metrics and d
 report: $(READY) ## say what differs from the main branch, as a pull request would (BASE=REV: from REV)
 	@strata report $(if $(BASE),--base "$(BASE)")
 
-test: test-pipeline test-tools ## run all tests
+# A project with data of its own has no tests of the documentation, and seldom changes the tools.
+test: test-pipeline $(if $(wildcard docs/test_docs.py),test-docs test-tools) ## run all tests that this project has to keep
 
-test-pipeline: $(READY) ## run the tests of the pipeline and of the documentation
+test-pipeline: $(READY) ## run the tests of the pipeline
 	@python -m pytest -n 2 tests
+
+test-docs: $(READY) ## run the commands of the documentation, on the demo
 	@python -m pytest -n 2 docs
 
 test-tools: $(READY) ## run the tests of tools/
 	@cd tools && python -m pytest -n 2
+
+test-adopt: $(READY) ## put tables of many shapes in the place of the demo's: twenty minutes
+	@python -m pytest -n 2 -m "tables or not tables" docs/test_adopt.py
 
 test-faults: $(READY) ## kill a hundred restores, and make the table of faults in docs/reliability.md
 	@cd tools && python -m pytest -n 2 -m "fault" --fault-table=../docs/reliability.md

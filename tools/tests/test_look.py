@@ -20,9 +20,7 @@ def test_every_step_th_row_is_kept_however_the_rows_come(sizes: list[int], most:
     rows = pd.DataFrame({"row": np.arange(sum(sizes))})
     ends = np.cumsum([0, *sizes])
     parts = [rows.iloc[a:b] for a, b in itertools.pairwise(ends)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "ROWS", most)
-        frame, step, count = tables.sampled(parts)
+    frame, step, count = tables.sampled(parts, most)
     assert count == len(rows)
     if frame is None:
         assert count == 0

@@ -97,13 +97,13 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
             dvc("checkout", "--force", *given, root=root)
         env = environment(store.root, revision, root)
         print(f"running the pipeline of {commit[:7]}", file=sys.stderr, flush=True)
-        if _run([sys.executable, "-P", "-m", "dvc", "repro", *targets], root, env):
+        if run([sys.executable, "-P", "-m", "dvc", "repro", *targets], root, env):
             why = f". Some of its data is missing: {said}" if said else ""
             raise Fault(f"the pipeline of {commit[:7]} fails; its own message is above{why}")
         yield root
 
 
-def _run(command: list[str], root: Path, env: dict[str, str]) -> int:
+def run(command: list[str], root: Path, env: dict[str, str]) -> int:
     """Run a command that starts others, and end them all if this process is asked to end."""
     apart = sys.platform != "win32"  # in a group of its own, which can be ended as one
     with subprocess.Popen(

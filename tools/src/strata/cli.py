@@ -20,6 +20,7 @@ COMMANDS = {  # name, module, what it does
     "get": ("restore.get", "take one output of a revision, without touching the workspace"),
     "verify": ("restore.verify", "run a revision's pipeline from scratch and compare every hash"),
     "gc": ("gc", "free space in the cache without losing any model"),
+    "adopt": ("adopt", "put a table of your own in the place of the demo's"),
     "storage": ("storage", "set where data and models are stored"),
     "look": ("look", "show a table, of the workspace or a revision, and what may spoil it"),
     "hook": ("hook", "what the Git hooks run"),
@@ -28,6 +29,7 @@ COMMANDS = {  # name, module, what it does
     "sweep": ("sweep", "search over parameters: many experiments, none lost"),
 }
 NEEDS = {  # the extra of a command's name, and what it imports
+    "adopt": ("jinja2", "openpyxl", "pyarrow", "ruff", "skrub", "sqlalchemy", "tomlkit"),
     "look": ("matplotlib", "pyarrow", "skrub"),
     "report": ("numpy", "pandas", "pyarrow", "sklearn"),
     "sweep": ("hydra", "joblib", "optuna", "pandas", "pyarrow", "zc.lockfile"),

@@ -22,6 +22,7 @@ PERSONAL = re.compile(
     r"|address|street|(^|_)(ssn|iban|dob|ip)($|_)|salary|gender|religion",
     re.IGNORECASE,
 )
+NAMED = re.compile(r"(^|[_\W])(id|ids|key|uuid|guid|no|nr|number|code|index)$|Id$|ID$|Unnamed: 0")
 COMMA = re.compile(r"[-+]?\d{1,3}(\.?\d{3})*,\d+")
 UNIT = re.compile(
     r"[-+]?\d+([.,]\d+)?\s*([A-Za-zµ°%€$£]{1,5}|[A-Za-z]+/[A-Za-z]+)|[€$£]\s*\d+([.,]\d+)?"
@@ -100,7 +101,7 @@ def of_values(name: str, values: pd.Series) -> list[str]:
     what = kind(values)
     if distinct == 1 and len(there) == len(values):
         found.append("constant: a model learns nothing from it")
-    if what in ("text", "whole number") and distinct == len(there) == len(values) > 2 * FEW:
+    if distinct == len(there) == len(values) > 2 * FEW and is_name(name, there):
         found.append("an identifier: names the row, and says nothing of a new one")
     if values.isna().mean() > 0.5:
         found.append("mostly missing")
@@ -115,6 +116,22 @@ def of_values(name: str, values: pd.Series) -> list[str]:
     if PERSONAL.search(name):
         found.append("by its name perhaps personal data")
     return found
+
+
+def is_name(name: str, values: pd.Series) -> bool:
+    """Whether values that are all different are names: texts, but not such as people write, or
+    whole numbers that are called so or leave few gaps."""
+    what = kind(values)
+    if what == "text":
+        return not is_free_text(values.head(SAMPLE))
+    if what != "whole number":
+        return False
+    return bool(NAMED.search(name)) or int(values.max()) - int(values.min()) < 2 * len(values)
+
+
+def is_free_text(texts: pd.Series) -> bool:
+    """Whether texts are such as people write: of many words, and hardly any twice."""
+    return bool(texts.str.count(r"\s").mean() > 4 and texts.nunique() > len(texts) / 2)
 
 
 def of_text(there: pd.Series) -> list[str]:
@@ -132,7 +149,7 @@ def of_text(there: pd.Series) -> list[str]:
         return ["numbers as text, with a unit"]
     if pd.to_numeric(texts, errors="coerce").notna().mean() > 0.95:
         return ["numbers as text"]
-    if texts.str.count(r"\s").mean() > 4 and texts.nunique() > len(texts) / 2:
+    if is_free_text(texts):
         return ["free text"]
     return []
 
@@ -198,13 +215,25 @@ def of_a_leak(values: pd.Series, target: pd.Series) -> list[str]:
     scoring = "r2" if regression else "balanced_accuracy"
     model = tree(max_depth=None if regression else 12, min_samples_leaf=2, random_state=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a class that is in one fold only
+        warnings.simplefilter("ignore")  # of classes that are rare, or as many as rows
+        seen = model.fit(numbers[:, None], label).predict(numbers[:, None])
+        if fit(seen, label, regression) < TOO_GOOD:
+            return []  # not even of the rows that it has seen
         found = cross_val_score(model, numbers[:, None], label, cv=3, scoring=scoring)
     score = float(np.mean(found))
     if not score >= TOO_GOOD:
         return []
     measure = "R²" if regression else "balanced accuracy"
     return [f"alone predicts the target ({measure} {score:.2f}): is it known in time?"]
+
+
+def fit(predicted: Any, label: Any, regression: bool) -> float:
+    """How well predictions go with labels: R², or the balanced accuracy."""
+    if regression:
+        return float(1 - np.var(predicted - label) / max(float(np.var(label)), 1e-300))
+    sizes = np.bincount(label)
+    hits = np.bincount(label[predicted == label], minlength=len(sizes))
+    return float((hits[sizes > 0] / sizes[sizes > 0]).mean())
 
 
 def of_the_table(frame: pd.DataFrame, target: str | None) -> list[str]:

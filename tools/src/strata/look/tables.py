@@ -72,8 +72,10 @@ def batches(found: dict[str, Path]) -> Iterator["pd.DataFrame"]:
             raise Fault(f"{name}: cannot be read: {first_line(error)}") from None
 
 
-def sampled(parts: Iterable["pd.DataFrame"]) -> tuple["pd.DataFrame | None", int, int]:
-    """Every ``step``-th row of many, ROWS at most; with ``step``, and how many there are.
+def sampled(
+    parts: Iterable["pd.DataFrame"], most: int = ROWS
+) -> tuple["pd.DataFrame | None", int, int]:
+    """Every ``step``-th row of many, at most ``most``; with ``step``, and how many there are.
 
     In memory that does not grow with their number. None if there is no row.
     """
@@ -84,7 +86,7 @@ def sampled(parts: Iterable["pd.DataFrame"]) -> tuple["pd.DataFrame | None", int
     for part in parts:
         kept.append(part.iloc[-count % step :: step])
         count += len(part)
-        while sum(map(len, kept)) > ROWS:
+        while sum(map(len, kept)) > most:
             step *= 2
             kept = [pd.concat(kept, ignore_index=True).iloc[::2]]
     return (pd.concat(kept, ignore_index=True) if count else None), step, count

@@ -1,0 +1,190 @@
+"""`strata adopt` on tables of many shapes, from the template to a sweep and a report."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from project import Project, sandbox
+from tables import CASES
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Project:
+    """This repository in its first commit, without data, as "Use this template" gives it."""
+    project = Project(tmp_path / "my project", sandbox(tmp_path / "home"))
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    for name in subprocess.check_output(listed, cwd=ROOT, encoding="utf-8").split("\0"):
+        if (ROOT / name).is_file():
+            (project.path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, project.path / name)
+    project.run("git", "init", "--quiet")
+    project.commit("Use the template")
+    (project.path / ".venv").symlink_to(sys.prefix)
+    return project
+
+
+def source(name: str, folder: Path) -> str:
+    """A case's source, in a folder of its own."""
+    folder.mkdir()
+    made = CASES[name].write(folder, np.random.default_rng(3))
+    return made if "://" in made else str(folder / made)
+
+
+def words(path: Path) -> set[str]:
+    """Those of the demo that are left in a project's files, tracked or not."""
+    found = subprocess.run(
+        ["git", "grep", "--untracked", "-il", "flight"], cwd=path, stdout=subprocess.PIPE, text=True
+    )
+    return set(found.stdout.split())
+
+
+def adopt(project: Project, name: str, place: str) -> str:
+    case = CASES[name]
+    return project.run(
+        "strata", "adopt", place, "--target", case.target, "--yes", *case.options
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name == "hostile" else pytest.mark.tables) for name in CASES],
+)
+def test_a_table_becomes_a_project_that_is_green(
+    template: Project, tmp_path: Path, name: str
+) -> None:
+    case = CASES[name]
+    head = template.run("git", "rev-parse", "HEAD")
+    said = adopt(template, name, source(name, tmp_path / "data"))
+    for words_said in case.says:
+        assert words_said in said
+    metrics = json.loads((template.path / "metrics/metrics.json").read_text())
+    assert metrics["test"]["better_than_dummy"] == case.signal
+    assert ("NO BETTER THAN A DUMMY" in said) != case.signal
+    assert template.run("git", "rev-parse", "HEAD") == head
+    assert template.run("git", "diff", "--name-only") == ""  # all is in the index
+    assert template.run("git", "branch", "--show-current") == "main\n"
+    assert "up to date" in template.run("dvc", "status")
+    assert words(template.path) == set()
+    for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
+        template.run(*check)
+    lines = [
+        len(path.read_text(encoding="utf-8").splitlines())
+        for path in (template.path / "tests").glob("*.py")
+    ]
+    assert sum(lines) <= 500
+    template.commit("Put in our own data")
+    readme = (template.path / "README.md").read_text(encoding="utf-8")
+    (swept,) = re.findall(r"strata sweep -S (\S+)", readme)
+    assert "4 finished + 0 failed" in template.run("strata", "sweep", "--name", "four", "-S", swept)
+    report = template.run("strata", "report", "--base", "HEAD~1")
+    assert report.startswith("## Strata: not comparable"), report
+
+
+def test_a_project_lives_on_with_more_data_and_another_column(
+    template: Project, tmp_path: Path
+) -> None:
+    place = source("visits", tmp_path / "data")
+    adopt(template, "visits", place)
+    template.commit("Put in our own data")
+    old = json.loads((template.path / "metrics/metrics.json").read_text())
+
+    first = pd.read_csv(Path(place, "2022.csv"))
+    first.assign(visit=[f"new-{n}" for n in range(len(first))]).to_csv(
+        template.path / "data/source/2024.csv", index=False
+    )
+    template.run("dvc", "repro")
+    new = json.loads((template.path / "metrics/metrics.json").read_text())
+    assert new["test"]["n"] > old["test"]["n"]
+    changed = template.run("git", "status", "--porcelain")
+    assert "data/source.dvc" in changed
+    assert "src/" not in changed
+    template.commit("More data")
+
+    (template.path / "data/source/2025.csv").write_text(
+        ",".join(first.columns) + "\n" + "1,2,three,4,5,new,True\n"
+    )
+    said = template.run("dvc", "repro", fails=True)
+    assert "2025.csv: column x2: a number: 1 rows fail it: 'three' in row 0" in said
+    (template.path / "data/source/2025.csv").unlink()
+    template.run("dvc", "repro")
+
+    for path in Path(place).iterdir():
+        pd.read_csv(path).assign(height=np.arange(1_000) % 50).to_csv(path, index=False)
+    asked = ("strata", "adopt", place, "--target", "ill")
+    said = template.run(*asked, "--dry-run")
+    assert '+        "height": whole(0, 100),' in said
+    assert "src/train.py" not in said
+    assert template.run("git", "status", "--porcelain") == ""
+    adopt(template, "visits", place)
+    assert "height" in (template.path / "src/schema.py").read_text()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL, None])
+def test_an_adoption_that_does_not_end_leaves_all_as_it_was(
+    template: Project, tmp_path: Path, end: signal.Signals | None
+) -> None:
+    (template.path / "mine.csv").write_text("a,b\n1,2\n")
+    place = source("wine", tmp_path / "data")
+    if end is None:  # the pipeline fails on what was written
+        train = template.path / "src/train.py"
+        train.write_text(
+            train.read_text().replace("def main() -> str:", "def main() -> str:\n    1 / 0")
+        )
+        template.commit("Break the training")
+    before = template.run("git", "status", "--porcelain"), template.run("git", "rev-parse", "HEAD")
+    said = []
+    with subprocess.Popen(
+        ["strata", "adopt", place, "--target", "kind", "--yes"],
+        cwd=template.path,
+        env=template.env | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            said.append(line)
+            if end and "Running stage 'prepare'" in line:
+                os.kill(process.pid, end)
+    assert process.returncode != 0, said
+    if end is None:
+        assert "`dvc repro` fails on what was written" in "".join(said)
+    after = template.run("git", "status", "--porcelain"), template.run("git", "rev-parse", "HEAD")
+    assert after == before
+    assert not (template.path / "data/source").exists()
+    if end is not signal.SIGKILL:
+        assert not list((template.path / ".dvc/tmp").glob("adopt-*"))
+
+
+def test_nothing_is_asked_twice_and_nothing_is_written_without_a_yes(
+    template: Project, tmp_path: Path
+) -> None:
+    place = source("demand", tmp_path / "data")
+    asked = ["strata", "adopt", place, "--target", "load"]
+    done = subprocess.run(
+        asked, cwd=template.path, env=template.env, input="wether\ntemperature\nn\nn\n",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "would you not know yet when the prediction is due?" in done.stdout
+    assert "no column 'wether'" in done.stdout
+    assert "Will the model predict what comes after" in done.stdout
+    assert done.stdout.endswith("nothing was written\n")
+    assert template.run("git", "status", "--porcelain") == ""
+    done = subprocess.run(
+        asked, cwd=template.path, env=template.env, input="",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout.endswith("strata adopt: nobody answers: --yes takes what is proposed\n")

@@ -1,0 +1,259 @@
+"""Put the user's own table in the place of the demo's: the code, the tests, the first model.
+
+All of it is made and tried in a clone apart. Only then is the workspace moved to it, whole or not
+at all, and nothing is committed.
+"""
+
+import argparse
+import contextlib
+import difflib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from strata import checkout, git, workspace
+from strata.adopt import asking, editing, sources, writing
+from strata.adopt.proposal import Options, Proposal, noted, proposed
+from strata.adopt.scan import scanned
+from strata.adopt.sources import Source
+from strata.checkout import clone, dvc, programs
+from strata.errors import Fault
+from strata.look import printable
+from strata.look.remarks import share
+from strata.obtain import obtained
+from strata.revision import Revision
+from strata.store import Store, opened
+from strata.values import aligned
+
+MOST = 60  # columns that are listed; of more, those with something to say
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "source",
+        help="a CSV, TSV, JSON lines, Parquet or Excel file, a folder or glob of them, or with "
+        "--query a database: SQLAlchemy's address, or env:NAME of a variable that has it",
+    )
+    parser.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
+    parser.add_argument("--task", choices=["binary", "multiclass", "regression"])
+    parser.add_argument("--positive", metavar="CLASS", help="the class that a binary task is about")
+    parser.add_argument("--time", metavar="COLUMN", help="the moment, by which to hold rows out")
+    parser.add_argument("--group", metavar="COLUMN", help="what is held out as a whole")
+    parser.add_argument("--key", metavar="COLUMN", nargs="+", default=[], help="what names a row")
+    parser.add_argument("--weight", metavar="COLUMN", help="how much a row counts")
+    parser.add_argument(
+        "--drop", metavar="COLUMN", nargs="+", default=[], help="what is known only afterwards"
+    )
+    parser.add_argument("--query", help="SQL that gives the table")
+    parser.add_argument("--yes", action="store_true", help="ask nothing: take what is proposed")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be written")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Adopt a table: 0 if the workspace has a project of its own, or would have it, else 1."""
+    root = git.top()
+    refuse_what_is_not_ready(root)
+    options = Options(
+        args.target, args.time, args.group, tuple(args.key), args.weight, args.positive, args.task,
+        tuple(args.drop),
+    )  # fmt: skip
+    with found(args.source, args.query) as source:
+        table = scanned(source)
+        notes = noted(table, options.target)
+        made = proposed(table, options, notes)
+        show(made, args.source)
+        if not args.yes and not args.dry_run:
+            options = asking.known_in_time(table, options)
+            options = asking.split(proposed(table, options, notes), options)
+            made = proposed(table, options, notes)
+        texts = writing.written(made, root.name) | editing.edited(root, made, root.name)
+        gone = [name for name in editing.removed(root, made) if name not in texts]
+        again = (root / "data/source.dvc").exists()
+        print(difference(root, texts) if again else listing(root, texts, gone))
+        if args.dry_run:
+            print("nothing was written")
+            return 0
+        if not args.yes and not asking.agreed("Write this, and run it?"):
+            print("nothing was written")
+            return 1
+        with opened(root) as store:
+            adopt(store, made, texts, gone)
+    print((root / "metrics/README.md").read_text(encoding="utf-8"))
+    print(NEXT)
+    return 0
+
+
+NEXT = """\
+Nothing is committed yet. Next:
+  git diff --cached --stat                 # what adopt wrote; REVIEW marks what you know better
+  git commit -m "Put in our own data"
+  make test                                # the tests of your pipeline"""
+
+
+def refuse_what_is_not_ready(root: Path) -> None:
+    """Raise Fault if this is no project of the template, or something could be lost."""
+    for name in ("dvc.yaml", "src/partitions.py", "src/params.py", "pyproject.toml"):
+        if not (root / name).is_file():
+            raise Fault(
+                f"{root} has no {name}: adopt works in a repository made from Strata's template"
+            )
+    changed = [change for change in git.changes(root) if not change.startswith("??")]
+    changed = [change for change in changed if not change[3:].startswith("data/source")]
+    if changed:
+        raise Fault(
+            f"{len(changed)} files differ from the last commit, such as {changed[0][3:]}: commit "
+            "or stash them, so that nothing of yours gets lost"
+        )
+
+
+@contextlib.contextmanager
+def found(place: str, query: str | None) -> Iterator[Source]:
+    """The table's source; a database's is asked once, and kept until it is in the project."""
+    if query is None:
+        if "://" in place or place.startswith("env:"):
+            raise Fault("a database needs --query, the SQL that gives the table")
+        yield sources.opened(place)
+        return
+    with tempfile.TemporaryDirectory(prefix="strata-") as folder:
+        yield sources.queried(place, query, Path(folder))
+
+
+def show(made: Proposal, place: str) -> None:
+    """Print the columns with their roles, and what was seen."""
+    rows = [["column", "type", "role", "missing", "distinct", "example", "remark"]]
+    for each in made.fields:
+        facts = each.facts
+        if len(made.fields) > MOST and each.role == "feature" and not each.remarks:
+            continue
+        sample = made.table.sample[each.column.name].dropna()
+        example = str(sample.iloc[0])[:24] if len(sample) else ""
+        distinct = "many" if facts.counts is None else f"{len(facts.counts):,}"
+        said = [each.why] if each.why and each.why not in each.remarks else []
+        line = [each.name, each.kind, each.role, share(facts.missing / facts.rows), distinct]
+        rows.append([printable(one) for one in [*line, example, "; ".join([*said, *each.remarks])]])
+    print(f"{printable(place)}: {made.table.rows:,} rows, {len(made.fields)} columns")
+    print(aligned(rows))
+    if len(made.fields) > len(rows) - 1:
+        print(f"and {len(made.fields) - len(rows) + 1} more features")
+    if made.table.step > 1:
+        print(f"(remarks and roles are by 1 row in {made.table.step}; types and counts by all)")
+    for remark in made.remarks:
+        print(printable(remark))
+    what = f" of {made.positive!r}" if made.task == "binary" else ""
+    if made.by == "time":
+        how = f"the newest {made.test} {made.period}s test, {made.validation} before them validate"
+    else:
+        how = f"{made.test:.0%} test, {made.validation:.0%} validate, by {made.by}"
+    parts = {"all": "for all rows", "file": "a source file", "month": "a month"}[made.partition]
+    print(f"task: {made.task}{what}; {how}; one partition {parts}")
+
+
+def listing(root: Path, texts: dict[str, str], gone: list[str]) -> str:
+    """What is written and what goes, a line a file."""
+    lines = [
+        f"{'edit ' if (root / name).exists() else 'write'}  {name}  {text.count(chr(10))} lines"
+        for name, text in sorted(texts.items())
+    ]
+    return "\n".join([*lines, *(f"remove {name}" for name in gone)])
+
+
+def difference(root: Path, texts: dict[str, str]) -> str:
+    """What changes in a project that was adopted before, as a diff."""
+    found: list[str] = []
+    for name, text in sorted(texts.items()):
+        old = (root / name).read_text(encoding="utf-8") if (root / name).exists() else ""
+        lines = (old.splitlines(keepends=True), formatted(name, text).splitlines(keepends=True))
+        found += difflib.unified_diff(*lines, f"a/{name}", f"b/{name}")
+    return "".join(found) or "nothing of the code changes"
+
+
+def formatted(name: str, text: str) -> str:
+    """A file's text as the formatter has it."""
+    if not name.endswith(".py"):
+        return text
+    return _ruff("format", "--stdin-filename", name, "-", given=text)
+
+
+def _ruff(*arguments: str, given: str = "", root: Path | None = None) -> str:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "ruff", *arguments],
+        cwd=root, input=given, capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise Fault(f"ruff {arguments[0]}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def adopt(store: Store, made: Proposal, texts: dict[str, str], gone: list[str]) -> None:
+    """Make the project in a clone, run it there, and move the workspace to it.
+
+    Raises Fault, with the workspace as it was, if any of it fails.
+    """
+    root, head = store.root, git.commit_of("HEAD", store.root)
+    place = store.root / ".dvc/tmp"
+    place.mkdir(parents=True, exist_ok=True)
+    for left in place.glob("adopt-*"):  # of one that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="adopt-", dir=place) as folder:
+        there = clone(store, head, Path(folder) / root.name)
+        write(there, texts, gone)
+        copy(made.table.source, there / "data/source")
+        dvc("add", "--quiet", "data/source", root=there)
+        print("running the pipeline", file=sys.stderr, flush=True)
+        env = programs()
+        for command in (["dvc", "repro"], ["pytest", "-q", "-p", "no:cacheprovider", "tests"]):
+            if checkout.run([sys.executable, "-P", "-m", *command], there, env):
+                raise Fault(
+                    f"`{' '.join(command)}` fails on what was written; its own message is above. "
+                    "Your repository is as it was"
+                )
+        commit = committed(there, head)
+        git.git("fetch", "--quiet", str(there), "HEAD", root=root)
+        move(store, commit)
+
+
+def write(there: Path, texts: dict[str, str], gone: list[str]) -> None:
+    """Write and remove files, formatted as all code here is."""
+    for name in gone:
+        (there / name).unlink(missing_ok=True)
+    for folder in ("metrics/plots", "metrics/predictions.parquet"):
+        shutil.rmtree(there / folder, ignore_errors=True)
+    for name, text in texts.items():
+        (there / name).parent.mkdir(parents=True, exist_ok=True)
+        (there / name).write_text(text, encoding="utf-8", newline="\n")
+    names = [name for name in texts if name.endswith(".py")]
+    _ruff("check", "--quiet", "--fix-only", "--select", "I,F401", *names, root=there)
+    _ruff("format", "--quiet", *names, root=there)
+
+
+def copy(source: Source, folder: Path) -> None:
+    """Copy the source's files, under their names."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, path in source.files.items():
+        shutil.copyfile(path, folder / name)
+
+
+def committed(there: Path, head: str) -> str:
+    """A commit of all that lies in a folder, on top of another, on no branch."""
+    name = ("-c", "user.name=strata", "-c", "user.email=strata@localhost")
+    git.git("add", "--all", root=there)
+    git.git(*git.QUIET, *name, "commit", "--quiet", "--no-verify", "-m", "Adopt", root=there)
+    return git.commit_of("HEAD", there)
+
+
+def move(store: Store, commit: str) -> None:
+    """Move the workspace to a commit, proven, and leave what it changes in the index."""
+    root, target = store.root, Revision(store, commit)
+    branch = git.git("branch", "--show-current", root=root)
+    head = git.commit_of("HEAD", root)
+    with obtained(store, target, target.outputs) as outs:
+        workspace.move(store, target, commit, outs)
+    if branch:
+        git.git("symbolic-ref", "HEAD", f"refs/heads/{branch}", root=root)
+    else:
+        git.git("update-ref", "--no-deref", "HEAD", head, root=root)

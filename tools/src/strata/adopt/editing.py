@@ -1,0 +1,175 @@
+"""The files that hold more than the demo, without it; and those that are the demo's alone."""
+
+import ast
+import contextlib
+import re
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from strata.adopt.proposal import Proposal
+from strata.adopt.writing import METRICS, OTHER_TASKS, roles, slug
+from strata.errors import Fault
+
+KEPT_TESTS = ("tests/test_structure.py",)
+WORST = {"roc_auc": 0.02, "log_loss": 0.05}  # how much worse than its base a change may be
+DEMO = re.compile(r'^ *"([\w-]+).*", # .*the demo data.*\n', re.MULTILINE)  # goes with the demo
+
+
+def removed(root: Path, made: Proposal) -> list[str]:
+    """The demo's files, as far as they are there."""
+    tests = [path.relative_to(root).as_posix() for path in Path(root, "tests").rglob("*.py")]
+    names = [
+        *sorted(set(tests) - set(KEPT_TESTS)),
+        *(f"docs/{name}.py" for name in ("conftest", "test_adopt", "test_docs")),
+        *(f"src/{name}.py" for name in ("keys", *OTHER_TASKS[made.task])),
+        "metrics/seeds.json",
+        "dvc.lock",
+    ]
+    return [name for name in names if (root / name).exists()]
+
+
+def edited(root: Path, made: Proposal, name: str) -> dict[str, str]:
+    """The texts of the files that hold more than the demo, without it."""
+    found = {
+        "src/params.py": params(_text(root, "src/params.py")),
+        "src/tasks.py": tasks(_text(root, "src/tasks.py"), OTHER_TASKS, made.task),
+        "pyproject.toml": project(_text(root, "pyproject.toml"), made, name),
+        ".gitignore": ignored(_text(root, ".gitignore")),
+    }
+    dev, pins = _text(root, "requirements-dev.lock"), _text(root, "requirements.lock")
+    demo = DEMO.findall(_text(root, "pyproject.toml").partition("[dependency-groups]")[0])
+    found["requirements-dev.lock"] = without(dev, demo)
+    found["requirements.lock"] = with_(without(pins, demo), dev, needs(made))
+    return found
+
+
+def _text(root: Path, name: str) -> str:
+    try:
+        return (root / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise Fault(
+            f"{name} is not here: adopt works in a repository made from Strata's template"
+        ) from None
+
+
+def needs(made: Proposal) -> list[str]:
+    """The packages that reading this source takes, beyond those of every project."""
+    source = made.table.source
+    found = {"openpyxl": source.format == "excel", "sqlalchemy": bool(source.query)}
+    return [name for name, needed in found.items() if needed]
+
+
+def params(text: str) -> str:
+    """The contract of params.yaml without the sections of the demo's own stages."""
+    lines, gone = text.splitlines(keepends=True), set[int]()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ClassDef) and node.name in ("Ingest", "Prepare", "Featurize"):
+            gone |= set(range(node.lineno - 1, (node.end_lineno or 0) + 2))
+    kept = "".join(line for number, line in enumerate(lines) if number not in gone)
+    kept = re.sub(r"    (ingest: Ingest|prepare: Prepare|featurize: Featurize)\n", "", kept)
+    return re.sub(r'    if "pattern" in error\["type"\]:\n        message = .*\n', "", kept)
+
+
+def tasks(text: str, others: dict[str, list[str]], task: str) -> str:
+    """The tasks that there are, without the others."""
+    gone = [name for name in others if name != task]
+    pattern = rf"^(import ({'|'.join(gone)})|        \"({'|'.join(gone)})\": \w+,)\n"
+    text = re.sub(pattern, "", text, flags=re.MULTILINE)
+    return text.replace(
+        "\n\nA project needs only its own: the others may go, here and as files.", ""
+    )
+
+
+def ignored(text: str) -> str:
+    """.gitignore with the source in it, before DVC writes one of its own."""
+    if "/data/source\n" in text:
+        return text
+    return text.replace("/data/raw\n", "/data/source\n/data/raw\n", 1)
+
+
+def project(text: str, made: Proposal, name: str) -> str:
+    """pyproject.toml with this project's name, dependencies and settings of the tools."""
+    document: Any = tomlkit.parse(DEMO.sub("", text))
+    document["project"]["name"] = slug(name)
+    document["project"]["description"] = f"Predicts {made.target.name}."
+    dependencies = document["project"]["dependencies"]
+    for each in needs(made):
+        if each not in dependencies:
+            dependencies.append(each)
+    strata, metric = document["tool"]["strata"], METRICS[made.task]
+    strata["sweep"]["metric"] = f"validation.{metric}"
+    strata["sweep"]["direction"] = "maximize" if metric == "roc_auc" else "minimize"
+    mypy = document["tool"]["mypy"]
+    mypy["files"] = ["src", "tests", "benchmarks", ".github/comment.py"]
+    mypy["mypy_path"] = "src:tests:tools/tests:tools/src"
+    return REPORT.sub(lambda _: _report(made), tomlkit.dumps(document))
+
+
+REPORT = re.compile(  # the settings of the report, up to the next table and what is said of it
+    r"^\[tool\.strata\.report\]\n.*?(?=^(?:#[^\n]*\n)*\[(?!tool\.strata\.report))",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def _report(made: Proposal) -> str:
+    context, metric = roles(made), METRICS[made.task]
+    prediction: Any = "prediction" if made.task == "regression" else "probability"
+    if made.task == "multiclass":
+        known = sorted(str(each) for each in made.classes if each not in made.rare)
+        prediction = [f"probability_{each}" for each in known]
+    columns = {
+        "key": context["key"], "block": context["block"], "split": "split",
+        "label": made.target.name, "prediction": prediction, "weight": context["weight"],
+    }  # fmt: skip
+    said = {"block": " # rows that share it stay together when resampled"}
+    lines = [
+        "[tool.strata.report]",
+        f'headline = "test.{metric}"',
+        'predictions = "metrics/predictions.parquet"',
+        "",
+        "[tool.strata.report.columns]",
+        *(
+            f"{key} = {tomlkit.item(value).as_string()}{said.get(key, '')}"
+            for key, value in columns.items()
+            if value is not None
+        ),
+        "",
+    ]
+    if metric in WORST:
+        lines += [
+            "[tool.strata.report.gates.maximum_regression] # a change that crosses it fails",
+            f'"test.{metric}" = {WORST[metric]}',
+            "",
+        ]
+    return "\n".join([*lines, ""])
+
+
+BLOCK = r"^{}==.*\n(?:[ ]+--hash.*\n)+"  # of a lock file: a package and its hashes
+
+
+def without(lock: str, names: list[str]) -> str:
+    """A lock file without packages that no other needs."""
+    for name in names:
+        lock = re.sub(BLOCK.format(re.escape(name)), "", lock, flags=re.MULTILINE)
+    return lock
+
+
+def with_(lock: str, larger: str, names: list[str]) -> str:
+    """A lock file with more packages, and what they need, as a larger one has them pinned."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    if not names:
+        return lock
+    head, *blocks = re.split(r"(?m)^(?=\S+==)", lock)
+    seen, waiting = set[str](), list(names)
+    while waiting:
+        name = re.split(r"[^\w.-]", waiting.pop())[0].lower().replace("_", "-")
+        if name in seen:
+            continue
+        seen.add(name)
+        blocks += re.findall(BLOCK.format(re.escape(name)), larger, flags=re.MULTILINE)
+        with contextlib.suppress(PackageNotFoundError):
+            waiting += [line for line in requires(name) or [] if "extra ==" not in line]
+    return head + "".join(sorted(set(blocks), key=lambda block: block.split("==")[0]))
