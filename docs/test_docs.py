@@ -45,6 +45,7 @@ def test_the_tour_of_the_readme(desk: Project) -> None:
 def test_every_block_of_commands_is_run() -> None:
     """The others show output, settings, trees, or are for Windows."""
     marks = {"README.md": ["", "bat"], "docs/sweeps.md": ["", "sh"], "docs/restore.md": [""]}
+    marks["docs/template.md"] = [""]
     for path in ROOT.glob("docs/*.md"):
         marks.setdefault(f"docs/{path.name}", [])
     for page, others in marks.items():
@@ -122,6 +123,12 @@ def test_sweeps(desk: Project) -> None:
     assert "metrics/seeds.json is committed" in output
     assert "is in the workspace" in output
     assert "up to date" in desk.run("dvc", "status")
+
+
+def test_template(desk: Project) -> None:
+    output = desk.run("bash", "-euxc", commands("docs/template.md"))
+    assert "as requirements-dev.lock has it" in output
+    assert "template     cannot tell" in output
 
 
 def test_own_data(desk: Project) -> None:

@@ -19,6 +19,7 @@ COMMANDS = {  # name, module, what it does
     "restore": ("restore", "bring a revision's code, data and model into the workspace, proven"),
     "get": ("restore.get", "take one output of a revision, without touching the workspace"),
     "verify": ("restore.verify", "run a revision's pipeline from scratch and compare every hash"),
+    "doctor": ("doctor", "tell whether the project is set up as its docs have it"),
     "gc": ("gc", "free space in the cache without losing any model"),
     "adopt": ("adopt", "put a table of your own in the place of the demo's"),
     "storage": ("storage", "set where data and models are stored"),

@@ -22,7 +22,7 @@ def removed(root: Path, made: Proposal) -> list[str]:
     tests = [path.relative_to(root).as_posix() for path in Path(root, "tests").rglob("*.py")]
     names = [
         *sorted(set(tests) - set(KEPT_TESTS)),
-        *(f"docs/{name}.py" for name in ("conftest", "test_adopt", "test_docs")),
+        *sorted(path.relative_to(root).as_posix() for path in Path(root, "docs").glob("*.py")),
         *(f"src/{name}.py" for name in ("keys", *OTHER_TASKS[made.task])),
         "metrics/seeds.json",
         "dvc.lock",

@@ -1,0 +1,161 @@
+"""Tell whether a project is set up as its docs have it, and what it has of its template."""
+
+import argparse
+import filecmp
+import re
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from packaging.markers import Marker
+from packaging.version import InvalidVersion, Version
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+import strata
+from strata import git
+from strata.checkout import DEV_LOCK
+from strata.errors import Fault, first_line
+from strata.store import opened
+from strata.values import aligned
+
+HOOKS = ("pre-commit", "pre-push", "post-checkout", "post-merge", "post-rewrite")
+ANSWERS = ".copier-answers.yml"
+OWN = (  # what copier.yml leaves to the project
+    *(".dvc/config", "LICENSE", "README.md", "data", "dvc.lock", "dvc.yaml", "metrics", "models"),
+    *("params.yaml", "requirements.lock", "src", "tests", "copier.yml", ANSWERS),
+)
+MOST = 10  # files that are named
+
+Finding = tuple[str, str, str]  # what, how it is: ok, or else, and what to do
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """It has no arguments."""
+    del parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a line for each part: 0 if all is as the docs have it, or cannot be told, else 1."""
+    del args
+    root = git.top()
+    parts = (environment, tools, hooks, storage, template)
+    found = [finding for part in parts for finding in part(root)]
+    print(aligned([(what, how, todo) for what, how, todo in found]))
+    return int(any(todo for _, _, todo in found))
+
+
+def environment(root: Path) -> Iterator[Finding]:
+    """Whether the packages here are those that are pinned."""
+    if not (root / DEV_LOCK).is_file():
+        yield "environment", f"no {DEV_LOCK}: cannot tell", ""
+        return
+    pins = re.findall(
+        r"^([\w.-]+)==(\S+)(?: ; (.*?))? \\?$", (root / DEV_LOCK).read_text("utf-8"), re.MULTILINE
+    )
+    wrong = [
+        f"{name} {installed(name) or 'is missing'}, not {pin}"
+        for name, pin, marker in pins
+        if (not marker or Marker(marker).evaluate()) and installed(name) != pin
+    ]
+    some = "; ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+    yield "environment", some or f"as {DEV_LOCK} has it", "make setup" if wrong else ""
+
+
+def installed(name: str) -> str | None:
+    """The version of a package, if it is installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def tools(root: Path) -> Iterator[Finding]:
+    """Whether the command that runs is made of the sources in tools/."""
+    sources = root / "tools/src/strata"
+    if not sources.is_dir():
+        yield "tools", "not part of this repository", ""
+        return
+    here = Path(strata.__file__).parent
+    names = [path.relative_to(sources) for path in sources.rglob("*.py")]
+    same = all(
+        (here / name).is_file() and filecmp.cmp(here / name, sources / name, shallow=False)
+        for name in names
+    )
+    yield "tools", "as in tools/" if same else "not those in tools/", "" if same else "make setup"
+
+
+def hooks(root: Path) -> Iterator[Finding]:
+    """Whether Git runs the hooks."""
+    absent = [
+        name
+        for name in HOOKS
+        if not (file := git.own_path(root, f"hooks/{name}")).is_file()
+        or not re.search("pre-commit|strata", file.read_text("utf-8", errors="replace"))
+    ]
+    said = f"missing: {', '.join(absent)}" if absent else "installed"
+    yield "hooks", said, "make hooks" if absent else ""
+
+
+def storage(root: Path) -> Iterator[Finding]:
+    """Whether data and models are stored anywhere but here."""
+    try:
+        with opened(root) as store:
+            remote = store.remote()
+    except Fault as fault:
+        yield "storage", f"cannot tell: {first_line(fault)}", ""
+        return
+    said = "a remote is set; `strata status --remote` reads it"
+    yield "storage", said if remote else "none; `make storage URL=…` sets it up", ""
+
+
+def template(root: Path) -> Iterator[Finding]:
+    """Which version of the template is here, which is the newest, and what was changed of it."""
+    try:
+        answers: Any = YAML(typ="safe", pure=True).load((root / ANSWERS).read_text("utf-8"))
+        place, commit = str(answers["_src_path"]), str(answers["_commit"])
+    except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError):
+        yield "template", f"cannot tell: no {ANSWERS} with _src_path and _commit", ""
+        return
+    place = re.sub("^gh:", "https://github.com/", re.sub("^gl:", "https://gitlab.com/", place))
+    with tempfile.TemporaryDirectory(prefix="strata-") as folder:
+        try:
+            git.git(*git.QUIET, "clone", "--quiet", "--", place, folder)
+            files = git.files(Path(folder), commit)
+        except Fault as fault:
+            yield "template", f"{commit}; cannot tell more: {first_line(fault)}", ""
+            return
+        tags = git.git("tag", root=Path(folder)).splitlines()
+        newer = [tag for tag in tags if _is_newer(tag, commit)]
+        newest = max(newer, key=_version, default="")
+        said = f"{commit}, and {newest} is there" if newer else f"{commit}, the newest"
+        if _version(commit) == Version("0"):
+            said = f"{commit}; no version, so it cannot be told whether it is the newest"
+        yield "template", said, "uvx copier update --defaults" if newer else ""
+        changed = [
+            name
+            for name in files
+            if not name.startswith(tuple(f"{own}/" for own in OWN)) and name not in OWN
+            if git.blob(Path(folder), commit, name) != _bytes(root / name)
+        ]
+    if changed:
+        more = f" and {len(changed) - MOST} more" if len(changed) > MOST else ""
+        some = ", ".join(changed[:MOST]) + more
+        yield "", f"changed by hand: {some}", ""
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _version(tag: str) -> Version:
+    try:
+        return Version(tag)
+    except InvalidVersion:
+        return Version("0")
+
+
+def _is_newer(tag: str, commit: str) -> bool:
+    return _version(tag) > _version(commit) > Version("0")

@@ -1,0 +1,81 @@
+"""`strata doctor` says how a project stands, and what it cannot tell."""
+
+from pathlib import Path
+
+import pytest
+from project import Project, Strata, sandbox
+
+from strata import doctor
+
+
+def said(strata: Strata, project: Project, code: int) -> dict[str, str]:
+    """What is said of each part."""
+    lines = strata(project, "doctor", code=code).splitlines()
+    width = lines[0].index(next(word for word in lines[0].split("  ")[1:] if word).strip())
+    return {line[:width].strip(): line[width:].strip() for line in lines}
+
+
+def test_what_is_not_there_is_not_called_well(project: Project, strata: Strata) -> None:
+    found = said(strata, project, 1)
+    assert found["environment"] == "no requirements-dev.lock: cannot tell"
+    assert found["tools"] == "not part of this repository"
+    assert found["hooks"].startswith("missing: pre-commit, pre-push, post-checkout")
+    assert found["hooks"].endswith("make hooks")
+    assert found["storage"].startswith("none")
+    assert found["template"].startswith("cannot tell: no .copier-answers.yml")
+
+
+def test_hooks_and_pins_are_seen(project: Project, strata: Strata) -> None:
+    project.run("strata", "hook", "install")
+    hook = project.path / ".git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\nexec pre-commit\n")
+    pins = project.path / "requirements-dev.lock"
+    pins.write_text("pandas==0.1 \\\n    --hash=x\nnothing-such==1 ; sys_platform == 'none' \\\n")
+    found = said(strata, project, 1)
+    assert found["hooks"] == "installed"
+    assert found["environment"].startswith("pandas ")
+    assert ", not 0.1" in found["environment"]
+    assert "nothing-such" not in found["environment"]
+    pins.write_text("")
+    assert said(strata, project, 0)["environment"] == "as requirements-dev.lock has it"
+
+
+def test_other_tools_than_those_of_the_project_are_seen(project: Project, strata: Strata) -> None:
+    place = project.path / "tools/src/strata"
+    place.mkdir(parents=True)
+    (place / "cli.py").write_text("# newer\n")
+    assert said(strata, project, 1)["tools"].startswith("not those in tools/")
+    (place / "cli.py").write_bytes((Path(doctor.__file__).parent / "cli.py").read_bytes())
+    assert said(strata, project, 1)["tools"] == "as in tools/"
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Project:
+    """A template with two versions."""
+    template = Project(tmp_path / "template", sandbox(tmp_path / "home"))
+    template.path.mkdir()
+    template.run("git", "init", "--quiet")
+    for tag in ("v0.9.0", "v0.10.0"):
+        for name in ("Makefile", "src/own.py"):
+            (template.path / name).parent.mkdir(exist_ok=True)
+            (template.path / name).write_text(f"{tag}\n")
+        template.commit(tag)
+        template.run("git", "tag", tag)
+    return template
+
+
+def test_the_template_is_compared_or_cannot_be_told(
+    project: Project, strata: Strata, template: Project
+) -> None:
+    answers = project.path / ".copier-answers.yml"
+    answers.write_text(f"_src_path: {template.path}\n_commit: v0.9.0\n")
+    (project.path / "Makefile").write_text("v0.9.0\n")
+    found = said(strata, project, 1)
+    assert found["template"].startswith("v0.9.0, and v0.10.0 is there")
+    assert "" not in found
+    (project.path / "Makefile").write_text("ours\n")
+    assert said(strata, project, 1)[""] == "changed by hand: Makefile"
+    answers.write_text(f"_src_path: {template.path}\n_commit: v0.10.0\n")
+    assert said(strata, project, 1)["template"] == "v0.10.0, the newest"
+    answers.write_text(f"_src_path: {template.path}/nowhere\n_commit: v0.10.0\n")
+    assert said(strata, project, 1)["template"].startswith("v0.10.0; cannot tell more: git clone:")
