@@ -44,8 +44,8 @@ test-docs: $(READY) ## run the commands of the documentation, on the demo
 test-tools: $(READY) ## run the tests of tools/
 	@cd tools && python -m pytest -n 2
 
-test-adopt: $(READY) ## put tables of many shapes in the place of the demo's: twenty minutes
-	@python -m pytest -n 2 -m "tables or not tables" docs/test_adopt.py
+test-adopt: $(READY) ## put tables of many shapes in the place of the demo's: half an hour
+	@python -m pytest -n 2 -m tables docs
 
 test-faults: $(READY) ## kill a hundred restores, and make the table of faults in docs/reliability.md
 	@cd tools && python -m pytest -n 2 -m "fault" --fault-table=../docs/reliability.md

@@ -75,7 +75,7 @@ def cloned(template: Project, path: Path) -> Project:
     return project
 
 
-@pytest.mark.parametrize("made", [copied, cloned])
+@pytest.mark.parametrize("made", [pytest.param(copied, marks=pytest.mark.tables), cloned])
 def test_a_project_with_data_of_its_own_gets_newer_tools_and_keeps_its_stages(
     template: Project, tmp_path: Path, made: Callable[[Project, Path], Project]
 ) -> None:

@@ -75,10 +75,11 @@ def visits(folder: Path, rng: Random) -> str:
         rows = 1_000
         patient = rng.integers(1, 120, rows)
         table = numbers(rng, rows, 4).assign(
-            patient_id=patient, visit=[f"{year}-{n}" for n in range(rows)]
+            patient_id=patient, visit_id=[f"{year}-{n}" for n in range(rows)]
         )
         own = np.random.default_rng(7).normal(size=200)[patient]
         table["ill"] = table["x0"] + own + rng.normal(size=rows) > 0.5
+        table.loc[999, "visit_id"] = "2022-7"  # a name that comes again
         table.to_csv(folder / "visits" / f"{year}.csv", index=False)
     return "visits"
 
@@ -177,7 +178,11 @@ CASES = {
     "wine": Case(wine, "kind", says=("multiclass",)),
     "diabetes": Case(diabetes, "target", says=("regression",)),
     "demand": Case(demand, "load", says=("the newest",)),
-    "visits": Case(visits, "ill", says=("by group", "one partition a source file")),
+    "visits": Case(
+        visits,
+        "ill",
+        says=("in whole groups", "2 rows repeat the visit_id", "one partition a source file"),
+    ),
     "houses": Case(houses, "price", says=("%d.%m.%Y", "in m²", "? among numbers")),
     "genes": Case(genes, "outcome"),
     "clicks": Case(clicks, "clicked", says=("one partition a month", "the newest 2 months")),

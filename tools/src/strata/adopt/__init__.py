@@ -73,7 +73,12 @@ def run(args: argparse.Namespace) -> int:
         texts = writing.written(made, root.name) | editing.edited(root, made, root.name)
         gone = [name for name in editing.removed(root, made) if name not in texts]
         again = (root / "data/source.dvc").exists()
-        print(difference(root, texts) if again else listing(root, texts, gone))
+        if again:
+            print(difference(root, texts))
+        elif args.dry_run:
+            print(listing(root, texts, gone))
+        else:
+            print(f"writes {len(texts)} files, and removes {len(gone)} of the demo's")
         if args.dry_run:
             print("nothing was written")
             return 0
@@ -143,13 +148,24 @@ def show(made: Proposal, place: str) -> None:
         print(f"(remarks and roles are by 1 row in {made.table.step}; types and counts by all)")
     for remark in made.remarks:
         print(printable(remark))
+    print(plan(made))
+
+
+def plan(made: Proposal) -> str:
+    """The task, the split and the partitions, in a line."""
     what = f" of {made.positive!r}" if made.task == "binary" else ""
     if made.by == "time":
         how = f"the newest {made.test} {made.period}s test, {made.validation} before them validate"
     else:
-        how = f"{made.test:.0%} test, {made.validation:.0%} validate, by {made.by}"
+        group = made.one("group")
+        chosen = {
+            "group": f"in whole groups by {group.name if group else ''}",
+            "stratified": "at random, each class in its share",
+            "random": "at random",
+        }[made.by]
+        how = f"{made.test:.0%} test, {made.validation:.0%} validate, {chosen}"
     parts = {"all": "for all rows", "file": "a source file", "month": "a month"}[made.partition]
-    print(f"task: {made.task}{what}; {how}; one partition {parts}")
+    return printable(f"task: {made.task}{what}; {how}; one partition {parts}")
 
 
 def listing(root: Path, texts: dict[str, str], gone: list[str]) -> str:

@@ -397,6 +397,8 @@ def _split(made: Proposal) -> None:
 def _partition(made: Proposal) -> None:
     if len(made.table.source.files) > 1:
         made.partition = "file"
+        if made.repeats == "rows":
+            made.remarks.append("rows that repeat one of another file stay")
     elif (time := made.one("time")) and made.table.rows >= 100_000 and not time.facts.missing:
         moments = made.table.sample[time.column.name].dropna()
         months = moments.dt.tz_localize(None).dt.to_period("M")
