@@ -74,6 +74,7 @@ READ = {  # texts of a column, and as what they are read
     ("12/31/2024", "01/02/2024"): Reading("moment", format="%m/%d/%Y"),
     ("01/02/2024", "12/31/2024"): Reading("moment", format="%m/%d/%Y"),  # the second tells
     ("007", "123"): Reading("text"),
+    ("12345678901234567890", "1"): Reading("text"),
     ("1.5 kg", "20 lb"): Reading("text"),
     ("a", "1"): Reading("text"),
     ("2024-05-01", "soon"): Reading("text"),
@@ -331,6 +332,15 @@ def test_hostile_names_come_out_as_good_python_and_yaml(tmp_path: Path, name: st
     params = YAML(typ="safe", pure=True).load(texts["params.yaml"])
     assert params["data"]["target"] == "the 'target'"
     assert "split_" in texts["src/schema.py"]
+
+
+def test_a_column_without_a_value_stays_of_its_type(tmp_path: Path) -> None:
+    frame = GOOD.assign(void=np.nan, nothing=None)
+    frame.to_parquet(tmp_path / "table.parquet")
+    texts = written(made(table(tmp_path / "table.parquet")), "project")
+    assert '"void": number(0, 1, missing=True),' in texts["src/schema.py"]
+    assert '"nothing": text(10, missing=True),' in texts["src/schema.py"]
+    assert '"void": np.full(rows, np.nan),' in texts["tests/frames.py"]
 
 
 @given(value=st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))

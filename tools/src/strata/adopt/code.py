@@ -95,7 +95,9 @@ def check(each: Field, made: Proposal) -> str:
     """A call of one of the helpers of schema.py."""
     facts, missing = each.facts, "missing=True" if each.facts.missing else ""
     match each.kind:
-        case "whole number" | "number" if facts.low is not None:
+        case "number" if facts.low is None:
+            return "number(0, 1, missing=True)"
+        case "whole number" | "number":
             low, high = roomy(facts, made)
             if each.role in ("key", "group") and each.kind == "whole number":
                 return f"whole({min(int(low), 0)}, 2**62)"
@@ -216,7 +218,9 @@ def _made_up(each: Field, made: Proposal) -> str:
         case "whole number":
             low, high = roomy(facts, made)
             return f"rng.integers({low:_}, {high + 1:_}, rows)"
-        case "number" if facts.low is not None:
+        case "number" if facts.low is None:
+            return "np.full(rows, np.nan)"
+        case "number":
             low, high = roomy(facts, made)
             drawn = f"rng.uniform({_plain(low)}, {_plain(high)}, rows).round(3)"
             if is_plain(each):

@@ -69,8 +69,8 @@ class Reading:
         return pa.array(texts.map(dict(zip(distinct, found, strict=True))))
 
     def _numbers(self, there: Any) -> Any:
-        # A number that starts with a needless 0 is a code, such as one of the post's.
-        if pc.any(pc.match_substring_regex(there, r"^[-+]?0\d")).as_py():
+        # A needless 0 before it, or more digits than a number holds, make a code of it.
+        if pc.any(pc.match_substring_regex(there, r"^[-+]?(0\d|\d{17,}$)")).as_py():
             return None
         if self.kind == "whole number":
             try:
