@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC's default is a folder that every user of the machine may write to, and DVC unpickles from it.
 export DVC_SITE_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvc-site
 
-.PHONY: setup help repro undo report test test-pipeline test-docs test-tools test-adopt test-faults lint format bench bench-sweep lock hooks storage
+.PHONY: setup help repro undo report test test-pipeline test-docs test-tools test-adopt test-faults lint format pictures bench bench-sweep lock hooks storage
 READY := .venv/.ready
 
 setup: $(READY) ## make .venv, with every tool at its pinned version
@@ -64,6 +64,9 @@ lint: $(READY) ## check format, lint, types and workflows
 format: $(READY) ## rewrite the code in the one format
 	ruff format .
 	ruff check --fix .
+
+pictures: $(READY) ## draw the pictures of the documentation, of real runs: five minutes
+	@python docs/pictures.py
 
 bench: $(READY) ## measure what DVC and the stages' processes cost over bare functions
 	@python benchmarks/pipeline.py

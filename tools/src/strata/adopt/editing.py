@@ -19,10 +19,14 @@ DEMO = re.compile(r'^ *"([\w-]+).*", # .*the demo data.*\n', re.MULTILINE)  # go
 
 def removed(root: Path, made: Proposal) -> list[str]:
     """The demo's files, as far as they are there."""
-    tests = [path.relative_to(root).as_posix() for path in Path(root, "tests").rglob("*.py")]
+
+    def inside(folder: str, pattern: str) -> list[str]:
+        return sorted(path.relative_to(root).as_posix() for path in (root / folder).glob(pattern))
+
     names = [
-        *sorted(set(tests) - set(KEPT_TESTS)),
-        *sorted(path.relative_to(root).as_posix() for path in Path(root, "docs").glob("*.py")),
+        *(name for name in inside("tests", "**/*.py") if name not in KEPT_TESTS),
+        *inside("docs", "*.py"),
+        *inside("docs/pictures", "*"),
         *(f"src/{name}.py" for name in ("keys", *OTHER_TASKS[made.task])),
         "metrics/seeds.json",
         "dvc.lock",
