@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from matplotlib import pyplot as plt
 
 HERE = Path("docs/pictures")
 LEAVES = "train.hist_gradient_boosting.max_leaf_nodes"
-WIDTH = 110  # characters of a terminal
+WIDTH = 125  # characters of a terminal
 
 
 def say(folder: Path, *command: str) -> str:
@@ -25,9 +26,11 @@ def say(folder: Path, *command: str) -> str:
 
 def terminal(name: str, command: str, text: str) -> None:
     """Draw what a command says, as text that a viewer's own font shows."""
-    lines = [f"$ {command}", *(line[:WIDTH] for line in text.splitlines())]
-    figure = plt.figure(figsize=(9, 0.19 * len(lines) + 0.2), facecolor="#1e1e1e")
-    style: dict[str, Any] = {"family": "monospace", "size": 9, "color": "#e0e0e0", "va": "top"}
+    wrapped = [textwrap.wrap(line, WIDTH, drop_whitespace=False) for line in text.splitlines()]
+    lines = [f"$ {command}", *(part for parts in wrapped for part in parts or [""])]
+    lines = [line.replace(" ", "\N{NO-BREAK SPACE}") for line in lines]  # SVG folds others
+    figure = plt.figure(figsize=(9, 0.16 * len(lines) + 0.2), facecolor="#1e1e1e")
+    style: dict[str, Any] = {"family": "monospace", "size": 8, "color": "#e0e0e0", "va": "top"}
     figure.text(0.015, 1 - 0.1 / figure.get_figheight(), "\n".join(lines), **style)
     save(name)
 
@@ -39,6 +42,7 @@ def plot(name: str) -> None:
     for split, rows in table.groupby("split", sort=False):
         axes.plot(rows["partition"], rows["roc_auc"], marker="o", label=split)
     axes.set_ylabel("ROC AUC")
+    axes.tick_params(axis="x", labelsize=7)
     axes.legend()
     save(name)
 
