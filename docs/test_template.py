@@ -45,6 +45,9 @@ def template(tmp_path: Path) -> Project:
     }.items():
         with (template.path / name).open("a", encoding="utf-8") as file:
             file.write(f"{comment} newer\n")
+    migrate = template.path / "tools/migrate.py"
+    renamed = '= {"report.headline": "report.verdict", "sweep": "search"}'
+    migrate.write_text(migrate.read_text().replace("= {}", renamed))
     (template.path / "docs/new.md").write_text("# newer\n")
     (template.path / "tests/flights/test_new.py").write_text("# newer\n")
     (template.path / "docs/security.md").unlink()
@@ -56,7 +59,16 @@ def template(tmp_path: Path) -> Project:
 def copied(template: Project, path: Path) -> Project:
     """A project that copier made of the old template."""
     project = Project(path, template.env)
-    command = ("copier", "copy", "--quiet", "--vcs-ref", OLD, str(template.path), str(path))
+    command = (
+        "copier",
+        "copy",
+        "--quiet",
+        "--trust",
+        "--vcs-ref",
+        OLD,
+        str(template.path),
+        str(path),
+    )
     template.run(*command)
     project.run("git", "init", "--quiet")
     project.commit("Use the template")
@@ -94,7 +106,13 @@ def test_a_project_with_data_of_its_own_gets_newer_tools_and_keeps_its_stages(
     project.commit("Edit a stage")
     before = project.read("src/featurize.py")
 
-    project.run("copier", "update", "--defaults", "--quiet", "--vcs-ref", NEW)
+    said = project.run("copier", "update", "--trust", "--defaults", "--vcs-ref", NEW)
+
+    assert "report.headline is now report.verdict: moved" in said
+    assert "sweep is now search: moved" in said
+    settings = project.read("pyproject.toml").decode()
+    assert 'verdict = "test.' in settings
+    assert "[tool.strata.search]" in settings
 
     for name in ("tools/src/strata/cli.py", "Makefile", "docs/restore.md", "docs/new.md"):
         assert project.read(name).decode().rstrip().endswith("newer"), name

@@ -1,5 +1,6 @@
 """`strata doctor` says how a project stands, and what it cannot tell."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,25 @@ def test_hooks_and_pins_are_seen(project: Project, strata: Strata) -> None:
     assert "nothing-such" not in found["environment"]
     pins.write_text("")
     assert said(strata, project, 0)["environment"] == "as requirements-dev.lock has it"
+
+
+def test_secrets_that_workflows_use_are_asked_for(
+    project: Project, strata: Strata, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert said(strata, project, 1)["secrets"] == "no workflow of GitHub's uses one"
+    flow = project.path / ".github/workflows/a.yml"
+    flow.parent.mkdir(parents=True)
+    flow.write_text("env:\n  A: ${{ secrets.KEY }}\n  B: ${{ secrets.GITHUB_TOKEN }}\n")
+    program = tmp_path / "gh"
+    for text, answer in (
+        ("exit 4", "cannot tell whether KEY are set"),
+        ("echo OTHER 2024", "not set: KEY"),
+        ("echo KEY 2024", "set"),
+    ):
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        assert said(strata, project, 1)["secrets"].startswith(answer)
 
 
 def test_other_tools_than_those_of_the_project_are_seen(project: Project, strata: Strata) -> None:

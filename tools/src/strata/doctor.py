@@ -3,6 +3,7 @@
 import argparse
 import filecmp
 import re
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Print a line for each part: 0 if all is as the docs have it, or cannot be told, else 1."""
     del args
     root = git.top()
-    parts = (environment, tools, hooks, storage, template)
+    parts = (environment, tools, hooks, storage, secrets, template)
     found = [finding for part in parts for finding in part(root)]
     print(aligned([(what, how, todo) for what, how, todo in found]))
     return int(any(todo for _, _, todo in found))
@@ -111,6 +112,26 @@ def storage(root: Path) -> Iterator[Finding]:
     yield "storage", said if remote else "none; `make storage URL=…` sets it up", ""
 
 
+def secrets(root: Path) -> Iterator[Finding]:
+    """Whether the secrets that the workflows use are set on the code host, as far as `gh` says."""
+    texts = [path.read_text("utf-8") for path in sorted((root / ".github/workflows").glob("*.yml"))]
+    used = {name for text in texts for name in re.findall(r"secrets\.(\w+)", text)}
+    used -= {"GITHUB_TOKEN"}  # which is always there
+    if not used:
+        yield "secrets", "no workflow of GitHub's uses one", ""
+        return
+    try:
+        done = subprocess.run(
+            ["gh", "secret", "list"], cwd=root, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        yield "secrets", f"cannot tell whether {', '.join(sorted(used))} are set: `gh` fails", ""
+        return
+    absent = used - {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
+    said = f"not set: {', '.join(sorted(absent))}" if absent else "set"
+    yield "secrets", said, f"gh secret set {min(absent)}" if absent else ""
+
+
 def template(root: Path) -> Iterator[Finding]:
     """Which version of the template is here, which is the newest, and what was changed of it."""
     try:
@@ -133,7 +154,7 @@ def template(root: Path) -> Iterator[Finding]:
         said = f"{commit}, and {newest} is there" if newer else f"{commit}, the newest"
         if _version(commit) == Version("0"):
             said = f"{commit}; no version, so it cannot be told whether it is the newest"
-        yield "template", said, "uvx copier update --defaults" if newer else ""
+        yield "template", said, "uvx copier update --trust --defaults" if newer else ""
         changed = [
             name
             for name in files
