@@ -131,7 +131,7 @@ def test_a_project_lives_on_with_more_data_and_another_column(
     assert "height" in (template.path / "src/schema.py").read_text()
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL, None])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL, None])
 def test_an_adoption_that_does_not_end_leaves_all_as_it_was(
     template: Project, tmp_path: Path, end: signal.Signals | None
 ) -> None:
