@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from strata.adopt import sources
 from strata.adopt.code import literal
+from strata.adopt.editing import with_, without
 from strata.adopt.facts import Column
 from strata.adopt.proposal import Options, Proposal, noted, proposed
 from strata.adopt.readings import Reading
@@ -332,6 +333,16 @@ def test_hostile_names_come_out_as_good_python_and_yaml(tmp_path: Path, name: st
     params = YAML(typ="safe", pure=True).load(texts["params.yaml"])
     assert params["data"]["target"] == "the 'target'"
     assert "split_" in texts["src/schema.py"]
+
+
+def test_a_lock_gets_a_package_and_what_it_needs_and_loses_the_demos() -> None:
+    def pins(*names: str) -> str:
+        return "# made\n" + "".join(f"{name} \\\n    --hash=sha256:1\n" for name in names)
+
+    two = ("numpy==2.0 ; python_version < '3'", "numpy==2.1 ; python_version >= '3'")
+    larger = pins("et-xmlfile==2.0", *two, "openpyxl==3.1", "other==1", "zoo==1")
+    found = with_(without(pins(*two, "old-demo==1", "zoo==1"), ["old-demo"]), larger, ["openpyxl"])
+    assert found == pins("et-xmlfile==2.0", *two, "openpyxl==3.1", "zoo==1")
 
 
 def test_a_column_without_a_value_stays_of_its_type(tmp_path: Path) -> None:

@@ -176,4 +176,4 @@ def with_(lock: str, larger: str, names: list[str]) -> str:
         blocks += re.findall(BLOCK.format(re.escape(name)), larger, flags=re.MULTILINE)
         with contextlib.suppress(PackageNotFoundError):
             waiting += [line for line in requires(name) or [] if "extra ==" not in line]
-    return head + "".join(sorted(set(blocks), key=lambda block: block.split("==")[0]))
+    return head + "".join(sorted(set(blocks), key=lambda block: block.split("==", 1)))
