@@ -1,14 +1,12 @@
 """A copy of this repository on three months of its data, in which the documentation is tried."""
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from project import S3, Project, sandbox
+from project import S3, Project, copy_tracked, sandbox
 
 ROOT = Path(__file__).parents[1]
 SMALL = {
@@ -41,11 +39,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Proj
 
 def reproduce(project: Project) -> None:
     """Copy this repository and commit two models of it."""
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    for name in subprocess.check_output(listed, cwd=ROOT, encoding="utf-8").split("\0"):
-        if (ROOT / name).is_file():
-            (project.path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, project.path / name)
+    copy_tracked(ROOT, project.path)
     project.run("git", "init", "--quiet")
     for number, trees in enumerate((20, 25), start=1):
         project.set(**SMALL | {"train.hist_gradient_boosting.max_iter": trees})

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
-from project import Project, sandbox
+from project import Project, copy_tracked, sandbox
 from tables import CASES
 
 pytestmark = pytest.mark.slow
@@ -23,11 +22,7 @@ pytestmark = pytest.mark.slow
 def template(tmp_path: Path) -> Project:
     """This repository in its first commit, without data, as "Use this template" gives it."""
     project = Project(tmp_path / "my project", sandbox(tmp_path / "home"))
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    for name in subprocess.check_output(listed, cwd=ROOT, encoding="utf-8").split("\0"):
-        if (ROOT / name).is_file():
-            (project.path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, project.path / name)
+    copy_tracked(ROOT, project.path)
     project.run("git", "init", "--quiet")
     project.commit("Use the template")
     (project.path / ".venv").symlink_to(sys.prefix)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
-from project import Project, sandbox
+from project import Project, copy_tracked, sandbox
 from tables import CASES
 
 pytestmark = pytest.mark.slow
@@ -21,11 +21,7 @@ OLD, NEW = "v1.0.0", "v1.1.0"
 def template(tmp_path: Path) -> Project:
     """This repository with a tag, and one with newer tools, docs, hooks and stages."""
     template = Project(tmp_path / "template", sandbox(tmp_path / "home"))
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    for name in subprocess.check_output(listed, cwd=ROOT, encoding="utf-8").split("\0"):
-        if (ROOT / name).is_file():
-            (template.path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, template.path / name)
+    copy_tracked(ROOT, template.path)
     template.run("git", "init", "--quiet")
     template.commit("Old")
     template.run("git", "tag", OLD)

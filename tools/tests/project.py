@@ -109,6 +109,15 @@ def heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def copy_tracked(repository: Path, path: Path) -> None:
+    """Copy the files of a repository that Git tracks, or would, as they stand."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    for name in subprocess.check_output(listed, cwd=repository, encoding="utf-8").split("\0"):
+        if (repository / name).is_file():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(repository / name, path / name)
+
+
 def sandbox(home: Path) -> dict[str, str]:
     """An environment in which neither git nor dvc can see or touch the user's home."""
     home.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,6 @@ from strata.adopt.sources import Source
 from strata.checkout import clone, dvc, programs
 from strata.errors import Fault
 from strata.look import printable
-from strata.look.remarks import share
 from strata.obtain import obtained
 from strata.revision import Revision
 from strata.store import Store, opened
@@ -131,15 +130,12 @@ def show(made: Proposal, place: str) -> None:
     """Print the columns with their roles, and what was seen."""
     rows = [["column", "type", "role", "missing", "distinct", "example", "remark"]]
     for each in made.fields:
-        facts = each.facts
         if len(made.fields) > MOST and each.role == "feature" and not each.remarks:
             continue
         sample = made.table.sample[each.column.name].dropna()
         example = str(sample.iloc[0])[:24] if len(sample) else ""
-        distinct = "many" if facts.counts is None else f"{len(facts.counts):,}"
-        said = [each.why] if each.why and each.why not in each.remarks else []
-        line = [each.name, each.kind, each.role, share(facts.missing / facts.rows), distinct]
-        rows.append([printable(one) for one in [*line, example, "; ".join([*said, *each.remarks])]])
+        *described, said = each.described
+        rows.append([printable(one) for one in [*described, example, said]])
     print(f"{printable(place)}: {made.table.rows:,} rows, {len(made.fields)} columns")
     print(aligned(rows))
     if len(made.fields) > len(rows) - 1:
@@ -227,7 +223,7 @@ def adopt(store: Store, made: Proposal, texts: dict[str, str], gone: list[str]) 
                     f"`{' '.join(command)}` fails on what was written; its own message is above. "
                     "Your repository is as it was"
                 )
-        commit = committed(there, head)
+        commit = committed(there)
         git.git("fetch", "--quiet", str(there), "HEAD", root=root)
         move(store, commit)
 
@@ -236,8 +232,7 @@ def write(there: Path, texts: dict[str, str], gone: list[str]) -> None:
     """Write and remove files, formatted as all code here is."""
     for name in gone:
         (there / name).unlink(missing_ok=True)
-    for folder in ("metrics/plots", "metrics/predictions.parquet"):
-        shutil.rmtree(there / folder, ignore_errors=True)
+    shutil.rmtree(there / "metrics/plots", ignore_errors=True)
     for name, text in texts.items():
         (there / name).parent.mkdir(parents=True, exist_ok=True)
         (there / name).write_text(text, encoding="utf-8", newline="\n")
@@ -254,8 +249,8 @@ def copy(source: Source, folder: Path) -> None:
         shutil.copyfile(path, folder / name)
 
 
-def committed(there: Path, head: str) -> str:
-    """A commit of all that lies in a folder, on top of another, on no branch."""
+def committed(there: Path) -> str:
+    """A commit of all that lies in a clone, on no branch."""
     name = ("-c", "user.name=strata", "-c", "user.email=strata@localhost")
     git.git("add", "--all", root=there)
     git.git(*git.QUIET, *name, "commit", "--quiet", "--no-verify", "-m", "Adopt", root=there)

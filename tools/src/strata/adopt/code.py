@@ -109,7 +109,7 @@ def check(each: Field, made: Proposal) -> str:
         case "moment":
             utc = "utc=True" if zoned(each, made) else ""
             return f"moment({', '.join(filter(None, [utc, missing]))})"
-    names = categories(each, made)
+    names = categories(each)
     if names:
         return f"one_of({', '.join([*map(literal, names), *filter(None, [missing])])})"
     longest = int(_round_up(2 * max(facts.longest, 5)))
@@ -120,7 +120,7 @@ def _plain(value: float) -> str:
     return f"{value:_}" if isinstance(value, int) else repr(value)
 
 
-def categories(each: Field, made: Proposal) -> list[str]:
+def categories(each: Field) -> list[str]:
     """The texts that a column may have, if these are few and none is rare."""
     counts = each.facts.counts
     if each.kind != "text" or not counts:
@@ -232,7 +232,7 @@ def _made_up(each: Field, made: Proposal) -> str:
             return "rng.choice([True, False], rows)"
         case "moment":
             return _moments(each, made)
-    if names := categories(each, made):
+    if names := categories(each):
         return f"rng.choice({literal(names)}, rows)"
     return 'rng.choice(["a", "b", "c"], rows)'
 

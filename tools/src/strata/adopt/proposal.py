@@ -79,6 +79,17 @@ class Field:
             return "number"  # only these can be missing, and be numbers
         return self.column.kind
 
+    @property
+    def described(self) -> list[str]:
+        """Name, kind, role, share of missing values, distinct values, and all there is to say."""
+        facts = self.facts
+        distinct = "many" if facts.counts is None else f"{len(facts.counts):,}"
+        said = [self.why] if self.why and self.why not in self.remarks else []
+        return [
+            *(self.name, self.kind, self.role, remarks.share(facts.missing / facts.rows), distinct),
+            "; ".join([*said, *self.remarks]),
+        ]
+
     def leave_out(self, why: str) -> None:
         """Say that no stage after prepare knows this column."""
         self.role, self.why = "left out", why
@@ -124,10 +135,14 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Notes:
-    """What is remarkable in a sample: of each column, by name, and of the rows."""
+    """What is remarkable in a sample: of each column, by name, and of the rows.
+
+    ``repeats`` keeps what ``repeated`` has found of a key, since that takes a pass over all rows.
+    """
 
     columns: dict[str, list[str]]
     rows: list[str]
+    repeats: dict[tuple[str, ...], tuple[int, int]] = field(default_factory=dict)
 
 
 def noted(table: Table, target: str) -> Notes:
@@ -156,7 +171,7 @@ def proposed(table: Table, options: Options, notes: Notes) -> Proposal:
         by_name[name].leave_out("not known when the prediction is due")
     _task(made)
     _remarks(made, notes)
-    _key(made)
+    _key(made, notes)
     _when_and_whose(made)
     _features(made)
     _split(made)
@@ -261,7 +276,7 @@ def _distinct(each: Field) -> float:
     return float("inf") if each.facts.counts is None else len(each.facts.counts)
 
 
-def _key(made: Proposal) -> None:
+def _key(made: Proposal, notes: Notes) -> None:
     """The columns that name a row, if any do."""
     key = made.of("key")
     candidates = [[each.column.name for each in key]] if key else []
@@ -275,7 +290,9 @@ def _key(made: Proposal) -> None:
             candidates.append([each.column.name])
     sample_repeats = int(sample.duplicated().sum())
     for names in candidates:
-        repeats, clashes = repeated(made.table, names, made.options.target)
+        if tuple(names) not in notes.repeats:
+            notes.repeats[tuple(names)] = repeated(made.table, names, made.options.target)
+        repeats, clashes = notes.repeats[tuple(names)]
         said = " and ".join(names)
         if not repeats:
             _take_key(made, names)

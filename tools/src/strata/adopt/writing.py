@@ -13,7 +13,6 @@ from strata.adopt.code import checks, conversions, is_plain, listed, literal, ma
 from strata.adopt.defaults import defaults
 from strata.adopt.proposal import Field, Proposal
 from strata.adopt.readings import MISSING
-from strata.look.remarks import share
 
 OTHER_TASKS = {
     "binary": ["multiclass", "regression"],
@@ -69,7 +68,7 @@ def _context(made: Proposal, name: str) -> dict[str, Any]:
         "other_tasks": OTHER_TASKS[made.task],
         "swept": _swept(str(model["model"]), model),
         "split_said": _split_said(made),
-        "dictionary": [_entry(each) for each in made.fields],
+        "dictionary": [[_markdown(cell) for cell in each.described] for each in made.fields],
         "remarks": made.remarks,
         "rows_of_test": _rows_of_test(made),
         "one_file": next(iter(source.files)),
@@ -245,17 +244,6 @@ def _split_said(made: Proposal) -> str:
     if made.by == "group":
         return f"No {made.of('group')[0].name} of the test split was trained on."
     return "The test split is of rows at random."
-
-
-def _entry(each: Field) -> list[str]:
-    facts = each.facts
-    distinct = "many" if facts.counts is None else f"{len(facts.counts):,}"
-    said = [each.why] if each.why and each.why not in each.remarks else []
-    cells = [
-        each.name, each.kind, each.role, share(facts.missing / facts.rows), distinct,
-        "; ".join([*said, *each.remarks]),
-    ]  # fmt: skip
-    return [_markdown(cell) for cell in cells]
 
 
 def _markdown(text: str) -> str:
