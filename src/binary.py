@@ -9,7 +9,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from curves import confusion, groups, thin
 from labels import Floats
-from params import Evaluate
+from params import Explain
 from scores import DIGITS, Scores, mean
 
 METRICS = {
@@ -61,7 +61,7 @@ def scores(label: Floats, prediction: Floats) -> Scores:
 
 
 def plots(
-    label: Floats, prediction: Floats, settings: Evaluate, classes: list[str]
+    label: Floats, prediction: Floats, settings: Explain, classes: list[str]
 ) -> dict[str, pd.DataFrame]:
     """The tables behind the plots, by the name of their file."""
     above = (prediction >= settings.threshold).astype(int)

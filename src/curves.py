@@ -9,7 +9,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
 from labels import Floats
-from params import Evaluate
+from params import Explain
 from scores import DIGITS
 
 POINTS = 101
@@ -41,7 +41,7 @@ def confusion(actual: Any, predicted: Any, names: list[str]) -> pd.DataFrame:
 
 
 def importance(
-    model: Pipeline, features: pd.DataFrame, target: pd.Series, scoring: str, settings: Evaluate
+    model: Pipeline, features: pd.DataFrame, target: pd.Series, scoring: str, settings: Explain
 ) -> pd.DataFrame:
     """What a model loses when a feature's values are shuffled; the largest loss first.
 

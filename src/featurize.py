@@ -16,7 +16,7 @@ Out: data/features/MONTH.parquet, the same flights in the same order:
 Numbers are float32. Missing values stay missing: the model knows what to do with them.
 """
 
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,8 @@ from pandas.tseries.holiday import USFederalHolidayCalendar
 
 import params
 from keys import TARGET
-from partitions import partitions, progress, read, write_all
+from making import make_all
+from partitions import partitions, read
 from stage import run
 
 PREPARED = Path("data/prepared")
@@ -76,16 +77,22 @@ def featurize(prepared: pd.DataFrame, settings: params.Featurize) -> pd.DataFram
     return pd.concat([names, numbers.astype("float32"), prepared[TARGET]], axis=1)
 
 
+def inputs(month: str) -> list[Path]:
+    """The one file that a month is made of."""
+    return [PREPARED / f"{month}.parquet"]
+
+
+def features(month: str, settings: params.Featurize) -> pd.DataFrame:
+    """Read a month, and compute its features."""
+    (path,) = inputs(month)
+    return featurize(read(path), settings)
+
+
 def main() -> str:
-    settings = params.load(params.Featurize)
-    names = partitions(PREPARED)
-
-    def features() -> Iterator[tuple[str, pd.DataFrame]]:
-        for month in progress(names, "featurize"):
-            yield month, featurize(read(PREPARED / f"{month}.parquet"), settings)
-
-    rows = write_all(FEATURES, features())
-    return f"{rows:,} flights of {len(names)} months"
+    months = partitions(PREPARED)
+    make = functools.partial(features, settings=params.load(params.Featurize))
+    rows = make_all("featurize", FEATURES, months, make, inputs)
+    return f"{rows:,} flights of {len(months)} months"
 
 
 if __name__ == "__main__":

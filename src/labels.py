@@ -56,8 +56,13 @@ def predict(model: Pipeline, features: pd.DataFrame) -> Floats:
     return likely[:, 1] if likely.shape[1] == 2 else likely
 
 
-def dummy(label: Floats, weight: Floats, data: Data, rows: int) -> Floats:
-    """What a dummy that knows only these labels says of each of so many rows."""
-    if data.task == "multiclass":
-        return np.tile(np.bincount(label.astype(int), weight) / weight.sum(), (rows, 1))
-    return np.full(rows, np.average(label, weights=weight))
+def weights(frame: pd.DataFrame, data: Data) -> Floats:
+    """How much each row counts."""
+    return frame[data.weight].to_numpy(dtype=float) if data.weight else np.ones(len(frame))
+
+
+def columns_of(classes: list[str], task: str) -> list[str]:
+    """What the columns of predictions are called."""
+    if task == "multiclass":
+        return [f"probability_{name}" for name in classes]
+    return ["probability" if classes else "prediction"]

@@ -7,10 +7,14 @@ Another model, of any library with scikit-learn's interface, is a class of its s
 params.py and a line in ``estimator``.
 """
 
+from pathlib import Path
 from typing import Any
 
+import joblib
+import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -25,8 +29,9 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import params
 from labels import target
+from stage import Fault
 
-BASELINE = 20_000  # more rows hardly change it
+MODEL = Path("models/model.joblib")
 WORDS = 256  # columns that the words of a text are hashed into
 
 
@@ -57,6 +62,11 @@ def estimator(settings: params.Train, task: str) -> Any:
             return LogisticRegression(**own, solver="newton-cholesky")
 
 
+def precision(settings: params.Train) -> Any:
+    """The dtype in which an estimator computes: it would make a copy of any other."""
+    return np.float32 if settings.model == "random_forest" else np.float64
+
+
 def build(settings: params.Train, data: params.Data, features: pd.DataFrame) -> Pipeline:
     """Make the unfitted pipeline of a model for these columns: encoders, then the estimator."""
     numbers = list(features.select_dtypes(["number", "bool"]).columns)
@@ -82,18 +92,22 @@ def build(settings: params.Train, data: params.Data, features: pd.DataFrame) -> 
     return make_pipeline(columns, estimator(settings, data.task))
 
 
-def baseline(train: pd.DataFrame, data: params.Data, seed: int) -> Pipeline:
-    """A linear model that a better one must beat, fitted to at most BASELINE rows of training."""
-    rows = train.sample(min(BASELINE, len(train)), random_state=seed)
+def dummy(data: params.Data) -> Any:
+    """Make what always says the same: the share of each class in training, or the mean."""
+    return DummyRegressor() if data.task == "regression" else DummyClassifier()
+
+
+def baseline(train: pd.DataFrame, data: params.Data) -> Pipeline:
+    """A linear model, fitted to some rows of training, that a better one must beat."""
     settings = params.Train.model_construct(
         model="ridge" if data.task == "regression" else "logistic_regression",
         min_frequency=20,
         logistic_regression=params.LogisticRegression(C=0.1, max_iter=100),
         ridge=params.Ridge(alpha=10.0),
-        seed=seed,
+        seed=0,
     )
-    features = rows[feature_names(rows, data)]
-    return build(settings, data, features).fit(features, target(rows, data))
+    features = train[feature_names(train, data)]
+    return build(settings, data, features).fit(features, target(train, data))
 
 
 def portable(model: Pipeline) -> Pipeline:
@@ -107,3 +121,21 @@ def portable(model: Pipeline) -> Pipeline:
         if isinstance(encoder, HashingVectorizer):
             vars(encoder).pop("_stop_words_id", None)  # an address in memory
     return model
+
+
+def save(model: Pipeline) -> None:
+    """Write the model whole or not at all; equal ones give equal bytes."""
+    MODEL.parent.mkdir(exist_ok=True)
+    part = MODEL.with_suffix(".part")
+    joblib.dump(portable(model), part, compress=3)
+    part.replace(MODEL)
+
+
+def load() -> Pipeline:
+    """The fitted model. Raises Fault if it is not there.
+
+    A joblib file runs code when it is loaded: load only one whose hash stands in dvc.lock.
+    """
+    if not MODEL.exists():
+        raise Fault(f"{MODEL}: not found; `dvc repro` trains it, `dvc checkout` brings it back")
+    return joblib.load(MODEL)

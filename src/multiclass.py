@@ -9,7 +9,7 @@ import pandas as pd
 import binary
 from curves import confusion
 from labels import Floats
-from params import Evaluate
+from params import Explain
 from scores import Scores, mean
 
 METRICS = {
@@ -47,7 +47,7 @@ def scores(label: Floats, prediction: Floats) -> Scores:
 
 
 def plots(
-    label: Floats, prediction: Floats, settings: Evaluate, classes: list[str]
+    label: Floats, prediction: Floats, settings: Explain, classes: list[str]
 ) -> dict[str, pd.DataFrame]:
     """The tables behind the plots, by the name of their file."""
     curves = [

@@ -166,6 +166,11 @@ class Evaluate(Section):
     seed: Seed
     block: str | None
     bootstrap_samples: Annotated[int, Field(ge=2)]
+
+
+class Explain(Section):
+    seed: Seed
+    training_rows: Count
     threshold: Annotated[float, Field(gt=0, lt=1), WrapValidator(as_written)]
     bins: Annotated[int, Field(ge=2)]
     importance_rows: Count
@@ -180,6 +185,7 @@ class Params(Section):
     split: Split
     train: Train
     evaluate: Evaluate
+    explain: Explain
 
     @model_validator(mode="after")
     def _suits_the_task(self) -> "Params":

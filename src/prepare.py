@@ -10,17 +10,17 @@ What is only known afterwards (actual times, delays, time in the air) goes no fu
 So does the tail number: it is missing just when a flight is cancelled.
 """
 
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 import pandas as pd
-from pandera.pandas import DataFrameSchema
 
 import params
 import schema
 from checks import validate
 from keys import TARGET
-from partitions import partitions, progress, read, write_all
+from making import make_all
+from partitions import partitions, read
 from stage import run
 
 RAW = Path("data/raw")
@@ -74,28 +74,36 @@ def prepare(
     return joined[list(schema.PREPARED.columns)]
 
 
+def inputs(month: str) -> list[Path]:
+    """What a month is made of: the first hours of its flights see the weather of the month before.
+
+    Its flights and weather, the airports, and the weather before it if there is any.
+    """
+    before = RAW / "weather" / f"{pd.Period(month) - 1}.parquet"
+    own = [RAW / table / f"{month}.parquet" for table in ("flights", "weather")]
+    return [*own, RAW / "airports.parquet", *([before] if before.exists() else [])]
+
+
+def prepared(month: str, settings: params.Prepare) -> pd.DataFrame:
+    """Read, check and prepare a month."""
+    rules = [schema.RAW_FLIGHTS, schema.RAW_WEATHER, schema.RAW_AIRPORTS]
+    paths = inputs(month)
+    flights, weather, airports = (
+        validate(read(path), rule, path) for path, rule in zip(paths, rules, strict=False)
+    )
+    schema.of_month(flights, month, paths[0])
+    schema.of_month(weather, month, paths[1])
+    before = [read(path) for path in paths[3:]]
+    recent = pd.concat([*before, weather]).drop_duplicates(HOUR, keep="last")
+    frame = prepare(flights, recent, airports, settings)
+    return validate(frame, schema.PREPARED, PREPARED / f"{month}.parquet")
+
+
 def main() -> str:
-    settings = params.load(params.Prepare)
-    path = RAW / "airports.parquet"
-    airports = validate(read(path), schema.RAW_AIRPORTS, path)
-    names = partitions(RAW / "flights")
-
-    def raw(table: str, month: str, rules: DataFrameSchema) -> pd.DataFrame:
-        path = RAW / table / f"{month}.parquet"
-        return schema.of_month(validate(read(path), rules, path), month, path)
-
-    def prepared() -> Iterator[tuple[str, pd.DataFrame]]:
-        before = pd.DataFrame()  # the first hours of a month see the weather of the last
-        for month in progress(names, "prepare"):
-            weather = raw("weather", month, schema.RAW_WEATHER)
-            flights = raw("flights", month, schema.RAW_FLIGHTS)
-            recent = pd.concat([before, weather]).drop_duplicates(HOUR, keep="last")
-            frame = prepare(flights, recent, airports, settings)
-            yield month, validate(frame, schema.PREPARED, PREPARED / f"{month}.parquet")
-            before = weather
-
-    rows = write_all(PREPARED, prepared())
-    return f"{rows:,} flights of {len(names)} months"
+    months = partitions(RAW / "flights")
+    make = functools.partial(prepared, settings=params.load(params.Prepare))
+    rows = make_all("prepare", PREPARED, months, make, inputs)
+    return f"{rows:,} flights of {len(months)} months"
 
 
 if __name__ == "__main__":

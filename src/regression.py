@@ -5,7 +5,7 @@ import pandas as pd
 
 from curves import POINTS, groups
 from labels import Floats
-from params import Evaluate
+from params import Explain
 from scores import DIGITS, Scores, mean
 
 METRICS = {
@@ -41,7 +41,7 @@ def scores(label: Floats, prediction: Floats) -> Scores:
 
 
 def plots(
-    label: Floats, prediction: Floats, settings: Evaluate, classes: list[str]
+    label: Floats, prediction: Floats, settings: Explain, classes: list[str]
 ) -> dict[str, pd.DataFrame]:
     """The tables behind the plots, by the name of their file."""
     return {

@@ -6,9 +6,11 @@ the test: that raises an AUC of .68 to .78, and means nothing. Where rows have n
 they may still belong together: a group never falls on both sides.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 import params
@@ -19,6 +21,9 @@ FEATURES = Path("data/features")
 PERIODS = {"day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}
 NAMES = ("train", "validation", "test")
 
+KIND = pd.CategoricalDtype(list(NAMES))
+Sides = dict[str, npt.NDArray[np.int8]]
+
 
 def needed(how: params.Split, data: params.Data) -> list[str]:
     """The columns that the split is made of."""
@@ -27,7 +32,7 @@ def needed(how: params.Split, data: params.Data) -> list[str]:
 
 
 def assign(rows: pd.DataFrame, how: params.Split, data: params.Data) -> pd.Series:
-    """The split of each row, one of NAMES; ``rows`` has the columns of ``needed``, and all rows.
+    """The split of each row, of KIND; ``rows`` has the columns of ``needed``, and all rows.
 
     Raises Fault if one of the splits would have no row.
     """
@@ -35,12 +40,13 @@ def assign(rows: pd.DataFrame, how: params.Split, data: params.Data) -> pd.Serie
         case "time":
             found = _newest_last(rows[str(how.column)], how)
         case "column":
-            found = rows[str(how.column)].astype(str)
-            if strange := sorted(set(found) - set(NAMES)):
+            said = rows[str(how.column)].astype(str)
+            if strange := sorted(set(said) - set(NAMES)):
                 raise Fault(
                     f"params.yaml: split.column is {how.column!r}, and that column says "
                     f"{strange[0]!r}; there are {', '.join(NAMES)}"
                 )
+            found = said.astype(KIND)
         case "group":
             found = _shuffled(rows[[str(how.column)]], how)
         case "random":
@@ -49,9 +55,8 @@ def assign(rows: pd.DataFrame, how: params.Split, data: params.Data) -> pd.Serie
             classes = rows.groupby(data.target, sort=True, dropna=False)
             parts = [_shuffled(part[data.key], how) for _, part in classes]
             found = pd.concat(parts).reindex(rows.index)
-    counts = found.value_counts()
-    for name in NAMES:
-        if name not in counts:
+    for name, number in found.value_counts(sort=False).items():
+        if not number:
             raise Fault(f"params.yaml: split by {how.by}: no row is left for {name}")
     return found
 
@@ -73,8 +78,7 @@ def _newest_last(moments: pd.Series, how: params.Split) -> pd.Series:
             "none is left to train on; lower split.validation and split.test, or bring more data"
         )
     first, last = every[-int(held_out)], every[-int(how.test)]
-    names = np.select([units < first, units < last], ["train", "validation"], "test")
-    return pd.Series(names, index=moments.index)
+    return _named((units >= first).astype("int8") + (units >= last).astype("int8"))
 
 
 def _shuffled(units: pd.DataFrame, how: params.Split) -> pd.Series:
@@ -86,23 +90,41 @@ def _shuffled(units: pd.DataFrame, how: params.Split) -> pd.Series:
     place = pd.Series(mixed ^ (mixed >> np.uint64(27))).rank(method="dense").to_numpy() - 1
     count = int(place.max()) + 1
     test, held = round(count * how.test), round(count * (how.test + how.validation))
-    names = np.select([place < test, place < held], ["test", "validation"], "train")
-    return pd.Series(names, index=units.index)
+    codes = (place < held).astype("int8") + (place < test).astype("int8")
+    return _named(pd.Series(codes, index=units.index))
 
 
-def load(*splits: str) -> dict[str, pd.DataFrame]:
-    """Read the features of these splits, one after the other, with a column ``partition``."""
+def _named(codes: pd.Series) -> pd.Series:
+    return pd.Series(pd.Categorical.from_codes(codes.to_numpy(), dtype=KIND), index=codes.index)
+
+
+def sides() -> Sides:
+    """The split of each row of data/features, partition by partition: its place in NAMES, int8."""
     how, data = params.load(params.Split), params.load(params.Data)
     names = partitions(FEATURES)
     columns = needed(how, data)
-    slim = [read(FEATURES / f"{name}.parquet", columns).assign(partition=name) for name in names]
-    rows = pd.concat(slim, ignore_index=True)
-    rows["split"] = assign(rows, how, data)
-    found: dict[str, list[pd.DataFrame]] = {name: [] for name in splits}
-    for name, part in rows.groupby("partition", sort=False):
-        wanted = [split for split in splits if (part["split"] == split).any()]
-        frame = read(FEATURES / f"{name}.parquet") if wanted else pd.DataFrame()
-        for split in wanted:
-            chosen = frame[(part["split"] == split).to_numpy()]
-            found[split].append(chosen.assign(partition=name))
-    return {split: pd.concat(frames, ignore_index=True) for split, frames in found.items()}
+    slim = [read(FEATURES / f"{name}.parquet", columns) for name in names]
+    found = assign(pd.concat(slim, ignore_index=True), how, data).cat.codes.to_numpy()
+    ends = np.cumsum([len(frame) for frame in slim])
+    return dict(zip(names, np.split(found, ends[:-1]), strict=True))
+
+
+def count(split: str, of: Sides) -> int:
+    """The number of rows in a split."""
+    return sum(int((side == NAMES.index(split)).sum()) for side in of.values())
+
+
+def rows(
+    split: str, of: Sides, columns: list[str] | None = None, step: int = 1, most: int | None = None
+) -> Iterator[pd.DataFrame]:
+    """The features of a split, a partition at a time, with a column ``partition``.
+
+    With ``step`` only each so manieth row; with ``most`` at most so many of a partition, evenly
+    spaced.
+    """
+    for name, side in of.items():
+        at = np.flatnonzero(side == NAMES.index(split))
+        at = at[:: max(step, -(-len(at) // most) if most else 1)]
+        if len(at):
+            frame = read(FEATURES / f"{name}.parquet", columns)
+            yield frame.iloc[at].reset_index(drop=True).assign(partition=name)

@@ -3,7 +3,7 @@
 A project needs only its own: the others may go, here and as files.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -11,8 +11,8 @@ import binary
 import multiclass
 import regression
 from labels import Floats
-from params import Data, Evaluate
-from scores import Scores
+from params import Data, Explain
+from scores import DIGITS, Scores, mean
 
 
 class Task(Protocol):
@@ -24,7 +24,7 @@ class Task(Protocol):
     def losses(self, label: Floats, prediction: Floats, /) -> Floats: ...
     def scores(self, label: Floats, prediction: Floats, /) -> Scores: ...
     def plots(
-        self, label: Floats, prediction: Floats, settings: Evaluate, classes: list[str], /
+        self, label: Floats, prediction: Floats, settings: Explain, classes: list[str], /
     ) -> dict[str, pd.DataFrame]: ...
 
 
@@ -36,3 +36,8 @@ def task_of(data: Data) -> Task:
         "regression": regression,
     }
     return known[data.task]
+
+
+def base_rate(label: Floats, weight: Floats, data: Data) -> dict[str, Any]:
+    """The rate of the positive class, where there is one."""
+    return {"base_rate": round(mean(label, weight), DIGITS)} if data.task == "binary" else {}

@@ -3,44 +3,94 @@
 In:  data/features/PARTITION.parquet (see featurize.py).
 Out: models/model.joblib, a scikit-learn Pipeline from feature columns to a probability or a value
      (see models.py).
-
-A joblib file runs code when it is loaded: load only one whose hash stands in dvc.lock.
 """
 
-from pathlib import Path
+from collections.abc import Iterable
+from typing import Any
 
-import joblib
+import numpy as np
 import pandas as pd
+from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 import params
 import split
-from labels import predict, target
-from models import build, feature_names, portable
+from labels import predict, target, weights
+from models import MODEL, build, feature_names, precision, save
 from stage import Fault, run
 
-MODEL = Path("models/model.joblib")
+SEEN = 500_000  # rows that the encoders of columns learn from; of more, evenly spaced ones
 
 
-def fit(frame: pd.DataFrame, settings: params.Train, data: params.Data) -> Pipeline:
-    """Fit the model that the params name to the rows of the training split.
+def fit(
+    seen: pd.DataFrame,
+    settings: params.Train,
+    data: params.Data,
+    parts: Iterable[pd.DataFrame] | None = None,
+    rows: int | None = None,
+) -> Pipeline:
+    """Fit the model that the params name to the training split.
 
-    Raises Fault if there is nothing to learn from them.
+    The encoders of columns learn from ``seen``. The estimator learns from the ``parts`` of all
+    rows, so many as ``rows`` says, of which one is held at a time beside the matrix that it fits;
+    from ``seen``, where there are none. Raises Fault if there is nothing to learn.
     """
-    label = target(frame, data)
+    names = feature_names(seen, data)
+    model = build(settings, data, seen[names])
+    # BLAS adds up in another order on another number of cores, and gives other bytes.
+    with threadpool_limits(limits=1, user_api="blas"):
+        columns = model[0].fit(seen[names])
+        parts, rows = (parts, rows) if parts and rows else ([seen], len(seen))
+        cells, label, weight = encoded(columns, parts, rows, names, data, precision(settings))
+        refuse_what_cannot_be_learnt(label, seen, data)
+        model[-1].fit(cells, label, sample_weight=weight)
+    return model
+
+
+def encoded(
+    columns: ColumnTransformer,
+    parts: Iterable[pd.DataFrame],
+    rows: int,
+    names: list[str],
+    data: params.Data,
+    dtype: Any,
+) -> tuple[Any, pd.Series, Any]:
+    """What an estimator is fitted to: cells of shape (rows, columns), labels, weights or None.
+
+    Written part by part into one matrix, since a second copy is what memory runs out on.
+    """
+    cells: Any = None
+    thin: list[Any] = []
+    label: list[pd.Series] = []
+    weight: list[Any] = []
+    at = 0
+    for part in parts:
+        found = columns.transform(part[names])
+        if sparse.issparse(found):
+            thin.append(found)
+        else:
+            cells = np.empty((rows, found.shape[1]), dtype) if cells is None else cells
+            cells[at : at + len(part)] = found
+        label.append(target(part, data))
+        weight.append(weights(part, data))
+        at += len(part)
+    return (
+        sparse.vstack(thin, format="csr") if thin else cells,
+        pd.concat(label, ignore_index=True),
+        np.concatenate(weight) if data.weight else None,
+    )
+
+
+def refuse_what_cannot_be_learnt(label: pd.Series, seen: pd.DataFrame, data: params.Data) -> None:
+    """Raise Fault unless there is something to tell apart, of the kind that the task says."""
     if label.nunique() < 2:
-        known = ", ".join(map(repr, sorted(frame[data.target].unique().tolist(), key=str)[:5]))
+        known = ", ".join(map(repr, sorted(seen[data.target].unique().tolist(), key=str)[:5]))
         what = f" and data.positive is {data.positive!r}" if data.task == "binary" else ""
         raise Fault(f"nothing to tell apart: in training {data.target} is {known}{what}")
     if data.task == "multiclass" and label.nunique() == 2:
         raise Fault(f"{data.target} has two classes; set data.task to binary in params.yaml")
-    features = frame[feature_names(frame, data)]
-    model = build(settings, data, features)
-    weight = {f"{model.steps[-1][0]}__sample_weight": frame[data.weight]} if data.weight else {}
-    # BLAS adds up in another order on another number of cores, and gives other bytes.
-    with threadpool_limits(limits=1, user_api="blas"):
-        return model.fit(features, label, **weight)
 
 
 def is_constant(model: Pipeline, features: pd.DataFrame) -> bool:
@@ -49,21 +99,16 @@ def is_constant(model: Pipeline, features: pd.DataFrame) -> bool:
     return bool((found == found[0]).all())
 
 
-def save(model: Pipeline) -> None:
-    """Write the model whole or not at all; equal ones give equal bytes."""
-    MODEL.parent.mkdir(exist_ok=True)
-    part = MODEL.with_suffix(".part")
-    joblib.dump(portable(model), part, compress=3)
-    part.replace(MODEL)
-
-
 def main() -> str:
     settings, data = params.load(params.Train), params.load(params.Data)
-    frame = split.load("train")["train"]
-    names = feature_names(frame, data)
-    print(f"train: fitting {settings.model} to {len(frame):,} rows, {len(names)} features")
-    model = fit(frame, settings, data)
-    if is_constant(model, frame[names]):
+    sides = split.sides()
+    rows = split.count("train", sides)
+    seen = pd.concat(split.rows("train", sides, step=-(-rows // SEEN)), ignore_index=True)
+    names = feature_names(seen, data)
+    print(f"train: fitting {settings.model} to {rows:,} rows, {len(names)} features")
+    parts = [seen] if len(seen) == rows else split.rows("train", sides)
+    model = fit(seen, settings, data, parts, rows)
+    if is_constant(model, seen[names]):
         print("train: WARNING: the model says the same of every row; let it split more finely")
     save(model)
     return f"{settings.model} fitted, {MODEL.stat().st_size / 1e6:.1f} MB"

@@ -27,8 +27,8 @@ SMALL = {
     "train.hist_gradient_boosting.max_iter": 20,
     "train.random_forest.n_estimators": 5,
     "evaluate.bootstrap_samples": 20,
-    "evaluate.importance_rows": 500,
-    "evaluate.importance_repeats": 1,
+    "explain.importance_rows": 500,
+    "explain.importance_repeats": 1,
 }
 
 

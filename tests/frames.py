@@ -54,6 +54,9 @@ evaluate:
   seed: 0
   block: date
   bootstrap_samples: 20
+explain:
+  seed: 0
+  training_rows: 50
   threshold: 0.5
   bins: 5
   importance_rows: 40

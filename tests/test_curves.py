@@ -89,7 +89,7 @@ def test_groups_of_the_calibration_are_about_equal_where_no_prediction_repeats()
 
 def test_the_confusion_matrix_counts_from_the_threshold_on_and_has_its_empty_cells() -> None:
     def cells(threshold: float) -> pd.DataFrame:
-        settings = SETTINGS.evaluate.model_copy(update={"threshold": threshold})
+        settings = SETTINGS.explain.model_copy(update={"threshold": threshold})
         return binary.plots(LABEL, GUESS, settings, ["no", "yes"])["confusion"]
 
     table = cells(0.4)
@@ -102,7 +102,7 @@ def test_the_confusion_matrix_counts_from_the_threshold_on_and_has_its_empty_cel
 def test_several_classes_have_a_curve_each() -> None:
     likely = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7], [0.4, 0.5, 0.1]])
     label = np.array([0.0, 1, 2, 0])
-    found = multiclass.plots(label, likely, SETTINGS.evaluate, ["a", "b", "c"])
+    found = multiclass.plots(label, likely, SETTINGS.explain, ["a", "b", "c"])
     assert found["roc"]["class"].unique().tolist() == ["a", "b", "c"]
     assert counts(found["confusion"]).tolist() == [1, 1, 0, 0, 1, 0, 0, 0, 1]
 
@@ -110,7 +110,7 @@ def test_several_classes_have_a_curve_each() -> None:
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=200))
 def test_residuals_rise_and_every_row_is_in_a_group(values: list[float]) -> None:
     label = np.array(values)
-    found = regression.plots(label, np.round(label, -3), SETTINGS.evaluate, [])
+    found = regression.plots(label, np.round(label, -3), SETTINGS.explain, [])
     assert found["residuals"]["residual"].is_monotonic_increasing
     table = found["predicted"]
     assert table["rows"].sum() == len(values)
@@ -121,7 +121,7 @@ def test_what_the_model_needs_most_is_the_most_important() -> None:
     frame = features(rows=200)
     names = models.feature_names(frame, SETTINGS.data)
     model = train.fit(frame, SETTINGS.train, SETTINGS.data)
-    given = (model, frame[names], frame[TARGET], binary.IMPORTANCE, SETTINGS.evaluate)
+    given = (model, frame[names], frame[TARGET], binary.IMPORTANCE, SETTINGS.explain)
     table = curves.importance(*given)
     assert sorted(table["feature"]) == sorted(names)
     assert table["feature"].iloc[0] == "hour"

@@ -10,6 +10,7 @@ from frames import PARAMS_YAML, SETTINGS, TARGET, features
 
 import binary
 import evaluate
+import split
 import train
 from binary import METRICS
 from labels import Floats
@@ -60,16 +61,6 @@ def test_figures_are_rounded() -> None:
     }
 
 
-def test_each_partition_is_measured_alone() -> None:
-    table = evaluate.by_partition(ROWS, LABEL, GUESS, DATA)
-    assert table[["partition", "split", "n"]].to_numpy().tolist() == [
-        ["2013-01", "train", 3],
-        ["2013-02", "test", 1],
-    ]
-    assert table["roc_auc"].fillna(-1).tolist() == [1.0, -1.0]
-    assert table["base_rate"].tolist() == [0.333333, 0.0]
-
-
 # The stage itself, on four months of 60, 61, 62 and 63 rows.
 
 
@@ -100,13 +91,7 @@ def outputs() -> dict[str, bytes]:
 def test_the_stage_writes_all_its_outputs_and_again_the_same(done: str) -> None:
     assert " on 63 " in done
     found = outputs()
-    plots = ["by_partition", "calibration", "confusion", "importance", "precision_recall", "roc"]
-    assert sorted(found) == [
-        *("README.md", "metrics.json"),
-        *(f"plots/{name}.csv" for name in plots),
-        "predictions.parquet",
-    ]
-    assert not any(b"\r" in text for path, text in found.items() if path.endswith(".csv"))
+    assert sorted(found) == ["README.md", "metrics.json", "predictions.parquet"]
     evaluate.main()
     assert outputs() == found
 
@@ -134,12 +119,22 @@ def test_the_dummy_knows_only_the_rate_of_training(done: str) -> None:
     assert metrics()["test"]["dummy"]["brier"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_plots_are_of_the_test_split_but_months_of_training_are_measured_too(done: str) -> None:
-    for name in ("confusion", "calibration"):
-        assert pd.read_csv(evaluate.PLOTS / f"{name}.csv").iloc[:, -1].sum() == 63
-    table = pd.read_csv(evaluate.PLOTS / "by_partition.csv")
-    assert table["split"].tolist() == ["train", "train", "validation", "test"]
-    assert table["partition"].is_monotonic_increasing
+def test_of_training_only_labels_and_some_rows_of_some_partitions_are_read(
+    done: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "PARTITIONS", 1)
+    monkeypatch.setattr(evaluate, "ROWS", 20)
+    asked: list[tuple[str, list[str] | None]] = []
+
+    def noting(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+        asked.append((path.stem, columns))
+        return read(path, columns)
+
+    sides = split.sides()
+    monkeypatch.setattr(split, "read", noting)
+    found = evaluate.baselines(sides, DATA)
+    assert asked == [("2013-01", [TARGET]), ("2013-02", [TARGET]), ("2013-01", None)]
+    assert list(found["baseline"].feature_names_in_) == ["place", "hour", "gaps"]
 
 
 def test_without_a_model_the_fault_says_how_to_get_one(

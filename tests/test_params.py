@@ -60,7 +60,7 @@ BAD = {  # by what is replaced with what
     ),
     ("evaluate:", "evalaute:"): "evalaute is not a known key; did you mean 'evaluate'?",
     ("  bins: 5", "  bins: 5\n  zebra: 1"): (
-        "evaluate.zebra is not a known key; known: " + ", ".join(params.Evaluate.model_fields)
+        "explain.zebra is not a known key; known: " + ", ".join(params.Explain.model_fields)
     ),
     ("  test: 1\n", ""): "split.test is missing",
     ("  ridge:\n    alpha: 1.0", "  ridge: 2"): (
@@ -86,8 +86,8 @@ BAD = {  # by what is replaced with what
         f"{HGB}.max_leaf_nodes is True: input should be a valid integer"
     ),
     # Another YAML sees a truth here.
-    ("rows: 40", "rows: on"): "evaluate.importance_rows is 'on': input should be a valid integer",
-    ("rows: 40", "rows: 4.5"): "evaluate.importance_rows is 4.5: input should be a valid integer",
+    ("rows: 40", "rows: on"): "explain.importance_rows is 'on': input should be a valid integer",
+    ("rows: 40", "rows: 4.5"): "explain.importance_rows is 4.5: input should be a valid integer",
     ("max_features: 0.75", "max_features: 1.5"): (
         "train.random_forest.max_features is 1.5: input should be less than or equal to 1"
     ),
@@ -96,9 +96,9 @@ BAD = {  # by what is replaced with what
         "train.random_forest.max_features is 1: a share is written with a point, such as 1.0"
     ),
     ("threshold: 0.5", "threshold: .nan"): (
-        "evaluate.threshold is nan: input should be a finite number"
+        "explain.threshold is nan: input should be a finite number"
     ),
-    ("threshold: 0.5", "threshold:"): "evaluate.threshold is None: input should be a valid number",
+    ("threshold: 0.5", "threshold:"): "explain.threshold is None: input should be a valid number",
     ("model: hist_gradient_boosting", "model: xgboost"): (
         f"train.model is 'xgboost': input should be {MODELS}"
     ),
@@ -201,5 +201,5 @@ def test_the_command_ends_with_code_1_and_a_line_a_fault(path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         "params: params.yaml: train.logistic_regression.C is -1.0: input should be greater than 0",
-        "params: params.yaml: evaluate.treshold is not a known key; did you mean 'threshold'?",
+        "params: params.yaml: explain.treshold is not a known key; did you mean 'threshold'?",
     ]

@@ -134,7 +134,8 @@ def test_no_day_of_validation_or_test_or_later_is_loaded_to_train(
     (tmp_path / "params.yaml").write_text(PARAMS_YAML, encoding="utf-8")
     for month in ("2013-03", "2013-01", "2012-12", "2013-02"):
         write(split.FEATURES / f"{month}.parquet", features(month, rows=30))
-    parts = split.load("train", "validation", "test")
+    sides = split.sides()
+    parts = {name: pd.concat(split.rows(name, sides), ignore_index=True) for name in split.NAMES}
     assert {name: frame["partition"].unique().tolist() for name, frame in parts.items()} == {
         "train": ["2012-12", "2013-01"],
         "validation": ["2013-02"],
@@ -142,5 +143,8 @@ def test_no_day_of_validation_or_test_or_later_is_loaded_to_train(
     }
     assert parts["train"]["date"].max() < parts["validation"]["date"].min()
     assert parts["validation"]["date"].max() < parts["test"]["date"].min()
-    assert parts["train"].index.tolist() == list(range(60))
-    assert list(split.load("test")) == ["test"]
+    assert split.count("train", sides) == len(parts["train"]) == 60
+    some = pd.concat(split.rows("train", sides, ["id"], most=10))
+    assert list(some) == ["id", "partition"]
+    assert some["id"].tolist() == [*range(1, 31, 3), *range(1, 31, 3)]
+    assert [len(frame) for frame in split.rows("train", sides, step=7)] == [5, 5]

@@ -11,6 +11,7 @@ import yaml
 from frames import PARAMS_YAML
 
 import evaluate
+import explain
 import train
 from partitions import read, write
 from split import FEATURES
@@ -59,6 +60,7 @@ def run(
         write(FEATURES / f"part-{number}.parquet", frame.iloc[rows].drop(columns=dropped))
     train.main()
     said = evaluate.main()
+    explain.main()
     metrics: dict[str, Any] = json.loads(Path("metrics/metrics.json").read_text("utf-8"))
     return said, metrics
 
@@ -81,7 +83,7 @@ def test_a_value(model: str) -> None:
     assert "base_rate" not in test
     predictions = read(Path("metrics/predictions.parquet"))
     assert list(predictions) == ["id", "partition", "split", "weight", "spent", "prediction"]
-    assert sorted(path.stem for path in evaluate.PLOTS.iterdir()) == [
+    assert sorted(path.stem for path in explain.PLOTS.iterdir()) == [
         *("by_partition", "importance", "predicted", "residuals")
     ]
 
@@ -110,7 +112,7 @@ def test_several_classes_with_their_shares_kept(model: str) -> None:
         for _, rows in predictions.groupby("split")
     ]
     assert shares[0] == pytest.approx(shares[1], abs=0.02)
-    assert pd.read_csv(evaluate.PLOTS / "by_partition.csv")["partition"].nunique() == 3
+    assert pd.read_csv(explain.PLOTS / "by_partition.csv")["partition"].nunique() == 3
 
 
 def test_text_labels_groups_and_blocks() -> None:
@@ -127,7 +129,7 @@ def test_text_labels_groups_and_blocks() -> None:
         len(predictions[["customer", "split"]].drop_duplicates())
         == predictions["customer"].nunique()
     )
-    cells = pd.read_csv(evaluate.PLOTS / "confusion.csv")
+    cells = pd.read_csv(explain.PLOTS / "confusion.csv")
     assert set(cells["actual"]) == {"not yes", "yes"}
 
 

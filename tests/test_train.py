@@ -152,17 +152,30 @@ def test_the_stage_fits_all_but_the_newest_months(
     assert done.startswith("hist_gradient_boosting fitted, ")
     names = names_in(features())
     assert re.search(rf"fitting .* to 120 \w+, {len(names)} features", capsys.readouterr().out)
-    model = joblib.load(train.MODEL)
+    model = joblib.load(models.MODEL)
     assert list(model.feature_names_in_) == names
-    assert [path.name for path in train.MODEL.parent.iterdir()] == ["model.joblib"]
+    assert [path.name for path in models.MODEL.parent.iterdir()] == ["model.joblib"]
 
     # Other labels in the newest months, another model not.
-    before = train.MODEL.read_bytes()
+    before = models.MODEL.read_bytes()
     for month in ("2013-03", "2013-04"):
         frame = features(month, seed=9)
         write(FEATURES / f"{month}.parquet", frame.assign(**{TARGET: 1 - frame[TARGET]}))
     train.main()
-    assert train.MODEL.read_bytes() == before
+    assert models.MODEL.read_bytes() == before
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_fitted_part_by_part_is_the_same(model: str) -> None:
+    frame = features(rows=200).assign(w=np.linspace(1, 2, 200))
+    data = SETTINGS.data.model_copy(update={"weight": "w"})
+    parts = (frame.iloc[at : at + 30] for at in range(0, 200, 30))
+    found = [
+        train.fit(frame, settings(model), data),
+        train.fit(frame, settings(model), data, parts, len(frame)),
+    ]
+    first, second = (joblib.hash(models.portable(one)) for one in found)
+    assert first == second
 
 
 def test_a_model_of_texts_has_the_same_bytes_in_another_process(tmp_path: Path) -> None:
@@ -170,12 +183,12 @@ def test_a_model_of_texts_has_the_same_bytes_in_another_process(tmp_path: Path) 
     frame.to_parquet(tmp_path / "frame.parquet")
     (tmp_path / "params.yaml").write_text(PARAMS_YAML.replace("text: []", "text: [words]"))
     code = (
-        "import pandas, params, train\n"
+        "import models, pandas, params, train\n"
         "frame = pandas.read_parquet('frame.parquet')\n"
         "model = train.fit(frame, params.load(params.Train), params.load(params.Data))\n"
         "train.is_constant(model, frame[model.feature_names_in_])\n"
-        "train.save(model)\n"
-        "print(hash(train.MODEL.read_bytes()))\n"
+        "models.save(model)\n"
+        "print(hash(models.MODEL.read_bytes()))\n"
     )
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "0"}
     command = [sys.executable, "-c", code]

@@ -49,6 +49,21 @@ def test_equal_models_differ_by_exactly_nothing() -> None:
         assert (difference.low, difference.high) == pytest.approx((0, 0), abs=1e-12)
 
 
+def test_the_positive_class_need_not_sort_last(tmp_path: Path) -> None:
+    frame = predictions()
+    text = frame.assign(y=frame["y"].map({1: "Left", 0: "Stayed"}))
+    (tmp_path / "strata.toml").write_text(
+        '[report.columns]\nkey = ["day", "id"]\nlabel = "y"\nprediction = "p"\npositive = "Left"\n'
+    )
+    columns = columns_of(tmp_path, text)
+    assert columns.positive == "Left"
+    numbers = compare(frame, predictions(1, skill=2), COLUMNS)["test"].differences
+    said = compare(text, predictions(1, skill=2).assign(y=text["y"]), columns)["test"].differences
+    for metric in METRICS:
+        assert said[metric].before == pytest.approx(numbers[metric].before)
+        assert said[metric].after == pytest.approx(numbers[metric].after)
+
+
 def test_a_better_model_is_told_from_noise_and_the_interval_is_the_same_again() -> None:
     found = [compare(predictions(skill=0.3), predictions(1, skill=2), COLUMNS) for _ in range(2)]
     assert found[0] == found[1]

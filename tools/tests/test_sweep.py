@@ -194,6 +194,28 @@ def test_a_search_finds_the_best_and_applies_it(tiny: Project) -> None:
     assert f"x: {best['x']}" in tiny.run("git", "show", "winner:params.yaml")
 
 
+def test_a_trial_runs_the_stages_that_the_settings_name_and_says_so(tiny: Project) -> None:
+    with (tiny.path / "dvc.yaml").open("a") as file:
+        file.write("  look:\n    cmd: python look.py\n    deps: [look.py, model.txt]\n")
+        file.write("    outs: [look.txt]\n")
+    (tiny.path / "look.py").write_text("import shutil; shutil.copy('model.txt', 'look.txt')\n")
+    settings = tiny.path / "strata.toml"
+    settings.write_text('[sweep]\nstages = ["stop"]\n')
+    tiny.run("dvc", "repro")
+    tiny.commit("Look")
+    said = tiny.run("strata", "sweep", "--name", "s", "-S", "step.x=2,3", *AIM, fails=True)
+    assert "[tool.strata.sweep]: stages: no stage 'stop'; there are step, look" in said
+    settings.write_text('[sweep]\nstages = ["step"]\n')
+    tiny.commit("Say it right")
+    best = ("--apply", "best", "--branch", "better")
+    said = tiny.run("strata", "sweep", "--name", "s", "-S", "step.x=2,3", *AIM, *best)
+    assert "branch better begins with s-1; run `dvc repro` there for what trials leave out" in said
+    assert "run `dvc repro` for what trials leave out, and commit it to keep it" in said
+    assert lock_of(tiny, "s-1")["stages"]["look"] == lock_of(tiny, "s-2")["stages"]["look"]
+    assert "Running stage 'step'" not in tiny.run("dvc", "repro")
+    assert tiny.read("look.txt") == tiny.read("model.txt")
+
+
 def test_minimizing_turns_the_table_round(tiny: Project) -> None:
     aim = ("--metric", "loss", "--direction", "minimize")
     said = tiny.run("strata", "sweep", "--name", "m", "-S", "step.x=0,2,5", *aim)

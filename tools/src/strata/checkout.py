@@ -16,6 +16,7 @@ from strata.store import Offline, Store
 from strata.trust import within
 
 DEV_LOCK = "requirements-dev.lock"
+ANEW = {"RECOMPUTE": "1"}  # what tells the template's stages to take no partition from the cache
 
 
 def dvc(*arguments: str, root: Path, env: dict[str, str] | None = None) -> str:
@@ -96,6 +97,8 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
         if given:
             dvc("checkout", "--force", *given, root=root)
         env = environment(store.root, revision, root)
+        if stages is None:
+            env |= ANEW
         print(f"running the pipeline of {commit[:7]}", file=sys.stderr, flush=True)
         if run([sys.executable, "-P", "-m", "dvc", "repro", *targets], root, env):
             why = f". Some of its data is missing: {said}" if said else ""

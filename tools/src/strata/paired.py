@@ -30,6 +30,7 @@ USUAL = {  # the names that a column has where the settings name none
     "split": ("split",),
     "weight": ("weight", "sample_weight"),
 }
+POSITIVE = "positive"  # the one setting among them that is no column, but a class
 PLACE = "[tool.strata.report.columns]"
 
 
@@ -39,6 +40,7 @@ class Columns:
 
     ``key`` names a row. ``prediction`` is one column, or one for each class, named by it (a prefix
     that all share is left out). None where there is no such column: the block is the row then.
+    ``positive`` is the class that one column of probabilities is of, else the one that sorts last.
     """
 
     key: list[str]
@@ -47,6 +49,7 @@ class Columns:
     block: str | None = None
     split: str | None = None
     weight: str | None = None
+    positive: str | None = None
 
     @property
     def used(self) -> list[str]:
@@ -106,9 +109,10 @@ def named_columns(root: Path) -> dict[str, list[str]]:
     named = section(root, "report").get("columns", {})
     if not isinstance(named, dict):
         raise Fault("[tool.strata.report]: columns must be a table")
-    if strange := sorted(set(named) - set(USUAL)):
-        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {', '.join(USUAL)}")
-    return {role: names_in(named, role, PLACE) for role in named}
+    if strange := sorted(set(named) - {*USUAL, POSITIVE}):
+        known = ", ".join([*USUAL, POSITIVE])
+        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {known}")
+    return {role: names_in(named, role, PLACE) for role in named if role != POSITIVE}
 
 
 def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
@@ -122,9 +126,17 @@ def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
         if not named[role]:
             has = ", ".join(map(str, frame.columns[:12]))
             raise Fault(f"no column is known as the {role}: set {role} in {PLACE}; there are {has}")
-    label, *optional = (named[role] for role in ("label", "block", "split", "weight"))
-    others = (names[0] if names else None for names in optional)
-    return Columns(named["key"], label[0], named["prediction"], *others)
+    first = {role: names[0] if names else None for role, names in named.items()}
+    positive = section(root, "report").get("columns", {}).get(POSITIVE)
+    return Columns(
+        named["key"],
+        named["label"][0],
+        named["prediction"],
+        first["block"],
+        first["split"],
+        first["weight"],
+        None if positive is None else str(positive),
+    )
 
 
 def compare(
@@ -184,6 +196,8 @@ def _group(rows: pd.DataFrame, columns: Columns, metrics: Sequence[str], samples
             likely = [f"prediction {i}{side}" for i in range(len(classes))]
             predicted = rows[likely if len(classes) > 1 else likely[0]].to_numpy()
             label = rows["label" + side].to_numpy()
+            if columns.positive is not None and len(classes) == 1:
+                label = _is(label, columns.positive).astype(float)
             with suppress(ValueError):  # not of these predictions
                 sides.append(scoring.scored(metric, label, predicted, classes))
         if len(sides) == 2 and all(sides):
@@ -206,6 +220,14 @@ def _group(rows: pd.DataFrame, columns: Columns, metrics: Sequence[str], samples
             differences[metric] = Difference(was, now, float(low), float(high))
     relabelled = int((rows["label"] != rows["label this"]).sum())
     return Group(len(rows), len(blocks), relabelled, differences, columns.block or "row")
+
+
+def _is(label: Any, name: str) -> Any:
+    """Which labels are the class of this name, numbers compared as numbers."""
+    if label.dtype.kind in "iuf":
+        with suppress(ValueError):
+            return label == float(name)
+    return label.astype(str) == name
 
 
 def classes_of(names: list[str], labels: set[str]) -> list[str]:

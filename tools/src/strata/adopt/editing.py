@@ -29,6 +29,7 @@ def removed(root: Path, made: Proposal) -> list[str]:
         *inside("docs/pictures", "*"),
         *(f"src/{name}.py" for name in ("keys", *OTHER_TASKS[made.task])),
         "metrics/seeds.json",
+        "benchmarks/scale.py",
         "dvc.lock",
     ]
     return [name for name in names if (root / name).exists()]
@@ -126,8 +127,12 @@ def _report(made: Proposal) -> str:
     columns = {
         "key": context["key"], "block": context["block"], "split": "split",
         "label": made.target.name, "prediction": prediction, "weight": context["weight"],
+        "positive": str(made.positive) if made.task == "binary" else None,
     }  # fmt: skip
-    said = {"block": " # rows that share it stay together when resampled"}
+    said = {
+        "block": " # rows that share it stay together when resampled",
+        "positive": " # the class whose probability it is",
+    }
     lines = [
         "[tool.strata.report]",
         f'headline = "test.{metric}"',

@@ -245,6 +245,7 @@ class Sweep:
                 "threads": threads,
                 "name": name,
                 "overrides": space.overrides(asked.params),
+                "stages": self.plan.stages,
                 "metric": self.plan.metric,
             }
 
@@ -337,12 +338,17 @@ class Sweep:
         if chosen and chosen not in known:
             raise Fault(f"{chosen} made no experiment that could be applied")
         plan.check_end(self.home, self.plan, apply, branch)
+        rest = "for what trials leave out" if self.plan.stages else ""
         if branch:
             dvc("exp", "branch", best, branch, root=self.home)
-            print(f"branch {branch} begins with {best}")
+            print(
+                f"branch {branch} begins with {best}"
+                + f"; run `dvc repro` there {rest}" * bool(rest)
+            )
         if chosen:
             dvc("exp", "apply", chosen, root=self.home)
-            print(f"{chosen} is in the workspace; commit it to keep it")
+            then = f"run `dvc repro` {rest}, and commit" if rest else "commit"
+            print(f"{chosen} is in the workspace; {then} it to keep it")
         return 0
 
 

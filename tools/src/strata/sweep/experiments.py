@@ -45,18 +45,21 @@ def prepare(home: Path, base: str, folder: Path) -> tuple[Path, list[Stage]]:
         return root, list(Revision(Store(root, repo), None).stages.values())
 
 
-def run(root: Path, base: str, name: str, overrides: list[str]) -> Leaves:
-    """Run the pipeline with changed parameters as an experiment, as ``dvc exp run -S`` does.
+def run(root: Path, base: str, name: str, overrides: list[str], stages: list[str]) -> Leaves:
+    """Run stages with changed parameters as an experiment, as ``dvc exp run -S`` does.
 
-    Without a dvc.yaml at the top, where DVC would run nothing, all pipelines below it are run.
-    ``root`` is a clone that nobody else uses and the current folder; whatever an earlier trial
-    left in it goes. Returns the metrics. Raises Fault with DVC's reason if a stage fails.
+    All are run if none is named. Without a dvc.yaml at the top, where DVC would run nothing, all
+    pipelines below it are run. ``root`` is a clone that nobody else uses and the current folder;
+    whatever an earlier trial left in it goes. Returns the metrics. Raises Fault with DVC's reason
+    if a stage fails.
     """
     git("checkout", "--quiet", "--force", "--detach", base, root=root)
     git("update-ref", "-d", ref(base, name), root=root)
     with dvc_repo(root) as repo:
         everywhere = not (root / "dvc.yaml").exists()
-        if not repo.experiments.run(params=overrides, name=name, all_pipelines=everywhere):
+        if not repo.experiments.run(
+            targets=stages, params=overrides, name=name, all_pipelines=everywhere and not stages
+        ):
             raise Fault("DVC made no experiment of it")
         return Revision(Store(root, repo), None).metrics
 

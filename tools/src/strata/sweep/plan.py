@@ -4,13 +4,13 @@ import argparse
 import difflib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from strata import git
 from strata.errors import Fault
 from strata.revision import Revision
-from strata.settings import section
+from strata.settings import names_in, section
 from strata.store import opened
 from strata.sweep import experiments, space
 from strata.values import flatten
@@ -20,7 +20,10 @@ NAME = re.compile(r"\w[\w-]*(\.[\w-]+)*", re.ASCII)  # a folder's, and a part of
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for, as sweeps/NAME/plan.json keeps it; ``trials`` is None for a grid."""
+    """What was asked for, as sweeps/NAME/plan.json keeps it.
+
+    ``trials`` is None for a grid. A trial runs ``stages`` and what they need, or all.
+    """
 
     name: str
     base: str
@@ -29,6 +32,7 @@ class Plan:
     seed: int
     metric: str
     direction: str
+    stages: list[str] = field(default_factory=list)
 
     def trial_names(self) -> list[str]:
         """What its experiments are called, the first one first."""
@@ -55,7 +59,8 @@ def new(home: Path, args: argparse.Namespace) -> Plan:
     if args.trials is None:
         space.grid(dimensions)
     metric, direction = _aim(here, args.metric, args.direction)
-    return Plan(args.name, base, args.set_param, args.trials, args.seed, metric, direction)
+    stages = stages_of(here)
+    return Plan(args.name, base, args.set_param, args.trials, args.seed, metric, direction, stages)
 
 
 def load(home: Path, args: argparse.Namespace) -> Plan:
@@ -106,6 +111,16 @@ def check_clean(home: Path, why: str) -> None:
     changed = [line[3:] for line in git.changes(home) if not line.startswith("??")]
     if changed:
         raise Fault(f"{changed[0]} has changes, and {why}; commit it first")
+
+
+def stages_of(here: Revision) -> list[str]:
+    """The stages that a trial runs, with what they need; empty for all. Raises Fault."""
+    names = names_in(section(here.root, "sweep"), "stages", "[tool.strata.sweep]")
+    for name in names:
+        if name not in here.stages:
+            known = ", ".join(here.stages)
+            raise Fault(f"[tool.strata.sweep]: stages: no stage {name!r}; there are {known}")
+    return names
 
 
 def _aim(here: Revision, metric: str | None, direction: str | None) -> tuple[str, str]:

@@ -51,11 +51,13 @@ def run(args: argparse.Namespace) -> int:
         metric = section(home, "sweep").get("metric") or next(
             (name for name, value in known.items() if isinstance(value, float)), None
         )
+        stages = plan.stages_of(here)
     if metric is None:
         raise Fault("this commit has no metric: there is nothing to measure")
     seeds = [now + step for step in range(args.count)]
     settings = [f"{param}={','.join(map(str, seeds))}"]
-    asked = Plan(f"seeds-{base[:9]}-{args.count}", base, settings, None, 0, metric, "maximize")
+    name = f"seeds-{base[:9]}-{args.count}"
+    asked = Plan(name, base, settings, None, 0, metric, "maximize", stages)
     with opened_sweep(home, asked) as sweep:
         sweep.run(args.jobs or os.cpu_count() or 1, None)
         done = {n: t.user_attrs["commit"] for n, t in sweep.settled().items()}

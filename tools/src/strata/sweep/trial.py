@@ -33,7 +33,7 @@ from strata.values import Leaves, is_number
 
 ATTEMPTS = 5  # a trial whose workers died this often is to blame itself
 
-Task = dict[str, Any]  # home, base, remote, threads; name, overrides, metric
+Task = dict[str, Any]  # home, base, remote, threads; name, overrides, stages, metric
 Result = dict[str, Any]  # name, commit, value, error, seconds, log, error of the value as "se"
 
 
@@ -158,7 +158,7 @@ class Workshop:
         elif not remote and (commit := experiments.commit_at(self.home, ref)):
             found = experiments.metrics(self.home, commit)
         else:
-            found = self._experiment(base, name, task["overrides"])
+            found = self._experiment(base, name, task["overrides"], task["stages"])
             value_of(found, task["metric"])  # an experiment without its metric has failed
             git.git("push", "--quiet", self.top, f"+{ref}:{ref}", root=self.root)
             if remote:
@@ -167,17 +167,17 @@ class Workshop:
         commit = experiments.commit_at(self.home, ref)
         return {"name": name, "commit": commit, "value": value, "se": error, "error": None}
 
-    def _experiment(self, base: str, name: str, overrides: list[str]) -> Leaves:
+    def _experiment(self, base: str, name: str, overrides: list[str], stages: list[str]) -> Leaves:
         """Run an experiment; once more if the warm Python died of it, or beside it."""
         self._prepare(base)
         try:
-            return experiments.run(self.root, base, name, overrides)
+            return experiments.run(self.root, base, name, overrides, stages)
         except Fault:
             if self._warm.is_alive:
                 raise
         self._base = ""
         self._prepare(base)
-        return experiments.run(self.root, base, name, overrides)
+        return experiments.run(self.root, base, name, overrides, stages)
 
     def _prepare(self, base: str) -> None:
         if base != self._base:

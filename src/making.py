@@ -1,0 +1,97 @@
+"""Make a table, a partition at a time: what is known is taken, the rest is made side by side."""
+
+import contextlib
+import functools
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from joblib import cpu_count
+from tqdm import tqdm
+
+from memo import Memo, digest
+from partitions import write
+from stage import Fault
+
+Make = Callable[[str], pd.DataFrame]
+
+
+def make_all(
+    stage: str, folder: Path, names: list[str], make: Make, inputs: Callable[[str], list[Path]]
+) -> int:
+    """Make ``folder`` hold just these partitions, and return how many rows they have.
+
+    ``make`` makes one, given its name, from the files that ``inputs`` lists, the params that
+    dvc.yaml declares for the stage, and nothing else: what was made of the same before is taken
+    from DVC's cache. It has to be a function at the top of a file. Raises Fault, as ``make`` does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    memo, rows, made = Memo(stage), dict[str, int](), dict[str, tuple[str, int]]()
+    keys = {name: memo.key(name, inputs(name)) for name in names}
+    for name, key in keys.items():
+        if (taken := memo.take(key, folder / f"{name}.parquet")) is not None:
+            rows[name] = taken
+    missing = [name for name in names if name not in rows]
+    with side_by_side(len(missing)) as apply:
+        done = zip(missing, apply(functools.partial(_made, folder, make), missing), strict=True)
+        for name, (oid, count) in tqdm(done, stage, len(missing), leave=False, disable=None):
+            rows[name] = count
+            made[keys[name]] = oid, count
+    memo.keep(made)
+    for path in folder.glob("*"):
+        if path.suffix != ".parquet" or path.stem not in rows:
+            path.unlink()
+    return sum(rows.values())
+
+
+def _made(folder: Path, make: Make, name: str) -> tuple[str, int]:
+    """Make and write a partition; its hash and its rows."""
+    frame, path = make(name), folder / f"{name}.parquet"
+    write(path, frame)
+    return digest(path), len(frame)
+
+
+@contextlib.contextmanager
+def side_by_side(tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """A ``map`` over as many processes as there are processors, or tasks; of one, a plain ``map``.
+
+    Forked where that is safe, so that nothing is imported again.
+    """
+    workers = min(cpu_count(), tasks)
+    if workers < 2:
+        yield map
+        return
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_begin) as pool:
+        try:
+            yield pool.map
+        except BrokenProcessPool:
+            raise Fault(
+                "a process that makes partitions was killed. Out of memory? "
+                "LOKY_MAX_CPU_COUNT=1 makes one at a time"
+            ) from None
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _begin() -> None:
+    """In a worker: leave Ctrl-C to the parent, and end when that ends, even if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
