@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def test_the_tour_of_the_readme(desk: Project) -> None:
 def test_every_block_of_commands_is_run() -> None:
     """The others show output, settings, trees, or are for Windows."""
     marks = {"README.md": ["", "bat"], "docs/sweeps.md": ["", "sh"], "docs/restore.md": [""]}
-    marks["docs/template.md"] = [""]
+    marks["docs/template.md"] = marks["docs/scale.md"] = [""]
     for path in ROOT.glob("docs/*.md"):
         marks.setdefault(f"docs/{path.name}", [])
     for page, others in marks.items():
@@ -123,6 +124,42 @@ def test_sweeps(desk: Project) -> None:
     assert "metrics/seeds.json is committed" in output
     assert "is in the workspace" in output
     assert "up to date" in desk.run("dvc", "status")
+
+
+def test_scale(desk: Project) -> None:
+    desk.run("bash", "-euxc", commands("docs/scale.md"))
+    assert desk.run("git", "status", "--porcelain") == ""
+
+
+def test_an_ingest_in_duckdb_gives_the_same_bytes_on_any_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(ROOT / "docs/examples")
+    import ingest_duckdb
+
+    rng, total = np.random.default_rng(0), 0
+    for month in (1, 2):
+        folder = tmp_path / f"lake/year=2024/month={month:02}"
+        folder.mkdir(parents=True)
+        for number in range(3):
+            cents = rng.integers(1, 10_000, 20_000)
+            day = pd.to_timedelta(rng.integers(0, 28, 20_000), "D")
+            amount = pd.Series([Decimal(int(each)) / 100 for each in cents], dtype=object)
+            sales = pd.DataFrame({"shop": rng.choice(["a", "b"], 20_000), "amount": amount})
+            sales["sold_at"] = pd.Timestamp(2024, month, 1) + day
+            sales.to_parquet(folder / f"{number}.parquet")
+            total += int(cents.sum())
+    found = []
+    for threads in (1, 2):
+        ingest_duckdb.main(threads)
+        found.append([path.read_bytes() for path in sorted(ingest_duckdb.RAW.iterdir())])
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
+    days = pd.concat(pd.read_parquet(path) for path in ingest_duckdb.RAW.iterdir())
+    assert len(days) == 2 * 28 * 2
+    assert days["sales"].sum() == 120_000
+    assert days["amount"].sum() == Decimal(total) / 100
 
 
 def test_template(desk: Project) -> None:

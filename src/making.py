@@ -18,6 +18,7 @@ import pandas as pd
 from joblib import cpu_count
 from tqdm import tqdm
 
+import cluster
 from memo import Memo, digest
 from partitions import write
 from stage import Fault
@@ -41,11 +42,12 @@ def make_all(
         if (taken := memo.take(key, folder / f"{name}.parquet")) is not None:
             rows[name] = taken
     missing = [name for name in names if name not in rows]
-    with side_by_side(len(missing)) as apply:
-        done = zip(missing, apply(functools.partial(_made, folder, make), missing), strict=True)
-        for name, (oid, count) in tqdm(done, stage, len(missing), leave=False, disable=None):
-            rows[name] = count
-            made[keys[name]] = oid, count
+    done = (
+        _far(folder, make, missing, inputs) if cluster.scheduler() else _here(folder, make, missing)
+    )
+    for name, oid, count in tqdm(done, stage, len(missing), leave=False, disable=None):
+        rows[name] = count
+        made[keys[name]] = oid, count
     memo.keep(made)
     for path in folder.glob("*"):
         if path.suffix != ".parquet" or path.stem not in rows:
@@ -53,11 +55,28 @@ def make_all(
     return sum(rows.values())
 
 
-def _made(folder: Path, make: Make, name: str) -> tuple[str, int]:
-    """Make and write a partition; its hash and its rows."""
+Done = Iterator[tuple[str, str, int]]  # name, hash and rows of each partition
+
+
+def _far(folder: Path, make: Make, names: list[str], inputs: Callable[[str], list[Path]]) -> Done:
+    """Have partitions made on a cluster, and write them."""
+    for name, content, rows in cluster.spread(str(cluster.scheduler()), make, names, inputs):
+        path = folder / f"{name}.parquet"
+        path.with_suffix(".part").write_bytes(content)
+        path.with_suffix(".part").replace(path)
+        yield name, digest(path), rows
+
+
+def _here(folder: Path, make: Make, names: list[str]) -> Done:
+    """Make and write partitions on this machine."""
+    with side_by_side(len(names)) as apply:
+        yield from apply(functools.partial(_made, folder, make), names)
+
+
+def _made(folder: Path, make: Make, name: str) -> tuple[str, str, int]:
     frame, path = make(name), folder / f"{name}.parquet"
     write(path, frame)
-    return digest(path), len(frame)
+    return name, digest(path), len(frame)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,144 @@
+"""Partitions made on other machines, by the workers of a Dask cluster.
+
+STRATA_SCHEDULER has the scheduler's address. A worker needs the packages that requirements.lock
+pins, and neither a clone nor storage: code, params and the bytes of the inputs travel to it, the
+bytes of the partitions back. It runs what it is sent: let only people you trust reach it.
+"""
+
+import importlib
+import importlib.metadata
+import os
+import pickle
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pandas as pd
+
+from partitions import write
+from stage import Fault
+
+SHARE = 4  # tasks a thread: few, since each begins with imports; some, since one may take longer
+
+
+def scheduler() -> str | None:
+    """The address of the cluster to use, if any."""
+    return os.environ.get("STRATA_SCHEDULER") or None
+
+
+def spread(
+    address: str,
+    make: Callable[[str], pd.DataFrame],
+    names: list[str],
+    inputs: Callable[[str], list[Path]],
+) -> Iterator[tuple[str, bytes, int]]:
+    """Make partitions on a cluster: the name, the file's bytes and the rows of each, as they come.
+
+    What a worker that dies was making, another makes. Raises Fault: of ``make``, or if there is no
+    such cluster, or a worker has other packages.
+    """
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise Fault("STRATA_SCHEDULER is set, and the package distributed is missing") from None
+    warnings.filterwarnings("ignore", "Sending large graph")  # of data, and on purpose
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # a worker has no such module
+    try:
+        client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:  # TimeoutError is an OSError
+        said = str(error).partition("\n")[0]
+        raise Fault(f"STRATA_SCHEDULER: no scheduler answers at {address}: {said}") from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=30)
+        except TimeoutError:
+            raise Fault(f"STRATA_SCHEDULER: {address} has no workers; start some") from None
+        count = -(-len(names) // (SHARE * sum(client.nthreads().values())))
+        code = {path.as_posix(): path.read_bytes() for path in Path("src").glob("*.py")}
+        code["params.yaml"] = Path("params.yaml").read_bytes()
+        program = Path(str(sys.modules["__main__"].__file__)).stem
+        tasks = []
+        for at in range(0, len(names), count):
+            some = names[at : at + count]
+            paths = {path for name in some for path in inputs(name) if path.exists()}
+            data = {path.as_posix(): path.read_bytes() for path in sorted(paths)}
+            job = pickle.dumps((pins(), program, pickle.dumps(make), some))
+            tasks.append(client.submit(on_worker, code | data, job, pure=False))
+        try:
+            for task in as_completed(tasks):  # type: ignore[no-untyped-call]
+                fault, done = task.result()
+                if fault:
+                    raise Fault(fault)
+                yield from done
+        except Fault:
+            raise
+        except Exception as error:  # Dask has no common class for what can go wrong
+            raise Fault(f"the Dask cluster at {address} failed: {error}") from None
+
+
+def pins() -> dict[str, str]:
+    """The versions here of the packages that requirements.lock names."""
+    text = Path("requirements.lock").read_text(encoding="utf-8")
+    return versions(re.findall(r"^([\w.-]+)==", text, re.MULTILINE))
+
+
+def versions(names: list[str]) -> dict[str, str]:
+    """The installed versions of those packages that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # of another platform
+    return found
+
+
+def on_worker(files: dict[str, bytes], job: bytes) -> Any:
+    """In a worker, which has nothing of this file but this function: run the job in a process."""
+    import pickle
+    import subprocess
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from distributed import get_worker
+
+    with tempfile.TemporaryDirectory(prefix="partitions-") as folder:
+        for name, content in files.items():
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+            (Path(folder) / name).write_bytes(content)
+        done = subprocess.run(
+            [sys.executable, "src/cluster.py"], cwd=folder, input=job, capture_output=True
+        )
+        said = done.stderr.decode(errors="replace").strip()
+        if done.returncode:
+            return f"worker {get_worker().address}: {said}", []
+        return pickle.loads(done.stdout)
+
+
+def main() -> None:
+    """In a process beside a worker: make the partitions that standard input asks for."""
+    wanted, program, make, names = pickle.loads(sys.stdin.buffer.read())
+    here = versions(list(wanted))
+    for name, version in wanted.items():
+        if here.get(name) != version:
+            sys.exit(f"it has {name} {here.get(name)}, and {version} is pinned")
+    sys.modules["__main__"] = importlib.import_module(program)  # where ``make`` comes from
+    made = []
+    try:
+        for name in names:
+            frame = pickle.loads(make)(name)
+            write(Path("made.parquet"), frame)
+            made.append((name, Path("made.parquet").read_bytes(), len(frame)))
+        found: tuple[str, list[Any]] = ("", made)
+    except Fault as fault:
+        found = (str(fault), [])
+    sys.stdout.buffer.write(pickle.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
