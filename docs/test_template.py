@@ -1,5 +1,6 @@
 """A project keeps up with its template: `copier update` brings what is newer, and only that."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import yaml
 from conftest import ROOT
 from project import Project, copy_tracked, sandbox
 from tables import CASES
+
+from strata import doctor
+from strata.hook.install import HOOKS
 
 pytestmark = pytest.mark.slow
 OLD, NEW = "v1.0.0", "v1.1.0"
@@ -126,3 +130,11 @@ def test_a_project_with_data_of_its_own_gets_newer_tools_and_keeps_its_stages(
         found = ["git", "grep", "--untracked", "-il", "flight"]
         assert subprocess.run(found, cwd=project.path).returncode == 1
         project.run("python", "-m", "pytest", "-q", "tests")
+
+
+def test_doctor_knows_what_others_decide() -> None:
+    """The hooks that are installed, and what an update leaves to the project."""
+    assert set(doctor.HOOKS) == {"pre-commit", *HOOKS}
+    text = (ROOT / "copier.yml").read_text(encoding="utf-8")
+    own = re.findall(r"_copier_operation == 'update' %\}/(\S+?)\{%", text)
+    assert {*own, "copier.yml", doctor.ANSWERS} == set(doctor.OWN)

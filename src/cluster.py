@@ -7,7 +7,6 @@ bytes of the partitions back. It runs what it is sent: let only people you trust
 
 import importlib
 import importlib.metadata
-import os
 import pickle
 import re
 import sys
@@ -23,11 +22,6 @@ from partitions import write
 from stage import Fault
 
 SHARE = 4  # tasks a thread: few, since each begins with imports; some, since one may take longer
-
-
-def scheduler() -> str | None:
-    """The address of the cluster to use, if any."""
-    return os.environ.get("STRATA_SCHEDULER") or None
 
 
 def spread(

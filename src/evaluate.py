@@ -86,7 +86,7 @@ def predictions(
 def baselines(sides: split.Sides, data: params.Data) -> dict[str, Any]:
     """What a better model must beat, fitted to the training split."""
     columns = [data.target, *([data.weight] if data.weight else [])]
-    known = pd.concat(split.rows("train", sides, columns), ignore_index=True)
+    known = split.rows("train", sides, columns)
     names = [name for name, side in sides.items() if (side == 0).any()]
     names = names[:: -(-len(names) // PARTITIONS)]
     most = -(-ROWS // len(names))
@@ -94,7 +94,7 @@ def baselines(sides: split.Sides, data: params.Data) -> dict[str, Any]:
         split.rows("train", {name: sides[name] for name in names}, most=most), ignore_index=True
     )
     return {
-        "dummy": dummy(data).fit(known, target(known, data), weights(known, data)),
+        "dummy": dummy(((target(part, data), weights(part, data)) for part in known), data),
         "baseline": baseline(some, data),
     }
 

@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from joblib import cpu_count
 from tqdm import tqdm
 
-import cluster
 from memo import Memo, digest
 from partitions import write
 from stage import Fault
@@ -42,9 +40,8 @@ def make_all(
         if (taken := memo.take(key, folder / f"{name}.parquet")) is not None:
             rows[name] = taken
     missing = [name for name in names if name not in rows]
-    done = (
-        _far(folder, make, missing, inputs) if cluster.scheduler() else _here(folder, make, missing)
-    )
+    far = os.environ.get("STRATA_SCHEDULER")
+    done = _far(far, folder, make, missing, inputs) if far else _here(folder, make, missing)
     for name, oid, count in tqdm(done, stage, len(missing), leave=False, disable=None):
         rows[name] = count
         made[keys[name]] = oid, count
@@ -58,9 +55,13 @@ def make_all(
 Done = Iterator[tuple[str, str, int]]  # name, hash and rows of each partition
 
 
-def _far(folder: Path, make: Make, names: list[str], inputs: Callable[[str], list[Path]]) -> Done:
+def _far(
+    address: str, folder: Path, make: Make, names: list[str], inputs: Callable[[str], list[Path]]
+) -> Done:
     """Have partitions made on a cluster, and write them."""
-    for name, content, rows in cluster.spread(str(cluster.scheduler()), make, names, inputs):
+    import cluster
+
+    for name, content, rows in cluster.spread(address, make, names, inputs):
         path = folder / f"{name}.parquet"
         path.with_suffix(".part").write_bytes(content)
         path.with_suffix(".part").replace(path)
@@ -85,7 +86,7 @@ def side_by_side(tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
 
     Forked where that is safe, so that nothing is imported again.
     """
-    workers = min(cpu_count(), tasks)
+    workers = min(processors() if tasks > 1 else 1, tasks)
     if workers < 2:
         yield map
         return
@@ -101,6 +102,13 @@ def side_by_side(tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def processors() -> int:
+    """How many there are for this process, of a container's share too."""
+    from joblib import cpu_count  # which takes as long as making a partition
+
+    return int(cpu_count())
 
 
 def _begin() -> None:

@@ -7,6 +7,7 @@ Another model, of any library with scikit-learn's interface, is a class of its s
 params.py and a line in ``estimator``.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+import external
 import params
 from labels import target
 from stage import Fault
@@ -55,6 +57,8 @@ def estimator(settings: params.Train, task: str) -> Any:
         case "random_forest":
             forest = RandomForestRegressor if regression else RandomForestClassifier
             return forest(**own, n_jobs=-1, random_state=seed)
+        case "xgboost":
+            return external.estimator(own, seed, regression=regression)
         case "ridge":
             return Ridge(**own)
         case "logistic_regression":
@@ -64,7 +68,7 @@ def estimator(settings: params.Train, task: str) -> Any:
 
 def precision(settings: params.Train) -> Any:
     """The dtype in which an estimator computes: it would make a copy of any other."""
-    return np.float32 if settings.model == "random_forest" else np.float64
+    return np.float32 if settings.model in ("random_forest", "xgboost") else np.float64
 
 
 def build(settings: params.Train, data: params.Data, features: pd.DataFrame) -> Pipeline:
@@ -92,9 +96,17 @@ def build(settings: params.Train, data: params.Data, features: pd.DataFrame) -> 
     return make_pipeline(columns, estimator(settings, data.task))
 
 
-def dummy(data: params.Data) -> Any:
-    """Make what always says the same: the share of each class in training, or the mean."""
-    return DummyRegressor() if data.task == "regression" else DummyClassifier()
+def dummy(labels: Iterable[tuple[pd.Series, Any]], data: params.Data) -> Any:
+    """Fit what always says the same: the share of each class in training, or the mean.
+
+    ``labels`` are those of training with their weights, a partition at a time.
+    """
+    if data.task == "regression":
+        sums = np.sum([[(label * weight).sum(), weight.sum()] for label, weight in labels], axis=0)
+        return DummyRegressor().fit([[0]], [sums[0] / sums[1]])
+    found = [pd.Series(weight).groupby(label.to_numpy()).sum() for label, weight in labels]
+    total = pd.concat(found).groupby(level=0).sum()
+    return DummyClassifier().fit(total.index, total.index, total)
 
 
 def baseline(train: pd.DataFrame, data: params.Data) -> Pipeline:

@@ -144,16 +144,28 @@ class RandomForest(Section):
     max_features: Share
 
 
-class Train(Section):
-    """The section of a model that does not suit the task may be left out."""
+class XGBoost(Section):
+    learning_rate: Positive
+    n_estimators: Count
+    max_depth: Count
+    min_child_weight: Positive
+    colsample_bynode: Share
+    reg_lambda: Annotated[float, Field(ge=0), WrapValidator(as_written)]
 
-    model: Literal["hist_gradient_boosting", "logistic_regression", "random_forest", "ridge"]
+
+class Train(Section):
+    """The section of a model that is not in use may be left out."""
+
+    model: Literal[
+        "hist_gradient_boosting", "logistic_regression", "random_forest", "ridge", "xgboost"
+    ]
     seed: Seed
     min_frequency: Count
     hist_gradient_boosting: HistGradientBoosting
     logistic_regression: LogisticRegression | None = None
     random_forest: RandomForest
     ridge: Ridge | None = None
+    xgboost: XGBoost | None = None
 
     @model_validator(mode="after")
     def _has_its_section(self) -> "Train":
@@ -192,6 +204,8 @@ class Params(Section):
         unfit = {"regression": "logistic_regression"}.get(self.data.task, "ridge")
         if self.train.model == unfit:
             raise ValueError(f"train.model is {unfit}, and data.task is {self.data.task}")
+        if self.train.model == "xgboost" and self.data.task == "multiclass":
+            raise ValueError("train.model is xgboost, which is for two classes or a value here")
         if self.split.by in ("random", "stratified") and not self.data.key:
             raise ValueError(f"split by {self.split.by} goes by data.key, which is empty")
         return self

@@ -67,8 +67,8 @@ def _newest_last(moments: pd.Series, how: params.Split) -> pd.Series:
             f"params.yaml: split.column is {how.column!r}, which is of {moments.dtype}, "
             "not of moments"
         )
-    if absent := int(moments.isna().sum()):
-        raise Fault(f"{how.column}, by which rows are split, is missing in {absent:,} rows")
+    if moments.isna().any():
+        raise Fault(f"{how.column}, by which rows are split, is missing in some rows")
     units = moments.dt.tz_localize(None).dt.to_period(PERIODS[str(how.period)])
     every = sorted(units.unique())
     held_out = how.validation + how.test
@@ -102,11 +102,22 @@ def sides() -> Sides:
     """The split of each row of data/features, partition by partition: its place in NAMES, int8."""
     how, data = params.load(params.Split), params.load(params.Data)
     names = partitions(FEATURES)
-    columns = needed(how, data)
-    slim = [read(FEATURES / f"{name}.parquet", columns) for name in names]
-    found = assign(pd.concat(slim, ignore_index=True), how, data).cat.codes.to_numpy()
-    ends = np.cumsum([len(frame) for frame in slim])
-    return dict(zip(names, np.split(found, ends[:-1]), strict=True))
+    places, units = [], []
+    for name in names:
+        rows = read(FEATURES / f"{name}.parquet", needed(how, data))
+        if how.column:  # which alone decides: rows that share its value need no second look
+            place, values = pd.factorize(rows[how.column], use_na_sentinel=False)
+            rows = pd.DataFrame({how.column: values})
+        else:
+            place = np.arange(len(rows))
+        places.append(place.astype(np.int32))
+        units.append(rows)
+    found = assign(pd.concat(units, ignore_index=True), how, data).cat.codes.to_numpy(np.int8)
+    parts = np.split(found, np.cumsum([len(rows) for rows in units])[:-1])
+    return {
+        name: part[place].astype(np.int8)
+        for name, part, place in zip(names, parts, places, strict=True)
+    }
 
 
 def count(split: str, of: Sides) -> int:
@@ -127,4 +138,6 @@ def rows(
         at = at[:: max(step, -(-len(at) // most) if most else 1)]
         if len(at):
             frame = read(FEATURES / f"{name}.parquet", columns)
-            yield frame.iloc[at].reset_index(drop=True).assign(partition=name)
+            if len(at) < len(frame):
+                frame = frame.iloc[at].reset_index(drop=True)
+            yield frame.assign(partition=name)

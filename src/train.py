@@ -5,7 +5,8 @@ Out: models/model.joblib, a scikit-learn Pipeline from feature columns to a prob
      (see models.py).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+import external
 import params
 import split
 from labels import predict, target, weights
@@ -28,7 +30,7 @@ def fit(
     seen: pd.DataFrame,
     settings: params.Train,
     data: params.Data,
-    parts: Iterable[pd.DataFrame] | None = None,
+    parts: Callable[[], Iterable[pd.DataFrame]] | None = None,
     rows: int | None = None,
 ) -> Pipeline:
     """Fit the model that the params name to the training split.
@@ -39,12 +41,19 @@ def fit(
     """
     names = feature_names(seen, data)
     model = build(settings, data, seen[names])
+    known = seen[data.target].unique().tolist() if data.target in seen else []
     # BLAS adds up in another order on another number of cores, and gives other bytes.
     with threadpool_limits(limits=1, user_api="blas"):
         columns = model[0].fit(seen[names])
-        parts, rows = (parts, rows) if parts and rows else ([seen], len(seen))
-        cells, label, weight = encoded(columns, parts, rows, names, data, precision(settings))
-        refuse_what_cannot_be_learnt(label, seen, data)
+        if parts is None or rows is None:
+            parts, rows = partial(iter, [seen]), len(seen)
+        del seen  # it may be large, and so is what comes
+        if settings.model == "xgboost":
+            _, label = external.fit(model[-1], columns, parts, names, data)
+            refuse_what_cannot_be_learnt(label, known, data)
+            return model
+        cells, label, weight = encoded(columns, parts(), rows, names, data, precision(settings))
+        refuse_what_cannot_be_learnt(label, known, data)
         model[-1].fit(cells, label, sample_weight=weight)
     return model
 
@@ -83,12 +92,12 @@ def encoded(
     )
 
 
-def refuse_what_cannot_be_learnt(label: pd.Series, seen: pd.DataFrame, data: params.Data) -> None:
-    """Raise Fault unless there is something to tell apart, of the kind that the task says."""
+def refuse_what_cannot_be_learnt(label: pd.Series, known: list[Any], data: params.Data) -> None:
+    """Raise Fault unless there is something to tell apart; ``known`` are values of the target."""
     if label.nunique() < 2:
-        known = ", ".join(map(repr, sorted(seen[data.target].unique().tolist(), key=str)[:5]))
+        values = ", ".join(map(repr, sorted(known, key=str)[:5]))
         what = f" and data.positive is {data.positive!r}" if data.task == "binary" else ""
-        raise Fault(f"nothing to tell apart: in training {data.target} is {known}{what}")
+        raise Fault(f"nothing to tell apart: in training {data.target} is {values}{what}")
     if data.task == "multiclass" and label.nunique() == 2:
         raise Fault(f"{data.target} has two classes; set data.task to binary in params.yaml")
 
@@ -103,12 +112,13 @@ def main() -> str:
     settings, data = params.load(params.Train), params.load(params.Data)
     sides = split.sides()
     rows = split.count("train", sides)
-    seen = pd.concat(split.rows("train", sides, step=-(-rows // SEEN)), ignore_index=True)
-    names = feature_names(seen, data)
-    print(f"train: fitting {settings.model} to {rows:,} rows, {len(names)} features")
-    parts = [seen] if len(seen) == rows else split.rows("train", sides)
-    model = fit(seen, settings, data, parts, rows)
-    if is_constant(model, seen[names]):
+    some = next(split.rows("train", sides))
+    some = some[feature_names(some, data)].head(1000)
+    print(f"train: fitting {settings.model} to {rows:,} rows, {some.shape[1]} features")
+    seen = split.rows("train", sides, step=-(-rows // SEEN))
+    every = partial(split.rows, "train", sides) if rows > SEEN else None
+    model = fit(pd.concat(seen, ignore_index=True), settings, data, every, rows)
+    if is_constant(model, some):
         print("train: WARNING: the model says the same of every row; let it split more finely")
     save(model)
     return f"{settings.model} fitted, {MODEL.stat().st_size / 1e6:.1f} MB"

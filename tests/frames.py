@@ -45,6 +45,13 @@ train:
     max_iter: 100
   ridge:
     alpha: 1.0
+  xgboost:
+    learning_rate: 0.3
+    n_estimators: 5
+    max_depth: 3
+    min_child_weight: 1.0
+    colsample_bynode: 0.5
+    reg_lambda: 1.0
   random_forest:
     n_estimators: 4
     max_depth: 3

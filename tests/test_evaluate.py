@@ -133,7 +133,7 @@ def test_of_training_only_labels_and_some_rows_of_some_partitions_are_read(
     sides = split.sides()
     monkeypatch.setattr(split, "read", noting)
     found = evaluate.baselines(sides, DATA)
-    assert asked == [("2013-01", [TARGET]), ("2013-02", [TARGET]), ("2013-01", None)]
+    assert asked == [("2013-01", None), ("2013-01", [TARGET]), ("2013-02", [TARGET])]
     assert list(found["baseline"].feature_names_in_) == ["place", "hour", "gaps"]
 
 

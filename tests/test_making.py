@@ -182,7 +182,7 @@ def test_after_any_history_the_bytes_are_those_of_a_cold_run(
     steps: list[tuple[str, int, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("making.cpu_count", lambda: 1)
+        patch.setattr("making.processors", lambda: 1)
         patch.chdir(tmp_path_factory.mktemp("history"))
         begin()
         factor = 2
@@ -213,7 +213,7 @@ def test_side_by_side_gives_the_same_and_a_fault_is_the_stages_own(
 ) -> None:
     found = []
     for processors in (1, 4):
-        monkeypatch.setattr("making.cpu_count", lambda count=processors: count)
+        monkeypatch.setattr("making.processors", lambda count=processors: count)
         shutil.rmtree(".dvc/cache", ignore_errors=True)
         found.append(run())
     assert found[0] == found[1]
@@ -224,7 +224,7 @@ def test_side_by_side_gives_the_same_and_a_fault_is_the_stages_own(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing is killed like this there")
 def test_a_process_that_is_killed_is_said(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("making.cpu_count", lambda: 2)
+    monkeypatch.setattr("making.processors", lambda: 2)
     put("p8", 8)
     with pytest.raises(Fault, match=r"was killed. Out of memory\? LOKY_MAX_CPU_COUNT=1 makes"):
         run()
@@ -239,7 +239,7 @@ def test_a_killed_stage_leaves_no_process(tmp_path: Path) -> None:
         "def work(number):\n"
         "    print('works', flush=True)\n"
         "    time.sleep(600)\n"
-        "import making; making.cpu_count = lambda: 2\n"
+        "import making; making.processors = lambda: 2\n"
         "with side_by_side(2) as apply: list(apply(work, [1, 2]))\n"
     )
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

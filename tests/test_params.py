@@ -52,7 +52,7 @@ def test_a_section_is_loaded_by_its_class(path: Path, name: str) -> None:
     assert params.load(type(section), path) == section
 
 
-MODELS = "'hist_gradient_boosting', 'logistic_regression', 'random_forest' or 'ridge'"
+MODELS = "'hist_gradient_boosting', 'logistic_regression', 'random_forest', 'ridge' or 'xgboost'"
 HGB = "train.hist_gradient_boosting"
 BAD = {  # by what is replaced with what
     ("learning_rate: 0.1", "learning_rat: 0.1"): (
@@ -99,8 +99,8 @@ BAD = {  # by what is replaced with what
         "explain.threshold is nan: input should be a finite number"
     ),
     ("threshold: 0.5", "threshold:"): "explain.threshold is None: input should be a valid number",
-    ("model: hist_gradient_boosting", "model: xgboost"): (
-        f"train.model is 'xgboost': input should be {MODELS}"
+    ("model: hist_gradient_boosting", "model: catboost"): (
+        f"train.model is 'catboost': input should be {MODELS}"
     ),
 }
 

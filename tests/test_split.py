@@ -119,7 +119,10 @@ def test_what_is_no_moment_is_a_fault() -> None:
     setting = how("time", "day", period="month", validation=1, test=1)
     for values, said in (
         (["2013-01-01", "2013-02-01"], "split.column is 'day', which is of str, not of moments"),
-        (pd.to_datetime(["2013-01-01", "NaT"]), "day, by which rows are split, is missing in 1"),
+        (
+            pd.to_datetime(["2013-01-01", "NaT"]),
+            "day, by which rows are split, is missing",
+        ),
     ):
         with pytest.raises(Fault, match=said):
             split.assign(pd.DataFrame({"day": values}), setting, DATA)

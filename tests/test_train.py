@@ -169,13 +169,19 @@ def test_the_stage_fits_all_but_the_newest_months(
 def test_a_model_fitted_part_by_part_is_the_same(model: str) -> None:
     frame = features(rows=200).assign(w=np.linspace(1, 2, 200))
     data = SETTINGS.data.model_copy(update={"weight": "w"})
-    parts = (frame.iloc[at : at + 30] for at in range(0, 200, 30))
+    parts = [frame.iloc[at : at + 30] for at in range(0, 200, 30)]
     found = [
         train.fit(frame, settings(model), data),
-        train.fit(frame, settings(model), data, parts, len(frame)),
+        train.fit(frame, settings(model), data, lambda: parts, len(frame)),
     ]
     first, second = (joblib.hash(models.portable(one)) for one in found)
     assert first == second
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(Fault, match=r"train.model is xgboost, and the package is missing: put xgb"):
+        train.fit(features(), settings("xgboost"), SETTINGS.data)
 
 
 def test_a_model_of_texts_has_the_same_bytes_in_another_process(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""Boosted trees on more rows than memory holds as numbers: XGBoost reads them part by part.
+
+It keeps a byte for a cell, its bin, where scikit-learn's needs eight and the bin. Its package
+`xgboost-cpu` has to be among the dependencies in pyproject.toml, and so in requirements.lock.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+
+import params
+from labels import target, weights
+from stage import Fault
+
+
+def package() -> Any:
+    """The package itself. Raises Fault if it is not installed."""
+    try:
+        import xgboost
+    except ImportError:
+        raise Fault(
+            "params.yaml: train.model is xgboost, and the package is missing: put xgboost-cpu "
+            "among the dependencies in pyproject.toml, and run `make lock` and `make`"
+        ) from None
+    return xgboost
+
+
+def estimator(own: dict[str, Any], seed: int, *, regression: bool) -> Any:
+    """Make the unfitted estimator; ``own`` has the settings, by XGBoost's names."""
+    kind = package().XGBRegressor if regression else package().XGBClassifier
+    return kind(**own, random_state=seed, tree_method="hist")
+
+
+def fit(
+    unfitted: Any,
+    columns: ColumnTransformer,
+    parts: Callable[[], Iterable[pd.DataFrame]],
+    names: list[str],
+    data: params.Data,
+) -> tuple[Any, pd.Series]:
+    """Fit to parts, which are gone through several times; also the labels that there are."""
+    xgboost, seen = package(), set[Any]()
+
+    class Parts(xgboost.DataIter):  # type: ignore
+        def reset(self) -> None:
+            self.left: Iterator[pd.DataFrame] = iter(parts())
+
+        def next(self, add: Callable[..., None]) -> bool:
+            part = next(self.left, None)
+            if part is None:
+                return False
+            label = target(part, data)
+            seen.update(label.unique().tolist()[:2])
+            weight = weights(part, data) if data.weight else None
+            add(data=columns.transform(part[names]), label=label.to_numpy(), weight=weight)
+            return True
+
+    found = Parts()
+    found.reset()
+    matrix = xgboost.QuantileDMatrix(found, max_bin=256)
+    booster = xgboost.train(unfitted.get_xgb_params(), matrix, unfitted.n_estimators)
+    unfitted.load_model(booster.save_raw("ubj"))
+    return unfitted, pd.Series(list(seen))
