@@ -30,7 +30,7 @@ from ruamel.yaml import YAML
 
 HOME = Path.cwd()
 SECTION = "train.hist_gradient_boosting"
-FAST = [f"{SECTION}.max_iter=1", "evaluate.bootstrap_samples=2", "evaluate.importance_rows=100"]
+FAST = [f"{SECTION}.max_iter=1", "evaluate.bootstrap_samples=2"]
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 JOBS = 2
 
