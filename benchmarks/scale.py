@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-STAGES = ["ingest", "prepare", "featurize", "train", "evaluate", "explain"]
+STAGES = ["prepare", "featurize", "train", "evaluate", "explain"]
 FIRST = pd.Period("2000-01")
 INGEST = '''\
 """Bring in the months up to ingest.through from a folder that has many."""
@@ -116,7 +116,7 @@ def set_through(project: Path, month: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("months", type=int, nargs="*", default=[10, 100])
-    parser.add_argument("--stages", nargs="*", default=STAGES[1:])
+    parser.add_argument("--stages", nargs="*", default=STAGES)
     parser.add_argument("--one-core", action="store_true", help="also on one")
     args = parser.parse_args()
     home = Path.cwd()
@@ -141,10 +141,10 @@ def main() -> None:
                 print(f"  {stage:10} {cost_of(project, *command, RECOMPUTE='1')}", flush=True)
             set_through(project, names[count])
             print("  one more month", flush=True)
-            for stage in ["ingest", *args.stages]:
+            cost_of(project, sys.executable, "src/ingest.py")
+            for stage in args.stages:
                 found = cost_of(project, sys.executable, f"src/{stage}.py")
-                if stage != "ingest":
-                    print(f"  {stage:10} {found}", flush=True)
+                print(f"  {stage:10} {found}", flush=True)
 
 
 if __name__ == "__main__":

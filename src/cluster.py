@@ -55,12 +55,13 @@ def spread(
         code = {path.as_posix(): path.read_bytes() for path in Path("src").glob("*.py")}
         code["params.yaml"] = Path("params.yaml").read_bytes()
         program = Path(str(sys.modules["__main__"].__file__)).stem
+        everywhere = (pins(), program, pickle.dumps(make))
         tasks = []
         for at in range(0, len(names), count):
             some = names[at : at + count]
             paths = {path for name in some for path in inputs(name) if path.exists()}
             data = {path.as_posix(): path.read_bytes() for path in sorted(paths)}
-            job = pickle.dumps((pins(), program, pickle.dumps(make), some))
+            job = pickle.dumps((*everywhere, some))
             tasks.append(client.submit(on_worker, code | data, job, pure=False))
         try:
             for task in as_completed(tasks):  # type: ignore[no-untyped-call]
@@ -116,16 +117,17 @@ def on_worker(files: dict[str, bytes], job: bytes) -> Any:
 
 def main() -> None:
     """In a process beside a worker: make the partitions that standard input asks for."""
-    wanted, program, make, names = pickle.loads(sys.stdin.buffer.read())
+    wanted, program, pickled, names = pickle.loads(sys.stdin.buffer.read())
     here = versions(list(wanted))
     for name, version in wanted.items():
         if here.get(name) != version:
             sys.exit(f"it has {name} {here.get(name)}, and {version} is pinned")
     sys.modules["__main__"] = importlib.import_module(program)  # where ``make`` comes from
+    make = pickle.loads(pickled)
     made = []
     try:
         for name in names:
-            frame = pickle.loads(make)(name)
+            frame = make(name)
             write(Path("made.parquet"), frame)
             made.append((name, Path("made.parquet").read_bytes(), len(frame)))
         found: tuple[str, list[Any]] = ("", made)

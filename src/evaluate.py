@@ -33,7 +33,7 @@ METRICS_DIR = Path("metrics")
 PLACES = 9  # of a probability: beyond them processors differ
 ROWS, PARTITIONS = 20_000, 40  # of training, for the linear model; more hardly change it
 
-Report = dict[str, Any]  # of a split
+Report = dict[str, Any]
 
 
 def rounded(figures: dict[str, float], suffix: str = "") -> Report:
@@ -87,12 +87,9 @@ def baselines(sides: split.Sides, data: params.Data) -> dict[str, Any]:
     """What a better model must beat, fitted to the training split."""
     columns = [data.target, *([data.weight] if data.weight else [])]
     known = split.rows("train", sides, columns)
-    names = [name for name, side in sides.items() if (side == 0).any()]
-    names = names[:: -(-len(names) // PARTITIONS)]
-    most = -(-ROWS // len(names))
-    some = pd.concat(
-        split.rows("train", {name: sides[name] for name in names}, most=most), ignore_index=True
-    )
+    names = [name for name, side in sides.items() if split.count("train", {name: side})]
+    few = {name: sides[name] for name in names[:: -(-len(names) // PARTITIONS)]}
+    some = pd.concat(split.rows("train", few, most=-(-ROWS // len(few))), ignore_index=True)
     return {
         "dummy": dummy(((target(part, data), weights(part, data)) for part in known), data),
         "baseline": baseline(some, data),

@@ -33,14 +33,14 @@ def estimator(own: dict[str, Any], seed: int, *, regression: bool) -> Any:
     return kind(**own, random_state=seed, tree_method="hist")
 
 
-def fit(
-    unfitted: Any,
+def matrix(
     columns: ColumnTransformer,
     parts: Callable[[], Iterable[pd.DataFrame]],
     names: list[str],
     data: params.Data,
 ) -> tuple[Any, pd.Series]:
-    """Fit to parts, which are gone through several times; also the labels that there are."""
+    """What is fitted to, made of parts, which are gone through several times; and its labels, at
+    most two of each part."""
     xgboost, seen = package(), set[Any]()
 
     class Parts(xgboost.DataIter):  # type: ignore
@@ -59,7 +59,10 @@ def fit(
 
     found = Parts()
     found.reset()
-    matrix = xgboost.QuantileDMatrix(found, max_bin=256)
-    booster = xgboost.train(unfitted.get_xgb_params(), matrix, unfitted.n_estimators)
+    return xgboost.QuantileDMatrix(found, max_bin=256), pd.Series(list(seen))
+
+
+def fit(unfitted: Any, rows: Any) -> None:
+    """Fit an estimator to a matrix."""
+    booster = package().train(unfitted.get_xgb_params(), rows, unfitted.n_estimators)
     unfitted.load_model(booster.save_raw("ubj"))
-    return unfitted, pd.Series(list(seen))

@@ -18,10 +18,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from memo import Memo, digest
-from partitions import write
+from partitions import keep_only, write, write_bytes
 from stage import Fault
 
 Make = Callable[[str], pd.DataFrame]
+Done = Iterator[tuple[str, str, int]]  # name, hash and rows of each partition
 
 
 def make_all(
@@ -46,13 +47,8 @@ def make_all(
         rows[name] = count
         made[keys[name]] = oid, count
     memo.keep(made)
-    for path in folder.glob("*"):
-        if path.suffix != ".parquet" or path.stem not in rows:
-            path.unlink()
+    keep_only(folder, rows)
     return sum(rows.values())
-
-
-Done = Iterator[tuple[str, str, int]]  # name, hash and rows of each partition
 
 
 def _far(
@@ -63,8 +59,7 @@ def _far(
 
     for name, content, rows in cluster.spread(address, make, names, inputs):
         path = folder / f"{name}.parquet"
-        path.with_suffix(".part").write_bytes(content)
-        path.with_suffix(".part").replace(path)
+        write_bytes(path, content)
         yield name, digest(path), rows
 
 

@@ -12,6 +12,7 @@ import configparser
 import functools
 import hashlib
 import json
+import operator
 import os
 import shutil
 import sys
@@ -59,10 +60,7 @@ def state_of(stage: str) -> str | None:
         said += [(str(path), digest(path)) for path in files]
         for name in declared.get("params", []):
             if isinstance(name, str):
-                value = values
-                for key in name.split("."):
-                    value = value[key]
-                said.append((name, value))
+                said.append((name, functools.reduce(operator.getitem, name.split("."), values)))
             else:
                 said += [(file, digest(Path(file))) for file in name]
     except (OSError, LookupError, TypeError, YAMLError):
@@ -84,7 +82,7 @@ class Memo:
         self._file: Path | None = None
         self._known: dict[str, tuple[str, int]] = {}
         if state and place:
-            self._place, self._file = place, place / "partitions" / f"{state}.json"
+            self._file = place / "partitions" / f"{state}.json"
             self._known = self._read()
 
     def _read(self) -> dict[str, tuple[str, int]]:
@@ -97,15 +95,17 @@ class Memo:
 
     def key(self, name: str, inputs: list[Path]) -> str:
         """What decides a partition: its name, and the bytes of its inputs, or their absence."""
+        if self._file is None:
+            return ""  # nobody will ask
         hashes = [self._digest(path) if path.exists() else None for path in inputs]
         return _hash([name, [path.as_posix() for path in inputs], hashes])
 
     def take(self, key: str, path: Path) -> int | None:
         """Put what a key gave at ``path``, and return its rows; None if that is not to be had."""
         oid, rows = self._known.get(key, ("", 0))
-        if not oid:
+        if self._file is None or not oid:
             return None
-        stored = self._place / "files/md5" / oid[:2] / oid[2:]
+        stored = self._file.parents[1] / "files/md5" / oid[:2] / oid[2:]
         part = path.with_suffix(".part")
         try:
             shutil.copyfile(stored, part)

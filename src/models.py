@@ -68,7 +68,7 @@ def estimator(settings: params.Train, task: str) -> Any:
 
 def precision(settings: params.Train) -> Any:
     """The dtype in which an estimator computes: it would make a copy of any other."""
-    return np.float32 if settings.model in ("random_forest", "xgboost") else np.float64
+    return np.float32 if settings.model == "random_forest" else np.float64
 
 
 def build(settings: params.Train, data: params.Data, features: pd.DataFrame) -> Pipeline:

@@ -5,7 +5,7 @@ be a month, a source file, or all there is.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -48,9 +48,14 @@ def read(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file whole or not at all, with the same line ends on every system."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8", newline="\n")
+    part.write_bytes(content)
     part.replace(path)
 
 
@@ -64,15 +69,19 @@ def write(path: Path, frame: pd.DataFrame) -> None:
 
 def write_all(folder: Path, parts: Iterable[tuple[str, pd.DataFrame]]) -> int:
     """Make ``folder`` hold just these partitions, and return how many rows they have."""
-    stale = set(folder.glob("*"))
-    rows = 0
+    rows = {}
     for name, frame in parts:
         write(folder / f"{name}.parquet", frame)
-        stale.discard(folder / f"{name}.parquet")
-        rows += len(frame)
-    for path in stale:
-        path.unlink()
-    return rows
+        rows[name] = len(frame)
+    keep_only(folder, rows)
+    return sum(rows.values())
+
+
+def keep_only(folder: Path, names: Container[str]) -> None:
+    """Remove what is in ``folder`` beside these partitions."""
+    for path in folder.glob("*"):
+        if path.suffix != ".parquet" or path.stem not in names:
+            path.unlink()
 
 
 def progress(names: list[str], label: str) -> Iterator[str]:

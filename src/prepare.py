@@ -24,6 +24,7 @@ from partitions import partitions, read
 from stage import run
 
 RAW = Path("data/raw")
+AIRPORTS = RAW / "airports.parquet"
 PREPARED = Path("data/prepared")
 HOUR = ["origin", "time_hour"]  # what makes an hour of weather one
 
@@ -81,25 +82,26 @@ def inputs(month: str) -> list[Path]:
     """
     before = RAW / "weather" / f"{pd.Period(month) - 1}.parquet"
     own = [RAW / table / f"{month}.parquet" for table in ("flights", "weather")]
-    return [*own, RAW / "airports.parquet", *([before] if before.exists() else [])]
+    return [*own, AIRPORTS, *([before] if before.exists() else [])]
 
 
 def prepared(month: str, settings: params.Prepare) -> pd.DataFrame:
-    """Read, check and prepare a month."""
-    rules = [schema.RAW_FLIGHTS, schema.RAW_WEATHER, schema.RAW_AIRPORTS]
-    paths = inputs(month)
-    flights, weather, airports = (
-        validate(read(path), rule, path) for path, rule in zip(paths, rules, strict=False)
+    """Read, check and prepare a month; the airports, which all share, are checked by ``main``."""
+    flights_path, weather_path, airports, *before = inputs(month)
+    flights, weather = (
+        schema.of_month(validate(read(path), rules, path), month, path)
+        for path, rules in (
+            (flights_path, schema.RAW_FLIGHTS),
+            (weather_path, schema.RAW_WEATHER),
+        )
     )
-    schema.of_month(flights, month, paths[0])
-    schema.of_month(weather, month, paths[1])
-    before = [read(path) for path in paths[3:]]
-    recent = pd.concat([*before, weather]).drop_duplicates(HOUR, keep="last")
-    frame = prepare(flights, recent, airports, settings)
+    recent = pd.concat([*map(read, before), weather]).drop_duplicates(HOUR, keep="last")
+    frame = prepare(flights, recent, read(airports), settings)
     return validate(frame, schema.PREPARED, PREPARED / f"{month}.parquet")
 
 
 def main() -> str:
+    validate(read(AIRPORTS), schema.RAW_AIRPORTS, AIRPORTS)
     months = partitions(RAW / "flights")
     make = functools.partial(prepared, settings=params.load(params.Prepare))
     rows = make_all("prepare", PREPARED, months, make, inputs)

@@ -49,8 +49,9 @@ def fit(
             parts, rows = partial(iter, [seen]), len(seen)
         del seen  # it may be large, and so is what comes
         if settings.model == "xgboost":
-            _, label = external.fit(model[-1], columns, parts, names, data)
+            bins, label = external.matrix(columns, parts, names, data)
             refuse_what_cannot_be_learnt(label, known, data)
+            external.fit(model[-1], bins)
             return model
         cells, label, weight = encoded(columns, parts(), rows, names, data, precision(settings))
         refuse_what_cannot_be_learnt(label, known, data)
@@ -83,12 +84,13 @@ def encoded(
             cells = np.empty((rows, found.shape[1]), dtype) if cells is None else cells
             cells[at : at + len(part)] = found
         label.append(target(part, data))
-        weight.append(weights(part, data))
+        if data.weight:
+            weight.append(weights(part, data))
         at += len(part)
     return (
         sparse.vstack(thin, format="csr") if thin else cells,
         pd.concat(label, ignore_index=True),
-        np.concatenate(weight) if data.weight else None,
+        np.concatenate(weight) if weight else None,
     )
 
 

@@ -3,6 +3,8 @@
 No test needs a value of the repository's params.yaml: it is there to be changed.
 """
 
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,9 @@ import pandas as pd
 import yaml
 
 import params
+import train
+from partitions import write
+from split import FEATURES
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,3 +98,14 @@ def features(month: str = "2013-01", rows: int = 60, seed: int = 0) -> pd.DataFr
             TARGET: (rng.random(rows) < np.where(late, 0.8, 0.2)).astype("int8"),
         }
     )
+
+
+@contextmanager
+def fitted(folder: Path) -> Iterator[None]:
+    """Go into a folder with a model and four months, of 60 to 63 rows; two are trained on."""
+    with chdir(folder):
+        Path("params.yaml").write_text(PARAMS_YAML, encoding="utf-8")
+        for number, month in enumerate(["2013-01", "2013-02", "2013-03", "2013-04"]):
+            write(FEATURES / f"{month}.parquet", features(month, rows=60 + number, seed=number))
+        train.main()
+        yield

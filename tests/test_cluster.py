@@ -1,7 +1,6 @@
 """Partitions made by a Dask cluster of four worker processes, all on loopback."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -25,12 +24,12 @@ class Cluster:
     env: dict[str, str]
     processes: list["subprocess.Popen[str]"] = field(default_factory=list)
 
-    def start(self, program: str, *arguments: str) -> "subprocess.Popen[str]":
+    def start(self, program: str, *arguments: str, **env: str) -> "subprocess.Popen[str]":
         """Start a process, and wait until it says that it is there."""
         process = subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.{program}", *arguments, "--no-dashboard"],
             cwd=self.folder,
-            env=self.env,
+            env=self.env | env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -43,8 +42,7 @@ class Cluster:
         raise AssertionError(f"{program} ended")
 
     def worker(self, **env: str) -> "subprocess.Popen[str]":
-        self.env = self.env | env
-        return self.start("dask_worker", self.address, "--nthreads", "1", "--no-nanny")
+        return self.start("dask_worker", self.address, "--nthreads", "1", "--no-nanny", **env)
 
 
 @pytest.fixture
@@ -102,11 +100,10 @@ def test_what_goes_wrong_there_is_a_line_here(
     other.mkdir(parents=True)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: pandas\nVersion: 1.0\n")
     path = os.pathsep.join([str(other.parent), os.environ.get("PYTHONPATH", "")])
-    worker = cluster.worker(PYTHONPATH=path)
+    cluster.worker(PYTHONPATH=path)
     said = far.run(sys.executable, "src/prepare.py", fails=True)
     assert "prepare: worker tcp://127.0.0.1:" in said
     assert "it has pandas 1.0, and " in said
-    worker.send_signal(signal.SIGTERM)
 
 
 def test_a_scheduler_that_is_not_there_is_a_line(project: Project) -> None:

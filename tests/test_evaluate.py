@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from frames import PARAMS_YAML, SETTINGS, TARGET, features
+from frames import PARAMS_YAML, SETTINGS, TARGET, fitted
 
 import binary
 import evaluate
 import split
-import train
 from binary import METRICS
 from labels import Floats
-from partitions import read, write
+from partitions import read
 from split import FEATURES
 from stage import Fault
 
@@ -67,13 +66,7 @@ def test_figures_are_rounded() -> None:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What the stage says at its end, where it ran. Do not change a file there."""
-    folder = tmp_path_factory.mktemp("evaluated")
-    (folder / "params.yaml").write_text(PARAMS_YAML, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for number, month in enumerate(["2013-01", "2013-02", "2013-03", "2013-04"]):
-            write(FEATURES / f"{month}.parquet", features(month, rows=60 + number, seed=number))
-        train.main()
+    with fitted(tmp_path_factory.mktemp("evaluated")):
         yield evaluate.main()
 
 

@@ -3,13 +3,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pytest
-from frames import PARAMS_YAML, SETTINGS, features
+from frames import SETTINGS, fitted
 
 import evaluate
 import explain
-import train
-from partitions import write
-from split import FEATURES
 
 ROWS = pd.DataFrame(
     {
@@ -34,13 +31,7 @@ def test_each_partition_is_measured_alone() -> None:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What the stage says at its end, on months of 60 to 63 rows, where it ran."""
-    folder = tmp_path_factory.mktemp("explained")
-    (folder / "params.yaml").write_text(PARAMS_YAML, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for number, month in enumerate(["2013-01", "2013-02", "2013-03", "2013-04"]):
-            write(FEATURES / f"{month}.parquet", features(month, rows=60 + number, seed=number))
-        train.main()
+    with fitted(tmp_path_factory.mktemp("explained")):
         evaluate.main()
         yield explain.main()
 

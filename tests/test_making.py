@@ -48,10 +48,9 @@ def double(name: str, factor: int) -> pd.DataFrame:
 
 def made() -> list[str]:
     """The partitions that were computed since this was asked last."""
-    found = (
-        Path("made.txt").read_text(encoding="utf-8").split() if Path("made.txt").exists() else []
-    )
-    Path("made.txt").unlink(missing_ok=True)
+    note = Path("made.txt")
+    found = note.read_text(encoding="utf-8").split() if note.exists() else []
+    note.unlink(missing_ok=True)
     return sorted(found)
 
 
@@ -237,7 +236,7 @@ def test_a_killed_stage_leaves_no_process(tmp_path: Path) -> None:
         "import os, time\n"
         "from making import side_by_side\n"
         "def work(number):\n"
-        "    print('works', flush=True)\n"
+        "    os.write(1, b'works\\n')  # in one piece, since two of them write\n"
         "    time.sleep(600)\n"
         "import making; making.processors = lambda: 2\n"
         "with side_by_side(2) as apply: list(apply(work, [1, 2]))\n"

@@ -105,14 +105,15 @@ def table(content: bytes) -> pd.DataFrame:
 
 
 def named_columns(root: Path) -> dict[str, list[str]]:
-    """The columns that the settings name, by role. Raises Fault if they mean nothing."""
+    """What the settings name, by role: columns, and the positive class. Raises Fault."""
     named = section(root, "report").get("columns", {})
     if not isinstance(named, dict):
         raise Fault("[tool.strata.report]: columns must be a table")
     if strange := sorted(set(named) - {*USUAL, POSITIVE}):
         known = ", ".join([*USUAL, POSITIVE])
         raise Fault(f"{PLACE}: {strange[0]} is not known; there are {known}")
-    return {role: names_in(named, role, PLACE) for role in named if role != POSITIVE}
+    columns = {role: names_in(named, role, PLACE) for role in named if role != POSITIVE}
+    return columns | ({POSITIVE: [str(named[POSITIVE])]} if POSITIVE in named else {})
 
 
 def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
@@ -127,7 +128,6 @@ def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
             has = ", ".join(map(str, frame.columns[:12]))
             raise Fault(f"no column is known as the {role}: set {role} in {PLACE}; there are {has}")
     first = {role: names[0] if names else None for role, names in named.items()}
-    positive = section(root, "report").get("columns", {}).get(POSITIVE)
     return Columns(
         named["key"],
         named["label"][0],
@@ -135,7 +135,7 @@ def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
         first["block"],
         first["split"],
         first["weight"],
-        None if positive is None else str(positive),
+        first.get(POSITIVE),
     )
 
 

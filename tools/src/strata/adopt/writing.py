@@ -114,6 +114,7 @@ def roles(made: Proposal) -> dict[str, Any]:
         "needed": [each.name for each in made.of("target", "time") if each.facts.missing],
         "rare": made.rare,
         "repeated": made.repeats == "key",
+        "last_wins": made.repeats == "key" and made.partition != "all",  # over all partitions
         "by": made.by,
         "split_column": time.name if time else group.name if group else None,
         "period": made.period,

@@ -338,17 +338,15 @@ class Sweep:
         if chosen and chosen not in known:
             raise Fault(f"{chosen} made no experiment that could be applied")
         plan.check_end(self.home, self.plan, apply, branch)
-        rest = "for what trials leave out" if self.plan.stages else ""
+        partly = bool(self.plan.stages)  # trials leave stages out
         if branch:
             dvc("exp", "branch", best, branch, root=self.home)
-            print(
-                f"branch {branch} begins with {best}"
-                + f"; run `dvc repro` there {rest}" * bool(rest)
-            )
+            then = "; run `dvc repro` there for what trials leave out" if partly else ""
+            print(f"branch {branch} begins with {best}{then}")
         if chosen:
             dvc("exp", "apply", chosen, root=self.home)
-            then = f"run `dvc repro` {rest}, and commit" if rest else "commit"
-            print(f"{chosen} is in the workspace; {then} it to keep it")
+            then = "run `dvc repro` for what trials leave out, and " if partly else ""
+            print(f"{chosen} is in the workspace; {then}commit it to keep it")
         return 0
 
 
