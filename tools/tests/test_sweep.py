@@ -47,7 +47,8 @@ import psutil
 
 if step["x"] == 2 and not Path(os.environ["ONCE"]).exists():
     Path(os.environ["ONCE"]).touch()
-    [each.kill() for each in psutil.Process().parents() if "strata.sweep.warm" in each.cmdline()]
+    server, *_ = (each for each in psutil.Process().parents() if "server.py" in str(each.cmdline()))
+    server.kill()
     time.sleep(60)
 """
 

@@ -16,6 +16,7 @@ from strata.errors import Ended, Fault, end, on_signals, require, without_secret
 
 COMMANDS = {  # name, module, what it does
     "status": ("status", "tell how the workspace stands, and the next step"),
+    "repro": ("repro", "run the pipeline as `dvc repro` does, with one Python for all stages"),
     "restore": ("restore", "bring a revision's code, data and model into the workspace, proven"),
     "get": ("restore.get", "take one output of a revision, without touching the workspace"),
     "verify": ("restore.verify", "run a revision's pipeline from scratch and compare every hash"),

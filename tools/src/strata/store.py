@@ -55,8 +55,20 @@ class Output:
 
 def quiet() -> None:
     """Keep DVC's log off the screen: what it says is said here."""
+    _log(logging.CRITICAL)
+
+
+def run_dvc(arguments: list[str]) -> int:
+    """Run a command of DVC's in this process, and let it speak; its exit code."""
+    from dvc.cli import main
+
+    _log(logging.INFO)
+    return int(main(arguments))
+
+
+def _log(level: int) -> None:
     for name in ("dvc", "dvc_data", "dvc_objects", "dvc_render"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+        logging.getLogger(name).setLevel(level)
 
 
 @contextmanager

@@ -28,9 +28,11 @@ import psutil
 from strata import git
 from strata.errors import Fault
 from strata.sweep import experiments
-from strata.sweep.warm import AS_PROGRAM, Warm
 from strata.values import Leaves, is_number
+from strata.warm import Warm
 
+# The package that this program is in imports it first, which Python warns of.
+AS_PROGRAM = ("-W", "ignore::RuntimeWarning:runpy", "-m")
 ATTEMPTS = 5  # a trial whose workers died this often is to blame itself
 
 Task = dict[str, Any]  # home, base, remote, threads; name, overrides, stages, metric
@@ -89,7 +91,11 @@ def _threads(count: int) -> dict[str, str]:
     """Share the processors out. OpenBLAS keeps as many threads as in any other run: with another
     number its sums differ in the last digit, and with them a model's hash."""
     all_of_them = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    return {"OMP_NUM_THREADS": str(count), "OPENBLAS_NUM_THREADS": str(all_of_them)}
+    return {
+        "OMP_NUM_THREADS": str(count),
+        "OMP_WAIT_POLICY": "passive",  # waiting threads leave the processor to another worker's
+        "OPENBLAS_NUM_THREADS": str(all_of_them),
+    }
 
 
 _idle: list[Worker] = []

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from strata.revision import Stage
-from strata.sweep.warm import Warm, libraries
+from strata.warm import Warm, libraries
 
 PROBE = """\
 import json, os, random, sys
@@ -28,7 +29,6 @@ sys.exit(int(os.environ.get("CODE", "0")))
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    (tmp_path / ".dvc/tmp").mkdir(parents=True)
     (tmp_path / "probe.py").write_text(PROBE)
     (tmp_path / "helper.py").write_text("import json.tool\nfrom xml import dom\nSAID = 1\n")
     (tmp_path / "part").mkdir()
@@ -131,5 +131,15 @@ class TestWarm:
         assert self.ask(root, "python -m probe").returncode == 137
 
     def test_without_a_server_the_shell_runs_it(self, root: Path) -> None:
-        self.warm.close()
+        for child in psutil.Process().children():
+            if "server.py" in " ".join(child.cmdline()):
+                child.kill()
+                child.wait()
         assert '"said": 1' in self.ask(root, "python -m probe").stdout
+
+    def test_nothing_is_left_behind(self, root: Path) -> None:
+        self.ask(root, "python -m probe")
+        folder = Path(self.warm.environment["STRATA_WARM"])
+        assert folder.is_dir()
+        self.warm.close()
+        assert not folder.exists()

@@ -1,0 +1,28 @@
+"""Run the pipeline as ``dvc repro`` does, its stages as forks of one warm Python."""
+
+import argparse
+import os
+
+from strata import git
+from strata.revision import Revision
+from strata.store import opened, run_dvc
+from strata.warm import Warm
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.prefix_chars = "\0"  # those that begin with a dash are DVC's, too
+    parser.add_argument("arguments", nargs="*", metavar="...", help="as `dvc repro` takes them")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run ``dvc repro``; its exit code."""
+    root = git.top()
+    with opened(root) as store:
+        stages = Revision(store, None).stages.values()
+    warm = Warm(root, stages)
+    os.environ.update(warm.environment)
+    try:
+        return run_dvc(["repro", *args.arguments])
+    finally:
+        warm.close()

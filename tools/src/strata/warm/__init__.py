@@ -1,0 +1,104 @@
+"""A warm Python: it imports a pipeline's libraries once, and forks for each stage command.
+
+DVC runs a stage as ``$SHELL -c COMMAND``. Here SHELL is a tiny client, shell.py, which hands a
+plain ``python -m MODULE ...`` or ``python FILE.py ...`` with its folder, environment and standard
+streams to server.py on a Unix socket. The server forks: the child is a Python that has done its
+imports and nothing else. Any other command goes to the shell it would have gone to. Without fork,
+all of them do.
+
+Only libraries are imported beforehand, never the pipeline's own code, which a trial may change.
+"""
+
+import ast
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from strata.git import git
+from strata.revision import Stage
+
+HERE = Path(__file__).parent
+
+
+def libraries(root: Path, stages: Iterable[Stage]) -> list[str]:
+    """The modules from outside of the repository that stages import, sorted.
+
+    Found in the sources that the stages run or depend on, at their top level: what a function
+    imports it may not need.
+    """
+    named = {word for stage in stages for word in [*stage.cmd.split(), *stage.deps]}
+    sources = [root / name for name in sorted(named) if name.endswith(".py")]
+    tracked = git("ls-files", "--", "*.py", root=root).splitlines()
+    inside = {part for path in tracked for part in Path(path).with_suffix("").parts}
+    found = {name for source in sources for name in _imports(source)}
+    return sorted(name for name in found if name.partition(".")[0] not in inside)
+
+
+def _imports(source: Path) -> list[str]:
+    """What the top level of a source file imports, with ``b`` of ``from a import b`` as a.b."""
+    try:
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return []  # the stage will say so
+    names = []
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+class Warm:
+    """A warm server for the stages of one repository, as a child of this process.
+
+    ``environment`` is what a process needs for DVC to use it. The server ends, and a stage that
+    it runs with it, when this process ends, however it ends.
+    """
+
+    def __init__(self, root: Path, stages: Iterable[Stage]) -> None:
+        self.environment: dict[str, str] = {}
+        self._server: subprocess.Popen[bytes] | None = None
+        python = shutil.which("python")
+        if not hasattr(os, "fork") or not python or Path(python).parent != _programs():
+            return  # the stages' Python is not this one
+        # The server removes it as well: this process may be killed.
+        self._folder = folder = Path(tempfile.mkdtemp(prefix="strata-warm-"))
+        words = shlex.join([sys.executable, "-ISE", str(HERE / "shell.py")])
+        shell = folder / "shell"
+        shell.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
+        shell.chmod(0o700)
+        self._server = subprocess.Popen(
+            [sys.executable, str(HERE / "server.py"), str(folder), *libraries(root, stages)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._server.stdout
+        self._server.stdout.readline()  # it listens, or has died
+        self._server.stdout.close()
+        self.environment = {
+            "SHELL": str(shell),
+            "STRATA_SHELL": os.environ.get("SHELL") or "/bin/sh",
+            "STRATA_WARM": str(folder),
+        }
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the server, if there is to be one, still runs."""
+        return self._server is None or self._server.poll() is None
+
+    def close(self) -> None:
+        """End the server."""
+        if self._server and self._server.stdin:
+            self._server.stdin.close()
+            self._server.wait()
+            shutil.rmtree(self._folder, ignore_errors=True)  # a server that was killed could not
+
+
+def _programs() -> Path:
+    return Path(sys.executable).parent

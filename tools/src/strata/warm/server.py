@@ -1,0 +1,105 @@
+"""The server of a warm Python (see __init__.py), a program of its own: nothing of ``strata`` is
+loaded in it, or in the stages that it becomes."""
+
+import contextlib
+import gc
+import importlib
+import os
+import random
+import runpy
+import select
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def serve(folder: str, modules: list[str]) -> list[str] | None:
+    """Fork for each request, one at a time, until standard input closes. The first request waits
+    for the imports: there may be none.
+
+    Returns the words of a command in a child that is to run it, None in the server at its end.
+    """
+    os.chdir(folder)  # the path of a socket must be short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket")
+        listener.listen()
+        os.write(1, b"listening\n")
+        os.dup2(2, 1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the stage, and for DVC
+        is_warm = False
+        while _readable(listener, 0) is listener:
+            connection = listener.accept()[0]
+            with connection:
+                data, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
+                while not data.endswith(b"\0\0"):
+                    data += connection.recv(1 << 16)
+                if not is_warm:
+                    _warm_up(modules)
+                    is_warm = True
+                ended, ends = os.pipe()
+                child = os.fork()
+                if child == 0:
+                    listener.close()
+                    os.close(ended)
+                    return _become(os.fsdecode(data[:-2]).split("\0"), streams)
+                for stream in (*streams, ends):
+                    os.close(stream)
+                # The pipe closes with the child; the connection when DVC's process is killed.
+                if _readable(ended, connection, 0) is not ended:
+                    os.kill(child, signal.SIGKILL)
+                os.close(ended)
+                code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+                with contextlib.suppress(OSError):
+                    connection.sendall(str(code if code >= 0 else 128 - code).encode())
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _warm_up(modules: list[str]) -> None:
+    for name in modules:
+        with contextlib.suppress(Exception):  # the stage that needs it will say so
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # the children share these pages as long as nobody touches them
+
+
+def _readable(*sources: Any) -> Any:
+    """Wait for one of some sockets and file descriptors to have data or an end; the first such."""
+    ready = select.select(sources, [], [])[0]
+    return next(source for source in sources if source in ready)
+
+
+def _become(request: list[str], streams: list[int]) -> list[str]:
+    """Make this fork what a fresh Python in the client's place would be."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder, command, *environment = request
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(dict(pair.split("=", 1) for pair in environment))
+    words = command.split()
+    sys.path[0] = folder if words[1] == "-m" else str(Path(folder, words[1]).parent)
+    sys.path_importer_cache.clear()
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()  # else every fork would draw the same numbers
+    return words
+
+
+def main() -> None:
+    words = serve(sys.argv[1], sys.argv[2:])
+    if words and words[1] == "-m":
+        sys.argv = words[2:]
+        runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+    elif words:
+        sys.argv = words[1:]
+        runpy.run_path(str(Path(words[1]).absolute()), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
