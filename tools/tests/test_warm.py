@@ -74,11 +74,12 @@ class TestWarm:
         )
 
     @pytest.fixture(autouse=True)
-    def start(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def start(self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         programs = Path(sys.executable).parent
         monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setenv("SHELL", "/bin/sh")
-        self.warm = Warm(root, [stage("python -m probe", "probe.py", "helper.py")])
+        stages = [stage("python -m probe", "probe.py", "helper.py")]
+        self.warm = Warm(root, stages, tmp_path / "warm")
         yield
         self.warm.close()
 

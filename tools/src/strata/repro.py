@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import tempfile
+from pathlib import Path
 
 from strata import git
 from strata.revision import Revision
@@ -20,9 +22,10 @@ def run(args: argparse.Namespace) -> int:
     root = git.top()
     with opened(root) as store:
         stages = Revision(store, None).stages.values()
-    warm = Warm(root, stages)
-    os.environ.update(warm.environment)
-    try:
-        return run_dvc(["repro", *args.arguments])
-    finally:
-        warm.close()
+    with tempfile.TemporaryDirectory(prefix="strata-", ignore_cleanup_errors=True) as folder:
+        warm = Warm(root, stages, Path(folder))
+        os.environ.update(warm.environment)
+        try:
+            return run_dvc(["repro", *args.arguments])
+        finally:
+            warm.close()

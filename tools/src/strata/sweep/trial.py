@@ -190,7 +190,7 @@ class Workshop:
             os.chdir(self.home)
             shutil.rmtree(self.clone, ignore_errors=True)
             self.root, stages = experiments.prepare(self.home, base, self.clone)
-            self._warm = Warm(self.root, stages)
+            self._warm = Warm(self.root, stages, self.clone.with_name("warm"))
             os.environ.update(self._warm.environment)
             os.chdir(self.root)
             self._base = base

@@ -15,7 +15,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -57,18 +56,19 @@ def _imports(source: Path) -> list[str]:
 class Warm:
     """A warm server for the stages of one repository, as a child of this process.
 
-    ``environment`` is what a process needs for DVC to use it. The server ends, and a stage that
-    it runs with it, when this process ends, however it ends.
+    ``folder`` is for it alone, and goes when it ends. ``environment`` is what a process needs for
+    DVC to use it. The server ends, and a stage that it runs with it, when this process ends,
+    however it ends.
     """
 
-    def __init__(self, root: Path, stages: Iterable[Stage]) -> None:
+    def __init__(self, root: Path, stages: Iterable[Stage], folder: Path) -> None:
         self.environment: dict[str, str] = {}
         self._server: subprocess.Popen[bytes] | None = None
         python = shutil.which("python")
         if not hasattr(os, "fork") or not python or Path(python).parent != _programs():
             return  # the stages' Python is not this one
-        # The server removes it as well: this process may be killed.
-        self._folder = folder = Path(tempfile.mkdtemp(prefix="strata-warm-"))
+        shutil.rmtree(folder, ignore_errors=True)  # of a server that was killed
+        folder.mkdir()
         words = shlex.join([sys.executable, "-ISE", str(HERE / "shell.py")])
         shell = folder / "shell"
         shell.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
@@ -97,7 +97,6 @@ class Warm:
         if self._server and self._server.stdin:
             self._server.stdin.close()
             self._server.wait()
-            shutil.rmtree(self._folder, ignore_errors=True)  # a server that was killed could not
 
 
 def _programs() -> Path:
