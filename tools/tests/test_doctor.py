@@ -41,6 +41,25 @@ def test_hooks_and_pins_are_seen(project: Project, strata: Strata) -> None:
     assert said(strata, project, 0)["environment"] == "as requirements-dev.lock has it"
 
 
+def test_what_a_commit_costs_on_the_disk(project: Project, strata: Strata) -> None:
+    for kind, end in (("copy", "copied to the workspace; "), ("symlink", "shares it (symlink)")):
+        project.run("dvc", "config", "--local", "cache.type", kind)
+        assert end in said(strata, project, 1)["cache"]
+    model = (project.path / "models/model.txt").resolve().read_bytes()
+    project.set(**{"train.skill": 3.0})
+    (project.path / "train.py").write_text((project.path / "train.py").read_text() + "\n")
+    with (project.path / "train.py").open("a") as file:
+        file.write('with open("models/model.txt", "a") as f: f.write(" " * 3_000_000)\n')
+    project.run("dvc", "repro", "--quiet")
+    assert model not in (project.path / "models/model.txt").read_bytes()
+    project.commit("Another model")
+    found = said(strata, project, 1)["cache"]
+    assert found.startswith("3.")
+    assert " 3.0 MB not of the last" in found or " 3.1 MB not of the last" in found
+    (project.path / ".dvc/config").write_text("[nonsense\n")
+    assert said(strata, project, 1)["cache"].startswith("cannot tell: ")
+
+
 def test_secrets_that_workflows_use_are_asked_for(
     project: Project, strata: Strata, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

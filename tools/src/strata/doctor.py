@@ -19,6 +19,7 @@ import strata
 from strata import git
 from strata.checkout import DEV_LOCK
 from strata.errors import Fault, first_line
+from strata.revision import Revision
 from strata.store import opened
 from strata.values import aligned
 
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Print a line for each part: 0 if all is as the docs have it, or cannot be told, else 1."""
     del args
     root = git.top()
-    parts = (environment, tools, hooks, storage, secrets, template)
+    parts = (environment, tools, hooks, cache, storage, secrets, template)
     found = [finding for part in parts for finding in part(root)]
     print(aligned([(what, how, todo) for what, how, todo in found]))
     return int(any(todo for _, _, todo in found))
@@ -98,6 +99,31 @@ def hooks(root: Path) -> Iterator[Finding]:
     ]
     said = f"missing: {', '.join(absent)}" if absent else "installed"
     yield "hooks", said, "make hooks" if absent else ""
+
+
+def cache(root: Path) -> Iterator[Finding]:
+    """What a commit costs on the disk, and whether it costs that twice."""
+    try:
+        with opened(root) as store:
+            used, able = store.links()
+            new = store.sizes(Revision(store, git.commit_of("HEAD", root)).outputs)
+            old = dict[str, int]()
+            if git.succeeds("rev-parse", "--verify", "--quiet", "HEAD~1", root=root):
+                old = store.sizes(Revision(store, git.commit_of("HEAD~1", root)).outputs)
+    except Fault as fault:
+        yield "cache", f"cannot tell: {first_line(fault)}", ""
+        return
+    added = sum(size for oid, size in new.items() if oid not in old)
+    said = (
+        f"{sum(new.values()) / 1e6:,.1f} MB of this commit, {added / 1e6:,.1f} MB not of the last; "
+    )
+    if used != "copy":
+        yield "cache", f"{said}the workspace shares it ({used})", ""
+    elif able:
+        how = f"`dvc config --local cache.type {able[0]}` shares it, read-only"
+        yield "cache", f"{said}copied to the workspace; {how}: docs/storage.md", ""
+    else:
+        yield "cache", f"{said}copied to the workspace; the disk of the cache can't link", ""
 
 
 def storage(root: Path) -> Iterator[Finding]:

@@ -276,6 +276,22 @@ class Store:
             self._check_out_file(path / name if name else path, oid, kind)
         self.repo.state.save_link(str(path), localfs)  # or DVC would never remove it
 
+    def links(self) -> tuple[str, list[str]]:
+        """How DVC puts a file of the cache into the workspace: "copy", or a kind of link; and the
+        kinds of link that this disk can do. Tried with a file."""
+        from dvc.fs import localfs
+        from dvc_objects.fs.generic import test_links
+
+        cache, beside = self.repo.cache.local, str(self.root / ".dvc/tmp/link")
+        able = test_links(["reflink", "hardlink", "symlink"], cache.fs, cache.path, localfs, beside)
+        return next((kind for kind in cache.cache_types if kind in able), "copy"), able
+
+    def sizes(self, outs: Iterable[Output]) -> dict[str, int]:
+        """The bytes of each object of outputs, by hash, as far as the cache has it."""
+        objects = {oid: out.kind for out in outs for oid in (out.hash, *self.listing(out).values())}
+        paths = {oid: self.path(oid, kind) for oid, kind in objects.items()}
+        return {oid: path.stat().st_size for oid, path in paths.items() if path.is_file()}
+
     def _check_out_file(self, path: Path, oid: str, kind: str) -> None:
         from dvc.fs import localfs
         from dvc_objects.fs.generic import transfer
