@@ -1,7 +1,7 @@
 import math
 from dataclasses import replace
 
-from strata.report.evidence import stage_changes
+from strata.compare.evidence import fitting, stage_changes
 from strata.revision import Stage
 from strata.values import ABSENT, changes, flatten
 
@@ -59,3 +59,11 @@ def test_other_outputs_from_the_same_inputs_have_no_reason() -> None:
     assert stage_changes({"train": TRAIN}, {"train": replace(TRAIN, outs={"model": "9"})}) == {
         "train": []
     }
+
+
+def test_a_stage_that_checks_all_params_is_not_the_one_that_fits() -> None:
+    check = replace(TRAIN, name="check", params={"train.lr": 0.1, "report.bins": 3})
+    stages = {"check": check, **STAGES}
+    assert list(fitting(stages, "train.lr")) == ["train"]
+    assert list(fitting({"check": check}, "train.lr")) == ["check"]
+    assert not fitting(stages, "train.none")

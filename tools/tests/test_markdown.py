@@ -3,8 +3,8 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
+from strata.markdown import code, figure, join, number, plain, quoted, table
 from strata.report.charts import Chart, label, mermaid
-from strata.report.markdown import code, figure, join, number, plain, quoted, table
 from strata.report.page import page, show
 
 HOSTILE = [

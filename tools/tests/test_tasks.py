@@ -7,7 +7,7 @@ import pytest
 import tiny
 from project import Project, sandbox
 
-from strata.report.evidence import usual_headline
+from strata.compare.evidence import usual_headline
 
 pytestmark = pytest.mark.slow
 

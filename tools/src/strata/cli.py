@@ -26,6 +26,7 @@ COMMANDS = {  # name, module, what it does
     "storage": ("storage", "set where data and models are stored"),
     "look": ("look", "show a table, of the workspace or a revision, and what may spoil it"),
     "hook": ("hook", "what the Git hooks run"),
+    "compare": ("compare", "tell whether one model is better than another, or that nobody can"),
     "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
     "seeds": ("sweep.seeds", "measure how far the metrics move by the training's seed alone"),
     "sweep": ("sweep", "search over parameters: many experiments, none lost"),
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
         if arguments[:1] == [name]:
             try:
-                extra = "sweep" if name == "seeds" else name
+                extra = {"seeds": "sweep", "compare": "report"}.get(name, name)
                 require(extra, *NEEDS.get(extra, ()))
             except Fault as fault:
                 print(f"strata {name}: {fault}", file=sys.stderr)

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 
 from strata import git
 from strata.checkout import rebuilt
+from strata.compare.evidence import gates_at, gather, load_settings, stage_changes
+from strata.compare.verdict import Evidence, check, overall, useless
 from strata.errors import Fault
+from strata.markdown import code, details, figure, join, plain, quoted, table
 from strata.paired import COMMON
 from strata.report import charts, sections
-from strata.report.evidence import gates_at, gather, load_settings, stage_changes
-from strata.report.markdown import code, details, figure, join, plain, quoted, table
 from strata.report.page import page, show
-from strata.report.verdict import Evidence, check, overall, useless
 from strata.revision import Revision, Stage
 from strata.staleness import differing
 from strata.store import Store, opened

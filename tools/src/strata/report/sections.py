@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from strata.compare.evidence import Stages
+from strata.compare.verdict import DUMMIES, Estimate, Evidence, Gate, estimate, judged, real
+from strata.markdown import code, figure, number, table
 from strata.paired import COMMON, FEWEST, Group
-from strata.report.evidence import Stages
-from strata.report.markdown import code, figure, number, table
-from strata.report.verdict import DUMMIES, Estimate, Evidence, Gate, estimate, judged, real
 from strata.scoring import parts
 from strata.values import ABSENT, Leaves, changes, is_number
 
@@ -35,14 +35,17 @@ def metrics(names: Sequence[str], found: Evidence, judge: bool) -> str:
         elif best is None:
             said = "**no value**" if real(now) is None else "no value in the base"
         else:
-            said = best.refused or (best.judge(way) if judge and best.difference else "")
+            word = (
+                best.judge(way, found.margins.get(name, 0.0)) if judge and best.difference else ""
+            )
+            said = best.refused or word
         size = max(abs(real(value) or 0.0) for value in (was, now))
         cells = [shown(v) if real(v) is None else figure(v, scale=size) for v in (was, now)]
         rows.append([code(name), *cells, *_moved(best, size), said])
         if judge and (best := judged(name, found)) and best.where:
             size = max(abs(best.before), abs(best.after))
             cells = [figure(value, scale=size) for value in (best.before, best.after)]
-            said = best.refused or best.judge(way)
+            said = best.refused or best.judge(way, found.margins.get(name, 0.0))
             row = f"{code(parts(name)[1])} on {COMMON}"
             rows.append([row, *cells, *_moved(best, size), said])
     return table(["metric", "base:", "this:", "difference:", "95% interval:", "by", ""], rows)

@@ -23,7 +23,8 @@ class Evidence:
     ``groups`` are the rows that were compared one by one. ``same_rows``: the metrics of both are
     shown to be of the same rows even without that. ``seeds`` is what each side, base first,
     measured of its fit's own randomness. ``higher`` and ``lower`` are the bare names of metrics of
-    which more, or less, is better, beside those that scikit-learn knows.
+    which more, or less, is better, beside those that scikit-learn knows. ``margins``: how much
+    worse a metric may get and still be no worse, by its name; 0 where nobody set one.
     """
 
     base: Leaves
@@ -33,6 +34,7 @@ class Evidence:
     seeds: tuple[Seeds | None, Seeds | None] = (None, None)
     higher: frozenset[str] = frozenset()
     lower: frozenset[str] = frozenset()
+    margins: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def measured(self) -> list[Seeds]:
@@ -74,19 +76,42 @@ class Estimate:
     how: str = ""
     refused: str = ""
     where: str = ""
+    blocks: int | None = None
 
     @property
     def difference(self) -> float:
         return self.after - self.before
 
-    def judge(self, direction: int) -> str:
-        """Better, worse or within noise; empty where that cannot be said."""
+    def judge(self, direction: int, margin: float = 0.0) -> str:
+        """Better, no worse, worse, or cannot tell; empty where not even the noise is known.
+
+        By where the interval lies, as in a trial of non-inferiority: above 0; above minus the
+        margin; below 0; or across (Piaggio et al. 2012, doi:10.1001/jama.2012.87802).
+        """
         if not direction or self.interval is None or self.refused:
             return ""
-        low, high = (end * direction for end in self.interval)
-        if min(low, high) > 0:
+        low, high = sorted(end * direction for end in self.interval)
+        if low > 0:
             return "better"
-        return "worse" if max(low, high) < 0 else "within noise"
+        if low >= -margin:
+            return "no worse"
+        return "worse" if high < 0 else "cannot tell"
+
+    def more_blocks(self, direction: int, margin: float, fit: float | None) -> float | None:
+        """How many more blocks of rows would tell, if the difference stays as it is.
+
+        The part of the interval that comes from the rows shrinks with the root of their number,
+        the ``fit``'s own does not: infinite where that part alone is too wide. None if unknown.
+        """
+        if self.interval is None or not self.blocks:
+            return None
+        moved = self.difference * direction
+        gap = moved + margin if moved > -margin else -moved
+        half = max(abs(end - self.difference) for end in self.interval)
+        rows = half**2 - (fit or 0.0) ** 2
+        if gap <= (fit or 0.0) * (1 + 1e-6):
+            return math.inf
+        return max(0.0, math.ceil(self.blocks * (rows / (gap**2 - (fit or 0.0) ** 2) - 1)))
 
 
 @dataclass(frozen=True)
@@ -128,8 +153,8 @@ def estimate(name: str, found: Evidence) -> Estimate | None:
         group = fitting[0] if len(fitting) == 1 else None
     relabelled = labels(group)
     if group and gives(group):
-        how = f"paired by {group.by}"
-        return widened(group.differences[metric], found.fit(name), how, relabelled)
+        how, between = f"paired by {group.by}", group.differences[metric]
+        return widened(between, found.fit(name), how, relabelled, group.blocks)
     if not group and not found.same_rows:
         return Estimate(was, now, refused=OTHER_ROWS)
     errors = (real(found.base.get(name + "_se")), real(found.this.get(name + "_se")))
@@ -154,7 +179,8 @@ def judged(name: str, found: Evidence) -> Estimate | None:
         return own
     where = f"on the {group.rows:,} rows that both held out"
     how, between = f"paired by {group.by}", group.differences[metric]
-    return replace(widened(between, found.fit(metric), how, labels(group)), where=where)
+    own = widened(between, found.fit(metric), how, labels(group), group.blocks)
+    return replace(own, where=where)
 
 
 def labels(group: Group | None) -> str:
@@ -162,14 +188,16 @@ def labels(group: Group | None) -> str:
     return f"the label of {group.relabelled:,} rows changed" if group and group.relabelled else ""
 
 
-def widened(between: Difference, fit: float | None, how: str, refused: str) -> Estimate:
+def widened(
+    between: Difference, fit: float | None, how: str, refused: str, blocks: int | None = None
+) -> Estimate:
     """The estimate of a comparison, with the fit's own randomness in its interval if measured.
 
     Its half-width and those of the interval of the rows are independent, so they add up in
     quadrature, on each side of the difference (JCGM 100:2008, 5.1.2). Bouthillier et al. 2021,
     arXiv:2103.03098, is on why both belong in a comparison.
     """
-    found = Estimate(between.before, between.after, None, how, refused)
+    found = Estimate(between.before, between.after, None, how, refused, blocks=blocks)
     moved = found.difference
     if not (math.isfinite(between.low) and math.isfinite(between.high)):
         return found
@@ -218,7 +246,8 @@ def overall(name: str, found: Evidence) -> tuple[str, Estimate | None, str]:
         return "not comparable", best, best.refused
     if best.interval is None:
         return ("noise unknown" if best.difference else "same metric"), best, best.where
-    return best.judge(found.direction(name)) or "direction unknown", best, best.where
+    margin = found.margins.get(name, 0.0)
+    return best.judge(found.direction(name), margin) or "direction unknown", best, best.where
 
 
 def check(gates: Leaves, found: Evidence) -> list[Gate]:

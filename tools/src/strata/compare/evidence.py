@@ -6,10 +6,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from strata import git, seeds
+from strata.compare.verdict import DUMMIES, Evidence, real
 from strata.errors import Fault
+from strata.markdown import code
 from strata.paired import Group, columns_of, compare, named_columns, predictions_of, table
-from strata.report.markdown import code
-from strata.report.verdict import DUMMIES, Evidence
 from strata.revision import Revision, Stage
 from strata.scoring import direction, parts
 from strata.settings import names_in, section, section_of
@@ -28,6 +28,13 @@ class Settings:
     higher: frozenset[str]
     lower: frozenset[str]
     gates: Leaves
+
+    @property
+    def margins(self) -> dict[str, float]:
+        """How much worse each metric may get, by the gates."""
+        kind = "maximum_regression."
+        limits = {name: real(limit) for name, limit in self.gates.items() if name.startswith(kind)}
+        return {name.removeprefix(kind): max(0.0, limit) for name, limit in limits.items() if limit}
 
 
 def load_settings(this: Revision) -> Settings:
@@ -117,6 +124,7 @@ def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[E
         measured,
         settings.higher,
         settings.lower,
+        settings.margins,
     )
     return found, notes + [note for side in found.measured if (note := outdated(side, this))]
 
@@ -171,11 +179,20 @@ def outdated(measured: seeds.Seeds, this: Revision) -> str:
         return f"The seeds were measured at {at}, which is not in this clone."
     moved = [
         change.name
-        for name, stage in this.stages.items()
-        if measured.param in stage.params
+        for name, stage in fitting(this.stages, measured.param).items()
         for change in changes(then[name].params if name in then else {}, stage.params)
         if change.name != measured.param
     ]
     others = ", ".join(map(code, list(dict.fromkeys(moved))[:5]))
     said = f"The fit's own randomness was measured with another {others}; `strata seeds` again."
     return said if moved else ""
+
+
+def fitting(stages: Stages, param: str) -> Stages:
+    """The stages that take a param, without one that reads a whole file, the others' in it."""
+    found = {name: stage for name, stage in stages.items() if param in stage.params}
+    return {
+        name: stage
+        for name, stage in found.items()
+        if not any(set(other.params) < set(stage.params) for other in found.values())
+    }
