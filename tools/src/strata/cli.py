@@ -27,6 +27,8 @@ COMMANDS = {  # name, module, what it does
     "look": ("look", "show a table, of the workspace or a revision, and what may spoil it"),
     "hook": ("hook", "what the Git hooks run"),
     "compare": ("compare", "tell whether one model is better than another, or that nobody can"),
+    "release": ("release", "name this commit's model, once it is proven and no worse"),
+    "models": ("models", "list the releases of the models, with their metrics"),
     "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
     "seeds": ("sweep.seeds", "measure how far the metrics move by the training's seed alone"),
     "sweep": ("sweep", "search over parameters: many experiments, none lost"),
@@ -50,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
         if arguments[:1] == [name]:
             try:
-                extra = {"seeds": "sweep", "compare": "report"}.get(name, name)
+                extra = {"seeds": "sweep", "compare": "report", "release": "report"}.get(name, name)
                 require(extra, *NEEDS.get(extra, ()))
             except Fault as fault:
                 print(f"strata {name}: {fault}", file=sys.stderr)

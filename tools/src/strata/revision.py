@@ -74,7 +74,7 @@ class _Read:
     metrics: list[str] = field(default_factory=list)
     params: list[str] = field(default_factory=list)
     plots: list[Plot] = field(default_factory=list)
-    models: list[str] = field(default_factory=list)
+    models: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
 
 
@@ -150,8 +150,8 @@ class Revision:
         return found
 
     @property
-    def models(self) -> list[str]:
-        """The paths of the artifacts of type model."""
+    def models(self) -> dict[str, str]:
+        """The artifacts of type model: the name of each, as GTO has it, by its path."""
         return self._read.models
 
     # Params, metrics, pins
@@ -358,9 +358,11 @@ def _index(repo: Any) -> _Read:
                     name = title if len(sources) == 1 else f"{title}: {path}"
                     found.plots.append(_plot(name, relative(path, beside=file), options, columns))
     for file, artifacts in index._artifacts.items():
-        for artifact in artifacts.values():
+        folder = relative(".", beside=file)
+        for name, artifact in artifacts.items():
             if artifact.get("type") == "model" and artifact.get("path"):
-                found.models.append(relative(artifact["path"], beside=file))
+                path = relative(artifact["path"], beside=file)
+                found.models[path] = name if folder == "." else f"{folder}:{name}"
     return found
 
 

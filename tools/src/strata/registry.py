@@ -1,0 +1,103 @@
+"""The releases of models: Git tags in GTO's form, ``model@v1.2.0`` and ``model#prod#1``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from strata import git
+from strata.errors import Fault, first_line
+from strata.revision import Revision
+
+FIRST = {"major": "v1.0.0", "minor": "v0.1.0", "patch": "v0.0.1"}
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version of a model, and the stages that it is in now."""
+
+    model: str
+    version: str
+    commit: str
+    stages: list[str]
+    at: datetime
+    tag: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.model} {self.version}"
+
+
+@contextmanager
+def _faults() -> Iterator[Any]:
+    import gto.api
+    from gto.exceptions import GTOException
+
+    try:
+        yield gto.api
+    except GTOException as error:
+        raise Fault(first_line(error)) from None
+
+
+def releases(root: Path, model: str) -> list[Release]:
+    """The releases of a model, the newest version first. Raises Fault if tags cannot be read."""
+    place = str(git.top_of(root))
+    with _faults() as gto:
+        known = model in gto.show(place)
+        rows = gto.show(place, model, registered_only=True) if known else []
+    found = [
+        Release(
+            model,
+            row["version"],
+            row["commit_hexsha"],
+            [stage["stage"] for stage in row["stages"] if stage["is_active"]],
+            row["created_at"],
+            row["ref"],
+        )
+        for row in rows
+        if row["registrations"]
+    ]
+    return sorted(found, key=lambda release: _numbers(release.version), reverse=True)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.removeprefix("v").split(".")[:3]]
+
+
+def champion(root: Path, model: str, stage: str) -> Release | None:
+    """The release that is in a stage; None if none is."""
+    return next((one for one in releases(root, model) if stage in one.stages), None)
+
+
+def register(root: Path, model: str, commit: str, bump: str, message: str) -> str:
+    """Tag a commit as a model's next version; the tag. Raises Fault."""
+    next_one: dict[str, Any] = {f"bump_{bump}": True}
+    if not releases(root, model):
+        next_one = {"version": FIRST[bump]}
+    with _faults() as gto:
+        tag = gto.register(str(git.top_of(root)), model, commit, message=message, **next_one)
+    return str(tag.tag)
+
+
+def assign(root: Path, model: str, version: str, stage: str, message: str) -> str:
+    """Tag a version as the one in a stage; the tag. Raises Fault."""
+    with _faults() as gto:
+        place = str(git.top_of(root))
+        tag = gto.assign(place, model, stage, version=version, message=message)
+    return str(tag.tag)
+
+
+def model_of(revision: Revision, asked: str | None) -> str:
+    """The name of a revision's model: the one asked for, or its only one. Raises Fault."""
+    names = sorted(revision.models.values())
+    if not names:
+        raise Fault(
+            "dvc.yaml names no model: put it under artifacts:, with its path and `type: model`"
+        )
+    if asked is None and len(names) > 1:
+        raise Fault(f"there are several models: name one of {', '.join(names)}")
+    if asked is not None and asked not in names:
+        raise Fault(f"dvc.yaml names no model {asked}; it has {', '.join(names)}")
+    return asked or names[0]

@@ -1,0 +1,119 @@
+"""Release the model of this commit: prove it, hold it against the one in use, and tag it.
+
+The tag's text is the decision, with its figures. Nothing is tagged that dvc.lock does not make
+again, byte by byte; everything else that speaks against a release can be overruled with a reason,
+which then stands in the tag.
+"""
+
+import argparse
+
+from strata import git, registry
+from strata.compare import Answer, answer, lines
+from strata.compare.evidence import gather, load_settings
+from strata.compare.verdict import check
+from strata.errors import Fault
+from strata.restore import verify
+from strata.revision import Offline, Revision
+from strata.staleness import stale
+from strata.store import Store, opened
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("model", nargs="?", help="its name in dvc.yaml, if there are several")
+    parser.add_argument("--bump", choices=("major", "minor", "patch"), default="minor")
+    parser.add_argument(
+        "--stage", metavar="STAGE", default="prod", help="put it there, in place of what is (prod)"
+    )
+    parser.add_argument("--force", metavar="REASON", help="release it all the same, and say why")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Release HEAD: 0 if it is tagged, 1 if something speaks against it."""
+    root = git.top()
+    commit = git.commit_of("HEAD", root)
+    if args.force is not None and not args.force.strip():
+        raise Fault("--force needs a reason: it stands in the tag")
+    with opened(root) as store:
+        this = Revision(store, commit)
+        model = registry.model_of(this, args.model)
+        if known := [one for one in registry.releases(root, model) if one.commit == commit]:
+            raise Fault(f"this commit is {known[0].name} already")
+        unproven(store)
+        current = registry.champion(root, model, args.stage)
+        base = Revision(store, current.commit) if current else None
+        said, against = judge(this, base, current)
+        against += unpushed(store, this)
+        print("\n".join(said))
+        for why in against:
+            print(f"against it: {why}")
+        if against and args.force is None:
+            print("not released; --force REASON overrules that, and stands in the tag")
+            return 1
+    if verify.run(argparse.Namespace(revision="HEAD")):
+        raise Fault("not released: dvc.lock is not what the pipeline makes")
+    overruled = [f"overruled: {why}" for why in against]
+    overruled += [f"because: {args.force}"] if against else []
+    text = "\n".join([*said, "executed again: every output has the hash in dvc.lock", *overruled])
+    tag = registry.register(root, model, commit, args.bump, f"{model}\n\n{text}")
+    version = tag.rpartition("@")[2]
+    place = registry.assign(root, model, version, args.stage, f"{tag} is {args.stage}")
+    print(f"released {tag}, and it is {args.stage} now; to publish it:")
+    remote = next(iter(git.git("remote", root=root).splitlines()), "REMOTE")
+    print(f"  git push {remote} '{tag}' '{place}'")
+    return 0
+
+
+def unproven(store: Store) -> None:
+    """Raise Fault if HEAD is not all that there is, or its lock not fresh."""
+    changed = git.changes(store.root)
+    if changed:
+        raise Fault(f"{len(changed)} uncommitted files, {changed[0][3:]} among them: commit them")
+    old, _ = stale(store)
+    if old:
+        raise Fault(f"dvc.lock is stale ({', '.join(old)}): `dvc repro`, and commit dvc.lock")
+
+
+def judge(
+    this: Revision, base: Revision | None, current: registry.Release | None
+) -> tuple[list[str], list[str]]:
+    """What is found of this revision, held against the one in use; and what speaks against it."""
+    settings = load_settings(this)
+    found, _ = gather(base, this, settings)
+    metric = settings.headline
+    value = found.this.get(metric)
+    if not isinstance(value, int | float):
+        raise Fault(f"this commit has no number {metric or 'to go by'}: set headline")
+    said, against = [f"{metric}: {value:.6g}"], list[str]()
+    gates = check(settings.gates, found)
+    if base and current:
+        verdict: Answer = answer(base, this)
+        said = [f"against {current.tag} ({current.commit[:9]}): {verdict.word}", *lines(verdict)]
+        if verdict.word in ("worse", "cannot tell"):
+            against.append(f"{verdict.word}, against {current.tag}")
+    else:
+        said.append("the first in its stage: nothing to hold it against")
+        gates = [gate for gate in gates if gate.kind != "maximum_regression"]
+    for gate in gates:
+        if gate.passed is False:
+            against.append(f"gate {gate.kind} {gate.metric} {gate.limit}: {gate.why or gate.value}")
+    held = sum(gate.passed is True for gate in gates)
+    said.append(f"gates: {held} of {len(gates)} hold")
+    return said, against
+
+
+def unpushed(store: Store, this: Revision) -> list[str]:
+    """What of this commit is stored nowhere but here."""
+    found = []
+    if not store.remote():
+        found.append("its data and model are stored nowhere else: `make storage URL=…`")
+    else:
+        try:
+            off = store.not_on_remote([out for out in this.outputs if out.is_stored])
+        except Offline as fault:
+            off, found = [], [f"cannot tell whether its data is stored: {fault}"]
+        found += [f"{len(off)} outputs are not on the remote: `dvc push`"] if off else []
+    published = ("branch", "--remotes", "--contains", str(this.commit))
+    if not git.git(*published, root=store.root):
+        found.append("no remote branch has this commit: `git push`")
+    return found
