@@ -50,6 +50,17 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
     said = strata(project, "report", "--base", "v1", code=int(not shape.metrics))
     assert shape.stages or "no dvc.yaml" in said
     assert shape.metrics or not shape.stages or "has no metrics" in said
+    said, code = project.run("sh", "-c", "strata compare v1 main; echo code $?").rsplit("code ", 1)
+    if shape.metrics:
+        word = said.splitlines()[0].rpartition(": ")[2]
+        assert {"better": 0, "no worse": 0, "worse": 3, "cannot tell": 4}[word] == int(code)
+    else:
+        assert "has no metrics: there is nothing to compare" in said
+    models = project.run("sh", "-c", "strata release 2>&1; true").splitlines()
+    assert models[-1].startswith(("not released; --force", "strata release: ")), models
+    assert "no model is released" in strata(project, "models")
+    if shape.stages:
+        assert "strata" not in project.run("strata", "repro", "--all-pipelines")
     said = strata(project, "verify", code=int(not shape.stages))
     assert ("reproduces" if shape.stages else "no stage to run: nothing was verified") in said
     strata(project, "hook", "fresh-lock")
