@@ -72,16 +72,18 @@ format: $(READY) ## rewrite the code in the one format
 pictures: $(READY) ## draw the pictures of the documentation, of real runs: five minutes
 	@python docs/pictures.py
 
-bench: $(READY) ## measure what DVC and the stages' processes cost over bare functions
-	@python benchmarks/pipeline.py
+bench: $(READY) ## measure it all beside other tools, into benchmarks/README.md; 20 minutes
+	@python -m benchmarks
 
-bench-sweep: $(READY) ## measure a sweep beside the bare training and DVC's queue; half an hour
-	@PYTHONPATH=src python -m benchmarks.sweep
-	@PYTHONPATH=src python -m benchmarks.sweep --flat
+bench-sweep: $(READY) ## the same for sweeps of 24 trials, and of many short ones; an hour
+	@python -m benchmarks sweep 24
+	@python -m benchmarks flat
 
 lock: $(READY) ## pin again what pyproject.toml asks for (UPGRADE=1: at its newest versions)
 	$(COMPILE) tools/pyproject.toml --all-extras --group dev --output-file requirements-dev.lock
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
+	$(if $(wildcard benchmarks/peers.in),$(COMPILE) benchmarks/peers.in --constraint requirements.lock \
+	  --output-file benchmarks/requirements.txt)
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
 

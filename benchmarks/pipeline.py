@@ -1,62 +1,91 @@
-"""What it costs to run the stages under DVC, a process each, over calling them in one process.
+"""The demo's pipeline under DVC: cold in a fresh clone, and again when nothing has changed.
 
-Prints CPU seconds (user and system, children included) of a cold `dvc repro` and of the same
-``main`` functions called one after the other, their ratio, and each stage's peak memory. Works in
-a temporary clone of HEAD; the numbers are this machine's, the ratio travels.
+Each runs the same functions of `src` to the same metrics and predictions, which is checked: `dvc
+repro`; the stages' `main` one after the other in one process; a plain script, which passes frames
+on in memory; and a Kedro project, which passes them on through its catalog. The last two make
+partitions on one core. Of these only DVC knows that nothing has changed: one process and the script
+do everything again, and Kedro's `--only-missing-outputs` looks which files are there, not what is
+in them.
 """
 
-import os
-import resource
-import subprocess
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-STAGES = ["params", "ingest", "prepare", "featurize", "train", "evaluate"]
+import pandas as pd
+
+from benchmarks.environment import QUIET, program
+from benchmarks.measure import Cost, Row, Section, clone, cost_of, middle
+
+STAGES = ["params", "ingest", "prepare", "featurize", "train", "evaluate", "explain"]
 IN_ONE_PROCESS = "; ".join(
     [
         "import sys; sys.path.insert(0, 'src'); import " + ", ".join(STAGES),
         *(f"print({stage}.main())" for stage in STAGES),
     ]
 )
+ROUNDS = 3
+OURS = "`dvc repro`"
+BESIDE = ["one process", "plain script", "Kedro"]
+KEDRO = "benchmarks/peers/kedro"
 
 
-def cpu_of(folder: Path, *command: str) -> float:
-    """Run a command and return the CPU seconds that it and its children used."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def ways(root: Path, *, again: bool) -> dict[str, tuple[Path, list[Any]]]:
+    """How to run the pipeline of a clone: a folder and a command each."""
+    kedro = [program("kedro"), "run", *(["--only-missing-outputs"] if again else [])]
+    return {
+        OURS: (root, ["dvc", "repro", "--quiet"]),
+        "one process": (root, [sys.executable, "-c", IN_ONE_PROCESS]),
+        "plain script": (root, [sys.executable, "benchmarks/peers/script.py"]),
+        "Kedro": (root / KEDRO, kedro),
+    }
 
 
-def peak_of(folder: Path, *command: str) -> float:
-    """Run a command and return the most memory it held at once, in MB."""
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{command} failed")
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB here
-    return usage.ru_maxrss * unit / 1e6
+def ready(root: Path) -> Path:
+    """A clone without data, whose Kedro project has the params as Kedro wants them."""
+    shutil.copyfile(clone(root) / "params.yaml", root / KEDRO / "conf/base/parameters.yml")
+    (root / KEDRO / "conf/local").mkdir()
+    return root
 
 
-def clone(folder: str, name: str) -> Path:
-    """Clone HEAD of this repository, without any of its data."""
-    path = Path(folder) / name
-    subprocess.run(["git", "clone", "--quiet", ".", str(path)], check=True)
-    return path
+def cost(root: Path, way: str, *, again: bool = False) -> Cost:
+    folder, command = ways(root, again=again)[way]
+    return cost_of(folder, *command, PYTHONPATH=f"{root}/src:{root}/benchmarks/peers", **QUIET)
 
 
-def main() -> None:
-    rounds = 3
+def agree(ours: Path, peers: Path) -> None:
+    """Whether another way came to the same: bytes of the metrics, values of the predictions."""
+    names = ["metrics.json", "predictions.parquet"]
+    (one, said), (two, told) = ([folder / name for name in names] for folder in (ours, peers))
+    if pd.read_json(one).to_dict() != pd.read_json(two).to_dict():
+        raise SystemExit(f"{one} and {two} differ")
+    pd.testing.assert_frame_equal(pd.read_parquet(said), pd.read_parquet(told))
+
+
+def rows(sizes: list[int]) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        for name in range(rounds):
-            bare = cpu_of(clone(folder, f"bare{name}"), sys.executable, "-c", IN_ONE_PROCESS)
-            repro = cpu_of(clone(folder, f"dvc{name}"), "dvc", "repro", "--quiet")
-            print(f"CPU: one process {bare:.1f} s, dvc repro {repro:.1f} s, {repro / bare:.2f}×")
-        for stage in STAGES:
-            peak = peak_of(Path(folder) / "dvc0", sys.executable, f"src/{stage}.py")
-            print(f"peak memory of {stage}: {peak:.0f} MB")
+        cold: dict[str, list[Cost]] = {way: [] for way in [OURS, *BESIDE]}
+        warm: dict[str, list[Cost]] = {way: [] for way in [OURS, "Kedro"]}
+        for number in range(ROUNDS):
+            roots = {way: ready(Path(folder) / f"{number} {way.strip('`')}") for way in cold}
+            for way, root in roots.items():
+                cold[way].append(cost(root, way))
+            for way in BESIDE:
+                made = roots[way] / (f"{KEDRO}/data" if way == "Kedro" else "")
+                agree(roots[OURS] / "metrics", made / "metrics")
+            for way in warm:
+                warm[way].append(cost(roots[way], way, again=True))
+        ours, nothing = middle(cold[OURS]), middle(warm[OURS])
+        for way in BESIDE:
+            yield Row(f"{OURS}, cold", way, ours, middle(cold[way]))
+        for way in ("one process", "plain script"):
+            yield Row(f"{OURS}, nothing changed", f"{way}, all again", nothing, middle(cold[way]))
+        yield Row(
+            f"{OURS}, nothing changed", "Kedro, no file missing", nothing, middle(warm["Kedro"])
+        )
 
 
-if __name__ == "__main__":
-    main()
+SECTION = Section("1. The pipeline", __doc__, rows, ["kedro", "kedro-datasets"])

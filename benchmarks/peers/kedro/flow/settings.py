@@ -1,0 +1,1 @@
+"""Kedro's defaults; it wants the file."""
