@@ -1,194 +1,166 @@
-"""What a sweep costs over the bare training, and over DVC's own queue.
+"""The same trials of the real training and evaluation, with two workers, start to end.
 
-Four ways to run the same trials of the real training and evaluation with two workers, side by
-side in one run, each in a clone of its own with a cache of its own:
+- the limit: the stages' own functions in warm processes, with neither a start nor a record;
+- `strata sweep`: an experiment of DVC's a trial, its start and its table included;
+- MLflow with Optuna: the limit's trial, which also logs params, metrics and the model;
+- DVC's queue, tuned: `dvc exp run --queue` and `dvc queue start -j 2` with OMP_NUM_THREADS=1;
+- DVC's queue as it is: without, so that the fits of two workers compete for the processors.
 
-- bare: the stages' own functions in a warm process loop of joblib, one thread each: the limit;
-- sweep: `strata sweep --jobs 2`, start to end;
-- queue: `dvc exp run --queue` and `dvc queue start -j 2`, as DVC documents it;
-- tuned: the same queue for a user who knows to set OMP_NUM_THREADS=1: its workers else compete
-  for the processors.
-
-The trials go in rounds, bare, sweep, ..., bare, ..., so that what else the machine does falls on
-all. `--flat` instead runs 24 and 240 trials of a training that takes next to no time.
+The ways take turns, six trials each, in clones with caches of their own; DVC's queue as it is,
+which takes long, gets the first turn only. All figures are of one trial, with its share of the
+start of its turn. What a way adds is its CPU time less that of the limit. That MLflow's trials come
+to the same metrics is checked.
 """
 
-import argparse
-import contextlib
-import csv
+import ctypes
 import json
 import os
-import shutil
-import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from subprocess import DEVNULL, check_output
+from subprocess import run as start_and_wait
+from typing import Any
 
-from joblib import Parallel, delayed, parallel_config
-from ruamel.yaml import YAML
+from benchmarks.environment import QUIET, program
+from benchmarks.measure import HOME, NOTHING, ONE_THREAD, Cost, Row, Section, clone, middle
 
-HOME = Path.cwd()
-SECTION = "train.hist_gradient_boosting"
-FAST = [f"{SECTION}.max_iter=1", "evaluate.bootstrap_samples=2"]
-ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
+SUBREAPER = 36  # of prctl: who adopts the processes that detach themselves
+SETTING = "train.hist_gradient_boosting"
 JOBS = 2
+ROUND = 6  # trials that a way runs before it is the next one's turn
+PATIENCE = 60  # seconds without a finished trial, after which the queue is looked at
+Trials = list[dict[str, Any]]
 
 
-def clone(folder: Path, name: str) -> Path:
-    """A clone of HEAD with its data, and a cache that knows no stage's earlier runs."""
-    path = folder / name
-    subprocess.run(["git", "clone", "--quiet", str(HOME), str(path)], check=True)
-    cache = subprocess.check_output(["dvc", "cache", "dir"], text=True).strip()
-    shutil.copytree(Path(cache) / "files", path / ".dvc/cache/files")
-    subprocess.run(["dvc", "checkout", "--quiet"], cwd=path, check=True)
-    return path
+def with_daemons(work: Callable[..., None], *arguments: Any) -> Cost:
+    """What a function and all its processes take, those of DVC's queue too, which detach."""
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+            start = time.perf_counter()
+            work(*arguments)
+            os.write(sender, str(time.perf_counter() - start).encode())
+            while True:  # the queue's workers end when they have been idle for a while
+                os.wait()
+        except ChildProcessError:
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        raise SystemExit("a sweep failed")
+    return Cost(float(os.read(receiver, 100)), usage.ru_utime + usage.ru_stime)
 
 
-def work_bare(root: Path, learning_rate: str, leaves: str) -> None:
-    """One trial in a warm process: a folder with links to the data, params.yaml, two stages."""
-    import evaluate
-    import train
+def bare(root: Path, trials: Trials) -> tuple[Cost, list[float], dict[str, float]]:
+    """The limit: what it takes, the validation's metric of each trial, and CPU s by stage."""
+    for folder in ("src", "benchmarks/peers"):
+        if str(HOME / folder) not in sys.path:
+            sys.path.insert(0, str(HOME / folder))
+    from trial import trial  # type: ignore[import-not-found]  # forked below, so warm
 
-    folder = root / f"bare-{os.getpid()}"
-    if not folder.exists():
-        folder.mkdir()
-        (folder / "data").symlink_to(root / "data")
-    os.chdir(folder)
-    yaml = YAML()
-    params = yaml.load((root / "params.yaml").read_text())
-    params["train"]["hist_gradient_boosting"]["learning_rate"] = float(learning_rate)
-    params["train"]["hist_gradient_boosting"]["max_leaf_nodes"] = int(leaves)
-    with Path("params.yaml").open("w") as file:
-        yaml.dump(params, file)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
-        train.main()
-        evaluate.main()
+    with ProcessPoolExecutor(JOBS, get_context("fork")) as pool:
+        start = time.perf_counter()
+        done = list(pool.map(trial, [root] * len(trials), trials))
+        wall = time.perf_counter() - start
+    cpu = {stage: sum(each[stage] for _, each in done) for stage in ("train", "evaluate")}
+    values = sorted(metrics["validation"]["roc_auc"] for metrics, _ in done)
+    return Cost(wall, sum(cpu.values())), values, cpu
 
 
-def imports() -> None:
-    import evaluate  # noqa: F401
-    import train  # noqa: F401
+def strata(root: Path, label: str, settings: list[str]) -> None:
+    command = ["strata", "sweep", "--name", label, "--jobs", str(JOBS), *settings]
+    start_and_wait(command, cwd=root, check=True, stdout=DEVNULL)
 
 
-def bare(root: Path, rates: list[str], leaves: list[str], label: str) -> None:
-    del label
-    Parallel()(delayed(work_bare)(root, rate, leaf) for rate in rates for leaf in leaves)
+def mlflow(root: Path, label: str, trials: Trials) -> None:
+    script = root / "benchmarks/peers/with_mlflow.py"
+    env = os.environ | ONE_THREAD | QUIET | {"PYTHONPATH": f"{root}/src"}
+    command = [str(program("python")), str(script), label, str(JOBS), json.dumps(trials)]
+    start_and_wait(command, cwd=root, env=env, check=True, stdout=DEVNULL)
 
 
-def sweep(root: Path, rates: list[str], leaves: list[str], label: str) -> None:
-    run_sweep(root, label, grid(rates, leaves))
-
-
-def queue(root: Path, rates: list[str], leaves: list[str], label: str) -> None:
-    run_queue(root, label, grid(rates, leaves), len(rates) * len(leaves), os.environ)
-
-
-def tuned(root: Path, rates: list[str], leaves: list[str], label: str) -> None:
-    run_queue(root, label, grid(rates, leaves), len(rates) * len(leaves), ONE_THREAD)
-
-
-def grid(rates: list[str], leaves: list[str]) -> list[str]:
-    return [
-        f"{SECTION}.learning_rate={','.join(rates)}",
-        f"{SECTION}.max_leaf_nodes={','.join(leaves)}",
-    ]
-
-
-def run_sweep(root: Path, label: str, settings: list[str]) -> None:
-    command = ["strata", "sweep", "--name", label, "--jobs", str(JOBS), *varied(settings)]
-    subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
-
-
-def run_queue(
-    root: Path, label: str, settings: list[str], trials: int, env: Mapping[str, str]
-) -> None:
+def queue(root: Path, label: str, settings: list[str], trials: int, env: Mapping[str, str]) -> None:
     """DVC's queue, started again when its workers are gone before the work is done."""
-    command = ["dvc", "exp", "run", "--queue", "--quiet", "--name", label, *varied(settings)]
-    subprocess.run(command, cwd=root, check=True, env=env)
-    start = ["dvc", "queue", "start", "--quiet", "--jobs", str(JOBS)]
-    subprocess.run(start, cwd=root, check=True, env=env)
-    checked = time.monotonic()
-    refs = ["git", "for-each-ref", "--format=%(refname)", "refs/exps"]
-    while True:
-        names = subprocess.check_output(refs, cwd=root, text=True).split()
-        if sum(f"/{label}-" in name for name in names) >= trials:
-            return
-        if time.monotonic() - checked > 20:
-            said = subprocess.check_output(["dvc", "queue", "status"], cwd=root, text=True)
-            if "No experiment" not in said and "0 active" in said:
-                print("  the queue's workers are gone; starting it again")
-                subprocess.run(start, cwd=root, check=True, env=env)
-            checked = time.monotonic()
+
+    def dvc(*command: str) -> None:
+        start_and_wait(["dvc", *command], cwd=root, env=os.environ | env, check=True)
+
+    dvc("exp", "run", "--queue", "--quiet", "--name", label, *settings)
+    dvc("queue", "start", "--quiet", "--jobs", str(JOBS))
+    done, since = 0, time.monotonic()
+    while done < trials:
         time.sleep(0.5)
+        refs = ["git", "for-each-ref", "--format=%(refname)", "refs/exps"]
+        now = check_output(refs, cwd=root, text=True).count(f"/{label}-")
+        if now > done:
+            done, since = now, time.monotonic()
+        elif time.monotonic() - since > PATIENCE:
+            said = check_output(["dvc", "queue", "status"], cwd=root, text=True)
+            if "Failed" in said:
+                raise SystemExit(said)
+            if "0 active" in said and "Running" not in said:
+                print("DVC's queue has lost its workers; starting it again", flush=True)
+                dvc("queue", "start", "--quiet", "--jobs", str(JOBS))
+            since = time.monotonic()
 
 
-def varied(settings: list[str]) -> list[str]:
-    return [part for setting in settings for part in ("-S", setting)]
+def grid(rate: float, leaves: list[int]) -> tuple[Trials, list[str]]:
+    """The same trials as values, and as DVC and Strata are told them."""
+    trials = [{"learning_rate": rate, "max_leaf_nodes": number} for number in leaves]
+    numbers = ",".join(map(str, leaves))
+    said = [f"{SETTING}.learning_rate={rate}", f"{SETTING}.max_leaf_nodes={numbers}"]
+    return trials, [word for setting in said for word in ("-S", setting)]
 
 
-def clock(run: Callable[..., None], *args: object) -> float:
-    start = time.perf_counter()
-    run(*args)
-    return time.perf_counter() - start
-
-
-def side_by_side(folder: Path, trials: int, rounds: int) -> None:
-    ways: dict[str, Callable[..., None]] = {
-        "bare": bare,
-        "sweep": sweep,
-        "queue": queue,
-        "tuned": tuned,
-    }
-    roots = {name: clone(folder, name) for name in ways}
-    leaves = [str(8 + number) for number in range(trials // rounds)]
-    total = dict.fromkeys(ways, 0.0)
-    print(f"{trials} trials in {rounds} rounds, {JOBS} workers, seconds", flush=True)
-    with parallel_config("loky", n_jobs=JOBS, inner_max_num_threads=1):
-        for number in range(rounds):
-            Parallel()(delayed(imports)() for _ in range(JOBS))  # warm, and not timed
-            for name, way in ways.items():
-                rates = [f"{0.05 + number / 100:.2f}"]
-                took = clock(way, roots[name], rates, leaves, f"round{number + 1}")
-                total[name] += took
-                print(f"  round {number + 1}: {name} {took:.1f}", flush=True)
-    print(", ".join(f"{name} {seconds:.1f} s" for name, seconds in total.items()))
-    print(f"sweep / bare  {total['sweep'] / total['bare']:.2f}")
-    for name in ("queue", "tuned"):
-        print(f"{name} / sweep {total[name] / total['sweep']:.2f}")
-
-
-def flat(folder: Path) -> None:
-    """Seconds a trial of a training that takes next to no time, with 24 and with 240 trials."""
-    root = clone(folder, "flat")
-    for trials in (24, 240):
-        start = 1000 * trials  # seeds that no trial before had: DVC would take its results
-        settings = [*FAST, f"train.seed=range({start},{start + trials})"]
-        took = clock(run_sweep, root, f"n{trials}", settings) / trials
-        with (root / f"sweeps/n{trials}/trials.csv").open() as file:
-            rows = sorted(csv.DictReader(file), key=lambda row: int(row["trial"]))
-        seconds = [float(row["seconds"]) for row in rows]
-        parts = {"first 24": seconds[:24], "last 24": seconds[-24:]}
-        means = {name: round(sum(part) / len(part), 2) for name, part in parts.items()}
-        print(f"{trials} trials: {took:.2f} s each; in a worker {json.dumps(means)}", flush=True)
-    root = clone(folder, "queue")
-    settings = [*FAST, "train.seed=range(0,24)"]
-    took = clock(run_queue, root, "queue", settings, 24, ONE_THREAD) / 24
-    print(f"24 trials of DVC's queue, one thread a worker: {took:.2f} s each")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--flat", action="store_true")
-    args = parser.parse_args()
+def rows(sizes: list[int]) -> Iterator[Row]:
+    (number,) = sizes
+    rounds = max(1, number // ROUND)
+    each = number // rounds
+    names = ["limit", "strata", "mlflow", "tuned", "as it is"]
+    costs: dict[str, list[Cost]] = {name: [] for name in names}
+    parts: dict[str, float] = {"train": 0, "evaluate": 0}
     with tempfile.TemporaryDirectory() as folder:
-        if args.flat:
-            flat(Path(folder))
-        else:
-            side_by_side(Path(folder), args.trials, args.rounds)
+        at = {name: clone(Path(folder) / name, data=True) for name in names}
+        for turn in range(rounds):
+            label, (trials, said) = f"turn{turn}", grid(0.05 + turn / 100, list(range(8, 8 + each)))
+            limit, values, cpu = bare(at["limit"], trials)
+            parts = {stage: parts[stage] + cpu[stage] / number for stage in parts}
+            as_told = (label, said, each)
+            took = {
+                "limit": limit,
+                "strata": with_daemons(strata, at["strata"], label, said),
+                "mlflow": with_daemons(mlflow, at["mlflow"], label, trials),
+                "tuned": with_daemons(queue, at["tuned"], *as_told, ONE_THREAD),
+            }
+            found = json.loads((at["mlflow"] / "values.json").read_text())
+            if found != values:
+                raise SystemExit(f"MLflow's trials came to {found}, the limit's to {values}")
+            if not turn:
+                took["as it is"] = with_daemons(queue, at["as it is"], *as_told, {})
+            for name, cost in took.items():
+                print(f"{name}: {cost}", file=sys.stderr, flush=True)
+                costs[name].append(cost.times(1 / each))
+    limit, ours, mlflow_, tuned, untuned = (middle(costs[name]) for name in names)
+    yield Row("`strata sweep`", "the limit", ours, limit)
+    yield Row("`strata sweep`", "MLflow with Optuna", ours, mlflow_)
+    yield Row("`strata sweep`", "DVC's queue, tuned", ours, tuned)
+    yield Row("`strata sweep`", "DVC's queue as it is", ours, untuned)
+    added = [Cost(NOTHING, each.cpu - limit.cpu) for each in (ours, mlflow_, tuned)]
+    what = "what `strata sweep` adds to a trial"
+    yield Row(what, "what MLflow adds", added[0], added[1])
+    yield Row(what, "what DVC's queue adds, tuned", added[0], added[2])
+    for stage, cpu_s in parts.items():
+        yield Row(f"of the limit's trial, `{stage}`", "that trial", Cost(NOTHING, cpu_s), limit)
 
 
-if __name__ == "__main__":
-    main()
+SECTION = Section("6. Sweeps", __doc__, rows, ["mlflow-skinny", "optuna"], (6,))
