@@ -72,10 +72,10 @@ format: $(READY) ## rewrite the code in the one format
 pictures: $(READY) ## draw the pictures of the documentation, of real runs: five minutes
 	@python docs/pictures.py
 
-bench: $(READY) ## measure it all beside other tools, into benchmarks/README.md; 20 minutes
+bench: $(READY) ## measure it all beside other tools, into benchmarks/README.md: half an hour
 	@python -m benchmarks
 
-bench-sweep: $(READY) ## the same for sweeps of 24 trials, and of many short ones; an hour
+bench-sweep: $(READY) ## the same for sweeps of 24 trials, and of many short ones: an hour
 	@python -m benchmarks sweep 24
 	@python -m benchmarks flat
 
