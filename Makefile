@@ -73,11 +73,15 @@ pictures: $(READY) ## draw the pictures of the documentation, of real runs: five
 	@python docs/pictures.py
 
 bench: $(READY) ## measure it all beside other tools, into benchmarks/README.md: half an hour
+	@$(MEASURED)
 	@python -m benchmarks
 
 bench-sweep: $(READY) ## the same for sweeps of 24 trials, and of many short ones: an hour
+	@$(MEASURED)
 	@python -m benchmarks sweep 24
 	@python -m benchmarks flat
+MEASURED = test -f benchmarks/__main__.py || \
+	{ echo "What is measured is the template's demo, which this project has replaced" >&2; exit 1; }
 
 lock: $(READY) ## pin again what pyproject.toml asks for (UPGRADE=1: at its newest versions)
 	$(COMPILE) tools/pyproject.toml --all-extras --group dev --output-file requirements-dev.lock

@@ -1,11 +1,11 @@
 """The demo's pipeline under DVC: cold in a fresh clone, and again when nothing has changed.
 
 Each runs the same functions of `src` to the same metrics and predictions, which is checked: `dvc
-repro`; the stages' `main` one after the other in one process; a plain script, which passes frames
-on in memory; and a Kedro project, which passes them on through its catalog. The last two make
-partitions on one core. Of these only DVC knows that nothing has changed: one process and the script
-do everything again, and Kedro's `--only-missing-outputs` looks which files are there, not what is
-in them.
+repro`; `strata repro`, whose stages are forks of one Python that has its imports; the stages'
+`main` one after the other in one process; a plain script, which passes frames on in memory; and a
+Kedro project, which passes them on through its catalog. The last two make partitions on one core.
+Of these only DVC knows that nothing has changed: one process and the script do everything again,
+and Kedro's `--only-missing-outputs` looks which files are there, not what is in them.
 """
 
 import shutil
@@ -28,7 +28,7 @@ IN_ONE_PROCESS = "; ".join(
     ]
 )
 ROUNDS = 3
-OURS = "`dvc repro`"
+OURS, FORKED = "`dvc repro`", "`strata repro`"
 BESIDE = ["one process", "plain script", "Kedro"]
 KEDRO = "benchmarks/peers/kedro"
 
@@ -38,6 +38,7 @@ def ways(root: Path, *, again: bool) -> dict[str, tuple[Path, list[Any]]]:
     kedro = [program("kedro"), "run", *(["--only-missing-outputs"] if again else [])]
     return {
         OURS: (root, ["dvc", "repro", "--quiet"]),
+        FORKED: (root, ["strata", "repro", "--quiet"]),
         "one process": (root, [sys.executable, "-c", IN_ONE_PROCESS]),
         "plain script": (root, [sys.executable, "benchmarks/peers/script.py"]),
         "Kedro": (root / KEDRO, kedro),
@@ -67,20 +68,21 @@ def agree(ours: Path, peers: Path) -> None:
 
 def rows(sizes: list[int]) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        cold: dict[str, list[Cost]] = {way: [] for way in [OURS, *BESIDE]}
+        cold: dict[str, list[Cost]] = {way: [] for way in [OURS, FORKED, *BESIDE]}
         warm: dict[str, list[Cost]] = {way: [] for way in [OURS, "Kedro"]}
         for number in range(ROUNDS):
             roots = {way: ready(Path(folder) / f"{number} {way.strip('`')}") for way in cold}
             for way, root in roots.items():
                 cold[way].append(cost(root, way))
-            for way in BESIDE:
+            for way in [FORKED, *BESIDE]:
                 made = roots[way] / (f"{KEDRO}/data" if way == "Kedro" else "")
                 agree(roots[OURS] / "metrics", made / "metrics")
             for way in warm:
                 warm[way].append(cost(roots[way], way, again=True))
-        ours, nothing = middle(cold[OURS]), middle(warm[OURS])
-        for way in BESIDE:
-            yield Row(f"{OURS}, cold", way, ours, middle(cold[way]))
+        nothing = middle(warm[OURS])
+        for ours in (OURS, FORKED):
+            for way in BESIDE:
+                yield Row(f"{ours}, cold", way, middle(cold[ours]), middle(cold[way]))
         for way in ("one process", "plain script"):
             yield Row(f"{OURS}, nothing changed", f"{way}, all again", nothing, middle(cold[way]))
         yield Row(

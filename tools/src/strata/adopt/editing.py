@@ -29,10 +29,10 @@ def removed(root: Path, made: Proposal) -> list[str]:
         *inside("docs/pictures", "*"),
         *(f"src/{name}.py" for name in ("keys", *OTHER_TASKS[made.task])),
         "metrics/seeds.json",
-        "benchmarks/scale.py",
+        *(name for name in inside("benchmarks", "**/*.*") if name != "benchmarks/README.md"),
         "dvc.lock",
     ]
-    return [name for name in names if (root / name).exists()]
+    return [n for n in names if (root / n).is_file() and "__pycache__" not in n]
 
 
 def edited(root: Path, made: Proposal, name: str) -> dict[str, str]:
@@ -107,7 +107,7 @@ def project(text: str, made: Proposal, name: str) -> str:
     strata["sweep"]["metric"] = f"validation.{metric}"
     strata["sweep"]["direction"] = "maximize" if metric == "roc_auc" else "minimize"
     mypy = document["tool"]["mypy"]
-    mypy["files"] = ["src", "tests", "benchmarks", ".github/comment.py"]
+    mypy["files"] = ["src", "tests", ".github/comment.py"]
     mypy["mypy_path"] = "src:tests:tools/tests:tools/src"
     return REPORT.sub(lambda _: _report(made), tomlkit.dumps(document))
 
