@@ -49,6 +49,13 @@ def test_a_better_model_takes_the_place_of_the_first(published: Project, strata:
     assert "against tiny@v0.1.0" in said
     assert ": better" in said
     assert "released tiny@v1.0.0" in said
+    published.run("git", "push", "--quiet", "--no-verify", "origin", "--tags")
+    published.run("git", "tag", "--delete", "tiny#prod#2", "tiny@v1.0.0")
+    change(published, 0.5)  # worse than what is in use, which is not known here
+    said = strata(published, "release", code=1)
+    assert "origin has tiny@v1.0.0, which is not here: `git fetch --tags origin`" in said
+    published.run("git", "fetch", "--quiet", "--tags", "origin")
+    assert "worse, against tiny@v1.0.0" in strata(published, "release", code=1)
     lines = strata(published, "models").splitlines()
     assert lines[0].split() == ["model", "version", "stage", "commit", "date", "test.roc_auc"]
     assert lines[1].split()[:3] == ["tiny", "v1.0.0", "prod"]
@@ -89,6 +96,24 @@ def test_what_is_not_proven_or_not_stored_is_not_released(
     assert "outputs are not on the remote: `dvc push`" in said
     assert "no remote branch has this commit: `git push`" in said
     assert not tags(published)
+
+
+def test_a_remote_that_does_not_answer_is_said(published: Project, strata: Strata) -> None:
+    published.run("git", "remote", "set-url", "origin", str(published.path / "nowhere"))
+    said = strata(published, "release", code=1)
+    assert "against it: cannot tell which releases origin has: it does not answer" in said
+
+
+def test_no_better_than_a_dummy_speaks_against_it(published: Project, strata: Strata) -> None:
+    evaluate = published.path / "evaluate.py"
+    add = 'metrics["test"]["dummy"] = {"roc_auc": 0.99}\nPath("metrics/metrics.json").write_text('
+    text = evaluate.read_text().replace('Path("metrics/metrics.json").write_text(', add, 1)
+    evaluate.write_text(text)
+    published.run("dvc", "repro", "--quiet")
+    published.commit("A dummy")
+    publish(published)
+    said = strata(published, "release", code=1)
+    assert "by test.roc_auc it is no better than a dummy" in said
 
 
 def test_a_lock_that_is_not_what_the_pipeline_makes_is_never_released(

@@ -8,14 +8,17 @@ which then stands in the tag.
 import argparse
 
 from strata import git, registry
-from strata.compare import Answer, answer, lines
+from strata.compare import answer, lines
 from strata.compare.evidence import gather, load_settings
-from strata.compare.verdict import check
+from strata.compare.verdict import check, useless
 from strata.errors import Fault
 from strata.restore import verify
 from strata.revision import Offline, Revision
 from strata.staleness import stale
 from strata.store import Store, opened
+from strata.values import is_number
+
+REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,17 +43,18 @@ def run(args: argparse.Namespace) -> int:
         if known := [one for one in registry.releases(root, model) if one.commit == commit]:
             raise Fault(f"this commit is {known[0].name} already")
         unproven(store)
+        against = elsewhere(store, model)
         current = registry.champion(root, model, args.stage)
         base = Revision(store, current.commit) if current else None
-        said, against = judge(this, base, current)
-        against += unpushed(store, this)
+        said, found = judge(this, base, current)
+        against += [*found, *unpushed(store, this)]
         print("\n".join(said))
         for why in against:
             print(f"against it: {why}")
         if against and args.force is None:
             print("not released; --force REASON overrules that, and stands in the tag")
             return 1
-    if verify.run(argparse.Namespace(revision="HEAD")):
+    if verify.run(argparse.Namespace(revision=commit)):
         raise Fault("not released: dvc.lock is not what the pipeline makes")
     overruled = [f"overruled: {why}" for why in against]
     overruled += [f"because: {args.force}"] if against else []
@@ -79,27 +83,50 @@ def judge(
 ) -> tuple[list[str], list[str]]:
     """What is found of this revision, held against the one in use; and what speaks against it."""
     settings = load_settings(this)
-    found, _ = gather(base, this, settings)
     metric = settings.headline
-    value = found.this.get(metric)
-    if not isinstance(value, int | float):
-        raise Fault(f"this commit has no number {metric or 'to go by'}: set headline")
+    value = this.metrics.get(metric)
+    if not is_number(value):
+        raise Fault(
+            f"this commit has no number {metric or 'to go by'}: set headline in "
+            "[tool.strata.report], or have a stage write it"
+        )
     said, against = [f"{metric}: {value:.6g}"], list[str]()
-    gates = check(settings.gates, found)
     if base and current:
-        verdict: Answer = answer(base, this)
+        verdict = answer(base, this)
+        found, gates = verdict.found, check(settings.gates, verdict.found)
         said = [f"against {current.tag} ({current.commit[:9]}): {verdict.word}", *lines(verdict)]
         if verdict.word in ("worse", "cannot tell"):
             against.append(f"{verdict.word}, against {current.tag}")
     else:
+        found, _ = gather(None, this, settings)
         said.append("the first in its stage: nothing to hold it against")
-        gates = [gate for gate in gates if gate.kind != "maximum_regression"]
+        gates = [gate for gate in check(settings.gates, found) if gate.kind != REGRESSION]
+    if what := useless(metric, found):
+        against.append(f"by {metric} it is no better than {what}")
     for gate in gates:
         if gate.passed is False:
             against.append(f"gate {gate.kind} {gate.metric} {gate.limit}: {gate.why or gate.value}")
     held = sum(gate.passed is True for gate in gates)
     said.append(f"gates: {held} of {len(gates)} hold")
     return said, against
+
+
+def elsewhere(store: Store, model: str) -> list[str]:
+    """What keeps one from knowing all releases: those of a remote that are not here. Raises Fault
+    if there are any."""
+    here = set(git.git("tag", root=store.root).splitlines())
+    for remote in git.git("remote", root=store.root).splitlines():
+        try:
+            found = git.git("ls-remote", "--tags", "--refs", remote, root=store.root)
+        except Fault:
+            return [f"cannot tell which releases {remote} has: it does not answer"]
+        theirs = {line.partition("refs/tags/")[2] for line in found.splitlines()}
+        absent = sorted(tag for tag in theirs - here if tag.startswith((f"{model}@", f"{model}#")))
+        if absent:
+            raise Fault(
+                f"{remote} has {absent[-1]}, which is not here: `git fetch --tags {remote}`"
+            )
+    return []
 
 
 def unpushed(store: Store, this: Revision) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from strata import git
 from strata.compare.evidence import gather, load_settings
-from strata.compare.verdict import Estimate, overall
+from strata.compare.verdict import Estimate, Evidence, overall
 from strata.errors import Fault
 from strata.markdown import figure, plain
 from strata.revision import Revision
@@ -33,11 +33,13 @@ WIDTH = 60  # characters of the drawn interval
 class Answer:
     """What a challenger is, held against a champion: ``word``, one of CODES, and ``why``.
 
-    ``metric`` is the one that decides. ``margin`` is how much worse is still no worse. ``more`` is
-    how many more blocks would tell, if the difference stays: infinite if none, None if unknown.
+    ``found`` is all that it rests on. ``metric`` is the one that decides. ``margin`` is how much
+    worse is still no worse. ``more`` is how many more blocks would tell, if the difference stays:
+    infinite if none, None if unknown.
     """
 
     word: str
+    found: Evidence
     metric: str
     direction: int
     margin: float
@@ -64,7 +66,9 @@ def answer(champion: Revision, challenger: Revision) -> Answer:
     if word not in CODES:
         word, why = "cannot tell", WHY.get(word, why)
     more = best.more_blocks(way, margin, fit) if best and word == "cannot tell" else None
-    return Answer(word, metric, way, margin, best, more, why, [plain(note) for note in notes])
+    return Answer(
+        word, found, metric, way, margin, best, more, why, [plain(note) for note in notes]
+    )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
