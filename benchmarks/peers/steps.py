@@ -14,8 +14,8 @@ import params
 import schema
 import split
 from checks import validate
+from evaluate import ROWS, predictions
 from evaluate import evaluate as scores
-from evaluate import predictions
 from explain import by_partition
 from featurize import featurize
 from ingest import by_month, source, typed
@@ -26,7 +26,6 @@ from tasks import task_of
 from train import fit
 
 Frames = dict[str, pd.DataFrame]
-LINEAR_ROWS = 20_000  # of training, for the baseline
 
 
 def ingest(settings: params.Ingest) -> tuple[Frames, Frames, pd.DataFrame]:
@@ -83,7 +82,7 @@ def evaluate(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The metrics by split, and the predictions of validation and test."""
     training, classes = rows["train"], classes_of(model, data)
-    each = -(-LINEAR_ROWS // training["partition"].nunique())
+    each = -(-ROWS // training["partition"].nunique())
     models = {
         "model": model,
         "dummy": dummy([(target(training, data), weights(training, data))], data),

@@ -24,7 +24,6 @@ def test_the_lock_is_that_of_dvc(project: Project) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork there is no warm Python")
 def test_all_stages_have_one_parent(project: Project) -> None:
-    parents = set()
     for name in ("train", "evaluate"):
         path = project.path / f"{name}.py"
         path.write_text(PARENT.replace('"parent"', f'"{name}.parent"') + path.read_text())

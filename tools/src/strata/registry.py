@@ -66,16 +66,12 @@ def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.removeprefix("v").split(".")[:3]]
 
 
-def champion(root: Path, model: str, stage: str) -> Release | None:
-    """The release that is in a stage; None if none is."""
-    return next((one for one in releases(root, model) if stage in one.stages), None)
+def register(root: Path, model: str, commit: str, how: str, message: str) -> str:
+    """Tag a commit as a version of a model: one of FIRST, or the next major, minor or patch.
 
-
-def register(root: Path, model: str, commit: str, bump: str, message: str) -> str:
-    """Tag a commit as a model's next version; the tag. Raises Fault."""
-    next_one: dict[str, Any] = {f"bump_{bump}": True}
-    if not releases(root, model):
-        next_one = {"version": FIRST[bump]}
+    Returns the tag. Raises Fault.
+    """
+    next_one: dict[str, Any] = {f"bump_{how}": True} if how in FIRST else {"version": how}
     with _faults() as gto:
         tag = gto.register(str(git.top_of(root)), model, commit, message=message, **next_one)
     return str(tag.tag)

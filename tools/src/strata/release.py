@@ -10,15 +10,13 @@ import argparse
 from strata import git, registry
 from strata.compare import answer, lines
 from strata.compare.evidence import gather, load_settings
-from strata.compare.verdict import check, useless
+from strata.compare.verdict import REGRESSION, check, useless
 from strata.errors import Fault
 from strata.restore import verify
 from strata.revision import Offline, Revision
 from strata.staleness import stale
 from strata.store import Store, opened
 from strata.values import is_number
-
-REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,11 +38,12 @@ def run(args: argparse.Namespace) -> int:
     with opened(root) as store:
         this = Revision(store, commit)
         model = registry.model_of(this, args.model)
-        if known := [one for one in registry.releases(root, model) if one.commit == commit]:
-            raise Fault(f"this commit is {known[0].name} already")
+        known = registry.releases(root, model)
+        if done := next((one for one in known if one.commit == commit), None):
+            raise Fault(f"this commit is {done.name} already")
         unproven(store)
         against = elsewhere(store, model)
-        current = registry.champion(root, model, args.stage)
+        current = next((one for one in known if args.stage in one.stages), None)
         base = Revision(store, current.commit) if current else None
         said, found = judge(this, base, current)
         against += [*found, *unpushed(store, this)]
@@ -59,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     overruled = [f"overruled: {why}" for why in against]
     overruled += [f"because: {args.force}"] if against else []
     text = "\n".join([*said, "executed again: every output has the hash in dvc.lock", *overruled])
-    tag = registry.register(root, model, commit, args.bump, f"{model}\n\n{text}")
+    how = args.bump if known else registry.FIRST[args.bump]
+    tag = registry.register(root, model, commit, how, f"{model}\n\n{text}")
     version = tag.rpartition("@")[2]
     place = registry.assign(root, model, version, args.stage, f"{tag} is {args.stage}")
     print(f"released {tag}, and it is {args.stage} now; to publish it:")

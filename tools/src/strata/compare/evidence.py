@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from strata import git, seeds
-from strata.compare.verdict import DUMMIES, Evidence, real
+from strata.compare.verdict import DUMMIES, REGRESSION, Evidence, real
 from strata.errors import Fault
 from strata.markdown import code
 from strata.paired import Group, columns_of, compare, named_columns, predictions_of, table
@@ -32,7 +32,7 @@ class Settings:
     @property
     def margins(self) -> dict[str, float]:
         """How much worse each metric may get, by the gates."""
-        kind = "maximum_regression."
+        kind = f"{REGRESSION}."
         limits = {name: real(limit) for name, limit in self.gates.items() if name.startswith(kind)}
         return {name.removeprefix(kind): max(0.0, limit) for name, limit in limits.items() if limit}
 

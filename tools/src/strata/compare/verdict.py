@@ -11,7 +11,8 @@ from strata.scoring import direction, parts
 from strata.seeds import Seeds
 from strata.values import Leaves, is_number
 
-KINDS = ("minimum", "maximum", "maximum_regression")
+REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
+KINDS = ("minimum", "maximum", REGRESSION)
 OTHER_ROWS = "other rows"
 DUMMIES = {"dummy", "baseline"}
 
@@ -46,6 +47,10 @@ class Evidence:
         """1 where more is better, -1 where less is, 0 where neither is known."""
         bare = parts(metric)[1]
         return (bare in self.higher) - (bare in self.lower) or direction(bare)
+
+    def judge(self, metric: str, best: "Estimate") -> str:
+        """What an estimate of a metric says: see `Estimate.judge`."""
+        return best.judge(self.direction(metric), self.margins.get(metric, 0.0))
 
     def fit(self, metric: str) -> float | None:
         """The half-width of the 95% interval that two fits' own randomness gives a difference.
@@ -105,13 +110,12 @@ class Estimate:
         """
         if self.interval is None or not self.blocks:
             return None
-        moved = self.difference * direction
+        moved, fit = self.difference * direction, fit or 0.0
         gap = moved + margin if moved > -margin else -moved
         half = max(abs(end - self.difference) for end in self.interval)
-        rows = half**2 - (fit or 0.0) ** 2
-        if gap <= (fit or 0.0) * (1 + 1e-6):
+        if gap <= fit * (1 + 1e-6):
             return math.inf
-        return max(0.0, math.ceil(self.blocks * (rows / (gap**2 - (fit or 0.0) ** 2) - 1)))
+        return max(0.0, math.ceil(self.blocks * ((half**2 - fit**2) / (gap**2 - fit**2) - 1)))
 
 
 @dataclass(frozen=True)
@@ -246,8 +250,7 @@ def overall(name: str, found: Evidence) -> tuple[str, Estimate | None, str]:
         return "not comparable", best, best.refused
     if best.interval is None:
         return ("noise unknown" if best.difference else "same metric"), best, best.where
-    margin = found.margins.get(name, 0.0)
-    return best.judge(found.direction(name), margin) or "direction unknown", best, best.where
+    return found.judge(name, best) or "direction unknown", best, best.where
 
 
 def check(gates: Leaves, found: Evidence) -> list[Gate]:
@@ -265,7 +268,7 @@ def check(gates: Leaves, found: Evidence) -> list[Gate]:
             why = f"no such gate: a number under {', '.join(KINDS)}"
         elif value is None:
             why = "it has no value"
-        elif kind != "maximum_regression":
+        elif kind != REGRESSION:
             passed = value >= bound if kind == "minimum" else value <= bound
         elif not (way := found.direction(metric)):
             value, why = None, "which way is better? Set higher_is_better or lower_is_better"

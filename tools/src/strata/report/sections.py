@@ -29,15 +29,13 @@ def metrics(names: Sequence[str], found: Evidence, judge: bool) -> str:
     rows = []
     for name in names:
         was, now = found.base.get(name, ABSENT), found.this.get(name, ABSENT)
-        best, way = estimate(name, found), found.direction(name)
+        best = estimate(name, found)
         if was is ABSENT or now is ABSENT:
             said = "added" if was is ABSENT else "**removed**"
         elif best is None:
             said = "**no value**" if real(now) is None else "no value in the base"
         else:
-            word = (
-                best.judge(way, found.margins.get(name, 0.0)) if judge and best.difference else ""
-            )
+            word = found.judge(name, best) if judge and best.difference else ""
             said = best.refused or word
         size = max(abs(real(value) or 0.0) for value in (was, now))
         cells = [shown(v) if real(v) is None else figure(v, scale=size) for v in (was, now)]
@@ -45,7 +43,7 @@ def metrics(names: Sequence[str], found: Evidence, judge: bool) -> str:
         if judge and (best := judged(name, found)) and best.where:
             size = max(abs(best.before), abs(best.after))
             cells = [figure(value, scale=size) for value in (best.before, best.after)]
-            said = best.refused or best.judge(way, found.margins.get(name, 0.0))
+            said = best.refused or found.judge(name, best)
             row = f"{code(parts(name)[1])} on {COMMON}"
             rows.append([row, *cells, *_moved(best, size), said])
     return table(["metric", "base:", "this:", "difference:", "95% interval:", "by", ""], rows)
