@@ -22,7 +22,7 @@ import pandas as pd
 import params
 import split
 import summary
-from labels import Floats, classes_of, columns_of, labels, predict, target, weights
+from labels import Floats, classes_of, labels, predict, table, target, weights
 from models import baseline, dummy, feature_names, load
 from partitions import write, write_text
 from scores import DIGITS, is_better, standard_errors
@@ -30,7 +30,6 @@ from stage import run
 from tasks import base_rate, task_of
 
 METRICS_DIR = Path("metrics")
-PLACES = 9  # of a probability: beyond them processors differ
 ROWS, PARTITIONS = 20_000, 40  # of training, for the linear model; more hardly change it
 
 Report = dict[str, Any]
@@ -79,8 +78,7 @@ def predictions(
     """What names each row, its label, block and weight, and what the model says of it."""
     others = [block, data.weight, data.target]
     columns = list(dict.fromkeys([*data.key, "partition", "split", *filter(None, others)]))
-    said = pd.DataFrame(found.round(PLACES), columns=columns_of(classes, data.task))
-    return pd.concat([frame[columns], said], axis=1)
+    return pd.concat([frame[columns], table(found, classes, data.task)], axis=1)
 
 
 def baselines(sides: split.Sides, data: params.Data) -> dict[str, Any]:

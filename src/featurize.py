@@ -12,7 +12,7 @@ Out: data/features/MONTH.parquet, the same flights in the same order:
      dest_lat, dest_lon                               degrees
      wind_east, wind_north                            mph, the way the wind blows from
      temp, dewp, humid, wind_speed, wind_gust, precip, pressure, visib   as in ingest.py
-     disrupted        the label, 0 or 1
+     disrupted        the label, 0 or 1, where it is known
 Numbers are float32. Missing values stay missing: the model knows what to do with them.
 """
 
@@ -74,7 +74,12 @@ def featurize(prepared: pd.DataFrame, settings: params.Featurize) -> pd.DataFram
         wind_north=prepared["wind_speed"] * np.cos(angle),
     )
     names = prepared[["date", "flight", "origin", "carrier", "dest"]]
-    return pd.concat([names, numbers.astype("float32"), prepared[TARGET]], axis=1)
+    return pd.concat([names, numbers.astype("float32"), prepared.filter([TARGET])], axis=1)
+
+
+def of_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The features of rows that are to be scored, which have no label: see predict.py."""
+    return featurize(rows, params.load(params.Featurize))
 
 
 def inputs(month: str) -> list[Path]:

@@ -13,6 +13,7 @@ from params import Data
 from stage import Fault
 
 Floats = npt.NDArray[np.float64]
+PLACES = 9  # of a prediction: beyond them processors differ
 
 
 def target(frame: pd.DataFrame, data: Data) -> pd.Series:
@@ -66,3 +67,8 @@ def columns_of(classes: list[str], task: str) -> list[str]:
     if task == "multiclass":
         return [f"probability_{name}" for name in classes]
     return ["probability" if classes else "prediction"]
+
+
+def table(found: Floats, classes: list[str], task: str) -> pd.DataFrame:
+    """Predictions as columns, rounded to PLACES."""
+    return pd.DataFrame(found.round(PLACES), columns=columns_of(classes, task))

@@ -103,6 +103,7 @@ class Split(Section):
     period: Literal["day", "week", "month", "quarter", "year"] | None
     validation: Size
     test: Size
+    through: str | None
     seed: Seed
 
     @model_validator(mode="after")
@@ -112,6 +113,8 @@ class Split(Section):
             raise ValueError(f"by {self.by} and column {self.column!r} do not go together")
         if (self.by == "time") != (self.period is not None):
             raise ValueError(f"by {self.by} and period {self.period!r} do not go together")
+        if self.by != "time" and self.through is not None:
+            raise ValueError(f"by {self.by} and through {self.through!r} do not go together")
         if any(isinstance(size, int) != (self.by == "time") for size in sizes):
             raise ValueError("validation and test are numbers of periods by time, else shares")
         if self.by != "time" and sum(sizes) >= 1:

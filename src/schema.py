@@ -102,6 +102,11 @@ PREPARED = pa.DataFrameSchema(
     unique=KEY,
 )
 
+# What a flight must have when it is to be scored; what it has besides is ignored.
+ROWS = pa.DataFrameSchema(
+    {name: column for name, column in PREPARED.columns.items() if name != TARGET}, strict="filter"
+)
+
 
 def of_month(frame: pd.DataFrame, month: str, path: Path) -> pd.DataFrame:
     """Return the frame as it is, or raise Fault if a row is not of a day of its file's month."""

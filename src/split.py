@@ -34,7 +34,8 @@ def needed(how: params.Split, data: params.Data) -> list[str]:
 def assign(rows: pd.DataFrame, how: params.Split, data: params.Data) -> pd.Series:
     """The split of each row, of KIND; ``rows`` has the columns of ``needed``, and all rows.
 
-    Raises Fault if one of the splits would have no row.
+    Rows that came after ``through`` are in none. Raises Fault if one of the splits would have no
+    row.
     """
     match how.by:
         case "time":
@@ -70,7 +71,8 @@ def _newest_last(moments: pd.Series, how: params.Split) -> pd.Series:
     if moments.isna().any():
         raise Fault(f"{how.column}, by which rows are split, is missing in some rows")
     units = moments.dt.tz_localize(None).dt.to_period(PERIODS[str(how.period)])
-    every = sorted(units.unique())
+    late = units > _period(how) if how.through else pd.Series(data=False, index=units.index)
+    every = sorted(units[~late].unique())
     held_out = how.validation + how.test
     if len(every) <= held_out:
         raise Fault(
@@ -78,7 +80,18 @@ def _newest_last(moments: pd.Series, how: params.Split) -> pd.Series:
             "none is left to train on; lower split.validation and split.test, or bring more data"
         )
     first, last = every[-int(held_out)], every[-int(how.test)]
-    return _named((units >= first).astype("int8") + (units >= last).astype("int8"))
+    codes = (units >= first).astype("int8") + (units >= last).astype("int8")
+    return _named(codes.mask(late, -1))
+
+
+def _period(how: params.Split) -> pd.Period:
+    """The newest period that counts. Raises Fault if it is none."""
+    try:
+        return pd.Period(str(how.through), PERIODS[str(how.period)])
+    except ValueError:
+        raise Fault(
+            f"params.yaml: split.through is {how.through!r}, which is no {how.period}"
+        ) from None
 
 
 def _shuffled(units: pd.DataFrame, how: params.Split) -> pd.Series:
@@ -99,7 +112,7 @@ def _named(codes: pd.Series) -> pd.Series:
 
 
 def sides() -> Sides:
-    """The split of each row of data/features, partition by partition: its place in NAMES, int8."""
+    """The split of each row of data/features, by partition: its place in NAMES, int8, or -1."""
     how, data = params.load(params.Split), params.load(params.Data)
     names = partitions(FEATURES)
     places, units = [], []

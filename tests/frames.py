@@ -33,6 +33,7 @@ split:
   period: month
   validation: 1
   test: 1
+  through: null
   seed: 0
 train:
   model: hist_gradient_boosting

@@ -18,7 +18,7 @@ SIZES = st.floats(0.1, 0.4)
 
 
 def how(by: str, column: str | None = None, **others: Any) -> params.Split:
-    usual = {"period": None, "validation": 0.25, "test": 0.25, "seed": 0}
+    usual = {"period": None, "validation": 0.25, "test": 0.25, "through": None, "seed": 0}
     return params.Split(by=by, column=column, **usual | others)  # type: ignore[arg-type]
 
 
@@ -151,3 +151,17 @@ def test_no_day_of_validation_or_test_or_later_is_loaded_to_train(
     assert list(some) == ["id", "partition"]
     assert some["id"].tolist() == [*range(1, 31, 3), *range(1, 31, 3)]
     assert [len(frame) for frame in split.rows("train", sides, step=7)] == [5, 5]
+
+
+def test_what_came_after_through_is_in_no_split() -> None:
+    days = pd.to_datetime(["2013-01-31", "2013-02-01", "2013-03-01", "2013-04-01", "2013-05-09"])
+    of = {"period": "month", "validation": 1, "test": 1}
+    found = split.assign(
+        pd.DataFrame({"day": days}), how("time", "day", through="2013-03", **of), DATA
+    )
+    assert found.tolist()[:3] == list(split.NAMES)
+    assert found.isna().tolist() == [False] * 3 + [True] * 2
+    with pytest.raises(Fault, match=r"split\.through is 'soon', which is no month"):
+        split.assign(pd.DataFrame({"day": days}), how("time", "day", through="soon", **of), DATA)
+    with pytest.raises(ValueError, match="do not go together"):
+        how("random", through="2013-03")

@@ -27,11 +27,16 @@ COMMANDS = {  # name, module, what it does
     "look": ("look", "show a table, of the workspace or a revision, and what may spoil it"),
     "hook": ("hook", "what the Git hooks run"),
     "compare": ("compare", "tell whether one model is better than another, or that nobody can"),
+    "predict": ("predict", "score a file of rows with the model of any revision"),
     "release": ("release", "name this commit's model, once it is proven and no worse"),
     "models": ("models", "list the releases of the models, with their metrics"),
     "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
     "seeds": ("sweep.seeds", "measure how far the metrics move by the training's seed alone"),
     "sweep": ("sweep", "search over parameters: many experiments, none lost"),
+}
+EXTRAS = {  # of the commands that need another's
+    "seeds": "sweep",
+    **dict.fromkeys(("compare", "predict", "release"), "report"),
 }
 NEEDS = {  # the extra of a command's name, and what it imports
     "adopt": ("jinja2", "openpyxl", "pyarrow", "ruff", "skrub", "sqlalchemy", "tomlkit"),
@@ -52,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
         if arguments[:1] == [name]:
             try:
-                extra = {"seeds": "sweep", "compare": "report", "release": "report"}.get(name, name)
+                extra = EXTRAS.get(name, name)
                 require(extra, *NEEDS.get(extra, ()))
             except Fault as fault:
                 print(f"strata {name}: {fault}", file=sys.stderr)

@@ -97,3 +97,12 @@ def model_of(revision: Revision, asked: str | None) -> str:
     if asked is not None and asked not in names:
         raise Fault(f"dvc.yaml names no model {asked}; it has {', '.join(names)}")
     return asked or names[0]
+
+
+def in_stage(here: Revision, stage: str) -> Release:
+    """The release that is in a stage. Raises Fault if there is none."""
+    model = model_of(here, None)
+    for release in releases(here.root, model):
+        if stage in release.stages:
+            return release
+    raise Fault(f"no release of {model} is in the stage {stage}; `strata models` lists them")

@@ -108,6 +108,7 @@ def roles(made: Proposal) -> dict[str, Any]:
         "not_features": list(dict.fromkeys(filter(None, others))),
         "free_texts": [each.name for each in made.of("free text")],
         "left_out": made.of("left out"),
+        "not_known": [each.name for each in made.of("target", "weight")] + [row] * bool(row),
         "parts": parts,
         "gone": [each.name for each in made.of("feature") if each.kind == "moment"],
         "renamed": {e.column.name: e.name for e in made.fields if e.column.name != e.name},
@@ -207,7 +208,7 @@ def _steps(made: Proposal, known: dict[str, Any]) -> list[str]:
     lines = [f"found = {'found' if at else 'raw'}{step}" for at, step in enumerate(steps)]
     if lines:
         lines[0] = lines[0].replace("[~found[", "[~raw[")
-    columns = ".drop(columns=LEFT_OUT)" if known["left_out"] else ""
+    columns = ".drop(columns=schema.LEFT_OUT)" if known["left_out"] else ""
     return [*lines, f"return {'found' if lines else 'raw'}{columns}.reset_index(drop=True)"]
 
 

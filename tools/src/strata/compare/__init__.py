@@ -1,17 +1,21 @@
 """Tell whether one model is better than another, as surely as their predictions let it be told.
 
-Both are held against the rows that neither was trained on. The answer is better, no worse (by no
+Both are held against the rows that neither was trained on, or with ``--on`` against rows of one's
+own, which each scores by its own revision's code. The answer is better, no worse (by no
 more than the margin that the gates set), worse, or cannot tell.
 """
 
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from strata import git
 from strata.compare.evidence import gather, load_settings
+from strata.compare.rows import gather_on
 from strata.compare.verdict import Estimate, Evidence, overall
 from strata.errors import Fault
 from strata.markdown import figure, plain
@@ -55,8 +59,17 @@ def answer(champion: Revision, challenger: Revision) -> Answer:
         if not side.metrics:
             raise Fault(f"{side.name} has no metrics: there is nothing to compare")
     settings = load_settings(challenger)
-    found, notes = gather(champion, challenger, settings)
-    metric = settings.headline
+    return judge(settings.headline, *gather(champion, challenger, settings))
+
+
+def answer_on(champion: Revision, challenger: Revision, data: Sequence[Path]) -> Answer:
+    """The same on files of rows with their labels, which both score. Raises Fault."""
+    settings = load_settings(challenger)
+    return judge(*gather_on(champion, challenger, settings, data))
+
+
+def judge(metric: str, found: Evidence, notes: list[str]) -> Answer:
+    """What the evidence says of a metric, and what is to be said of it."""
     word, best, why = overall(metric, found)
     way, margin, fit = found.direction(metric), found.margins.get(metric, 0.0), found.fit(metric)
     if not found.measured:
@@ -66,15 +79,21 @@ def answer(champion: Revision, challenger: Revision) -> Answer:
     if word not in CODES:
         word, why = "cannot tell", WHY.get(word, why)
     more = best.more_blocks(way, margin, fit) if best and word == "cannot tell" else None
-    return Answer(
-        word, found, metric, way, margin, best, more, why, [plain(note) for note in notes]
-    )
+    said = [plain(note) for note in notes]
+    return Answer(word, found, metric, way, margin, best, more, why, said)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("champion", help="the revision to beat")
     parser.add_argument("challenger", help="the revision that would take its place")
+    parser.add_argument(
+        "--on",
+        metavar="DATA",
+        type=Path,
+        action="append",
+        help="rows with labels, CSV or Parquet, or a folder of them, that both are to score",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -83,7 +102,11 @@ def run(args: argparse.Namespace) -> int:
     root = git.top()
     commits = [git.commit_of(name, root) for name in (args.champion, args.challenger)]
     with opened(root) as store:
-        found = answer(*(Revision(store, commit) for commit in commits))
+        champion, challenger = (Revision(store, commit) for commit in commits)
+        if args.on:
+            found = answer_on(champion, challenger, args.on)
+        else:
+            found = answer(champion, challenger)
     if args.json:
         print(
             json.dumps(as_json(found) | dict(zip(("champion", "challenger"), commits, strict=True)))

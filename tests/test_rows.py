@@ -1,0 +1,139 @@
+"""Rows from outside: read a chunk at a time, typed, and each that does not fit is named."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rows import Chunk, check, chunks
+from stage import Fault
+
+RULES = pa.DataFrameSchema(
+    {
+        "id": pa.Column("str", pa.Check.str_length(1, 5)),
+        "count": pa.Column("int64", pa.Check.in_range(0, 100)),
+        "size": pa.Column("float64", nullable=True),
+        "when": pa.Column("datetime64[us]", nullable=True),
+        "seen": pa.Column("datetime64[us, UTC]"),
+        "known": pa.Column("bool"),
+    },
+    strict="filter",
+)
+GOOD: dict[str, Any] = {
+    "id": "a",
+    "count": "3",
+    "size": "2.5",
+    "when": "2013-01-02",
+    "seen": "2013-01-02T03:04:05Z",
+    "known": "true",
+}
+
+
+def checked(**values: Any) -> tuple[Chunk, list[str]]:
+    frame = pd.DataFrame([GOOD, GOOD | values], dtype="object")
+    number = pd.Series([1, 2])
+    return check(Chunk(frame, number, "line " + (number + 1).astype(str), {}), RULES)
+
+
+def written(folder: Path, rows: list[dict[str, Any]], kind: str) -> Path:
+    path = folder / f"rows.{kind}"
+    frame = pd.DataFrame(rows)
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path)
+    return path
+
+
+def test_texts_become_the_types_that_are_asked_for() -> None:
+    found, said = checked(size=None, when=None, known="0")
+    assert said == []
+    types = {name: str(kind) for name, kind in found.frame.dtypes.items()}
+    assert types == {
+        **{"id": "str", "count": "int64", "size": "float64", "when": "datetime64[us]"},
+        **{"seen": "datetime64[us, UTC]", "known": "bool"},
+    }
+    assert found.frame["known"].tolist() == [True, False]
+    assert found.frame["size"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("count", "1.5", "count is '1.5', not of type whole number"),
+        ("count", "9" * 30, f"count is '{'9' * 30}', not of type whole number"),
+        ("count", "101", "count is 101: must be in_range(0, 100)"),
+        ("count", None, "count is missing"),
+        ("size", "big", "size is 'big', not of type number"),
+        ("size", "inf", None),
+        ("when", "yesterday", "when is 'yesterday', not of type moment"),
+        ("when", "2013-01-02T03:04:05Z", "not of type moment"),
+        ("known", "maybe", "known is 'maybe', not of type true or false"),
+        ("id", "", "id is '': must be str_length(1, 5)"),
+        ("id", 5, "id is 5, not of type text"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_named_and_the_others_stay(
+    column: str, value: Any, said: str | None
+) -> None:
+    found, bad = checked(**{column: value})
+    if said is None:
+        assert bad == []
+        return
+    assert len(bad) == 1
+    assert bad[0].startswith("line 3: ")
+    assert said in bad[0]
+    assert found.number.tolist() == [1]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@given(rows=st.integers(1, 9), size=st.integers(1, 10))
+def test_chunks_are_the_whole_file_in_order(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, rows: int, size: int
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    path = written(folder, [GOOD | {"id": f"r{at}", "more": 1} for at in range(rows)], kind)
+    found = [check(chunk, RULES) for chunk in chunks(path, list(RULES.columns), size)]
+    assert not any(said for _, said in found)
+    assert [len(chunk.frame) for chunk, _ in found[:-1]] == [size] * (len(found) - 1)
+    whole = pd.concat([chunk.frame for chunk, _ in found])
+    assert whole["id"].tolist() == [f"r{at}" for at in range(rows)]
+    assert [n for chunk, _ in found for n in chunk.number] == list(range(1, rows + 1))
+
+
+def test_lines_are_those_of_the_file_also_after_one_in_quotes_that_is_broken(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        '\ufeffnote;id;count\n"two\nlines";a;1\n\nx;b;many\ny;c;1;2\n', encoding="utf-8"
+    )
+    rules = RULES.select_columns(["id", "count"])
+    (chunk,) = chunks(path, ["id", "count"])
+    found, said = check(chunk, rules)
+    assert said == [
+        "line 5: count is 'many', not of type whole number",
+        "line 6: 4 values, and the first line has 3",
+    ]
+    assert found.frame["id"].tolist() == ["a"]
+
+
+def test_a_file_that_cannot_be_read_is_a_fault_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    with pytest.raises(Fault, match=r"rows\.csv: No such file"):
+        list(chunks(path, ["id"]))
+    path.write_text("id,id\na,b\n")
+    with pytest.raises(Fault, match="column id is there twice"):
+        list(chunks(path, ["id"]))
+    with pytest.raises(Fault, match=r"no column count; there are id, id"):
+        list(chunks(path, ["count"]))
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(Fault, match=r"rows\.csv: cannot be read: "):
+        list(chunks(path, ["id"]))
+    path.write_bytes(b"id\n\xff\n")
+    with pytest.raises(Fault, match=r"rows\.csv: cannot be read: "):
+        list(chunks(path, ["id"]))

@@ -1,0 +1,74 @@
+"""Score a file of rows with the model of any revision, by that revision's own code and packages."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from strata import git, registry
+from strata.errors import Fault
+from strata.prediction import scorer
+from strata.revision import Revision
+from strata.store import opened
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("rows", type=Path, help="CSV or Parquet")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="Parquet, to be written")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--rev", default="HEAD", help="a tag, branch, commit or experiment (HEAD)")
+    which.add_argument("--stage", help="the release that is in a stage, such as prod")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out rows that do not fit")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the predictions: 0 if all rows were scored, or all that fit where that was asked."""
+    if args.output.suffix != ".parquet":
+        raise Fault(f"{args.output}: only Parquet carries which model it is of: name a .parquet")
+    if args.output.exists():
+        raise Fault(f"{args.output} exists; name another file, or remove it first")
+    if not args.rows.is_file():
+        raise Fault(f"{args.rows}: no such file")
+    root = git.top()
+    with opened(root) as store:
+        release = registry.in_stage(Revision(store, None), args.stage) if args.stage else None
+        name = release.tag if release else args.rev
+        revision = Revision(store, release.commit if release else git.commit_of(name, root))
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=args.output.parent, prefix=".strata-") as folder:
+            found, part = Path(folder) / "found.parquet", Path(folder) / "part.parquet"
+            with scorer(store, revision) as score:
+                score(args.rows, found, args.skip_bad)
+            rows = stamp(found, part, said_of(revision, name))
+            part.rename(args.output)
+    print(f"{args.output}: {rows:,} predictions of {name} ({str(revision.commit)[:9]})")
+    return 0
+
+
+def said_of(revision: Revision, name: str) -> dict[str, str]:
+    """What a file of predictions says of its model: name, commit, and the hash of each model."""
+    hashes = {
+        f"strata.model.{model}": out.hash
+        for path, model in revision.models.items()
+        if (out := revision.output(path))
+    }
+    return {"strata.version": name, "strata.commit": str(revision.commit), **hashes}
+
+
+def stamp(source: Path, target: Path, said: dict[str, str]) -> int:
+    """Copy a Parquet file, with metadata; returns the number of rows. Raises Fault if it is none.
+
+    A batch of rows at a time, so that memory is bounded.
+    """
+    from pyarrow import ArrowInvalid, parquet
+
+    try:
+        with parquet.ParquetFile(source) as file:
+            schema = file.schema_arrow
+            schema = schema.with_metadata((schema.metadata or {}) | said)
+            with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+                for batch in file.iter_batches():
+                    writer.write_batch(batch.cast(schema))
+            return int(file.metadata.num_rows)
+    except ArrowInvalid as error:
+        raise Fault(f"what the revision wrote is no Parquet file: {error}") from None
