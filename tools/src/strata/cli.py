@@ -28,6 +28,7 @@ COMMANDS = {  # name, module, what it does
     "hook": ("hook", "what the Git hooks run"),
     "compare": ("compare", "tell whether one model is better than another, or that nobody can"),
     "predict": ("predict", "score a file of rows with the model of any revision"),
+    "monitor": ("monitor", "tell whether the model in use is stale on the data since"),
     "release": ("release", "name this commit's model, once it is proven and no worse"),
     "models": ("models", "list the releases of the models, with their metrics"),
     "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
@@ -36,7 +37,7 @@ COMMANDS = {  # name, module, what it does
 }
 EXTRAS = {  # of the commands that need another's
     "seeds": "sweep",
-    **dict.fromkeys(("compare", "predict", "release"), "report"),
+    **dict.fromkeys(("compare", "monitor", "predict", "release"), "report"),
 }
 NEEDS = {  # the extra of a command's name, and what it imports
     "adopt": ("jinja2", "openpyxl", "pyarrow", "ruff", "skrub", "sqlalchemy", "tomlkit"),

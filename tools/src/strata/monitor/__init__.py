@@ -1,0 +1,188 @@
+"""Tell whether the model in use is stale: beaten, beyond noise, by one that knows what came since.
+
+Each partition of data since is judged on its own, by `strata compare`'s function, and an alarm is
+raised by rules under which looking every month for years raises no more false ones: see looks.py.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from strata import git, registry
+from strata.compare.evidence import load_settings, seeds_of
+from strata.errors import Fault
+from strata.monitor import drift, looks, past
+from strata.monitor.judging import judge, scored
+from strata.monitor.watch import Watch
+from strata.monitor.words import document
+from strata.paired import Columns, columns_of, predictions_of, table
+from strata.prediction import scorer
+from strata.revision import Revision
+from strata.settings import section
+from strata.store import Store, opened
+
+SAMPLE = 200_000  # rows of the champion's training that inputs are compared with
+
+
+CODES = {"not stale": 0, "stale": 3, "cannot tell": 4}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--champion", metavar="REV", help="the model in use (the release in the stage prod)"
+    )
+    parser.add_argument(
+        "--replay", action="store_true", help="train the challengers of the past, one a partition"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what was found: 0 if the model in use is not stale, 3 if it is, 4 if unknown."""
+    root = git.top()
+    with opened(root) as store:
+        if args.champion:
+            name, commit = args.champion, git.commit_of(args.champion, root)
+        else:
+            release = registry.in_stage(Revision(store, None), "prod")
+            name, commit = release.tag, release.commit
+        found = watch(store, name, Revision(store, commit), replayed=args.replay)
+    print(json.dumps(as_json(found)) if args.json else document(found))
+    return CODES[found.word]
+
+
+def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Watch:
+    """Judge each partition since the champion. Raises Fault if that can't even be begun."""
+    head = Revision(store, git.commit_of("HEAD", store.root))
+    folder, through = settings_of(head)
+    settings = load_settings(head)
+    theirs = table(head.bytes(predictions_of(store.root, head.made)))
+    columns = columns_of(store.root, theirs)
+    there, before = past.partitions(head, folder), past.partitions(champion, folder)
+    mine = past.held_out(champion, columns)
+    learned = [each for each in before if each in there]
+    notes = list[str]()
+    if replayed:
+        challengers = trained(store, head, columns, through, list(there), mine)
+    else:
+        challengers, notes = past.since(store, str(champion.commit), str(head.commit), columns)
+    seeds = (seeds_of(champion, notes), seeds_of(head, notes))
+    bare = replace(columns, split=None)
+    paths = {each: head.local(path) for each, path in there.items()}
+    changed = [
+        each
+        for each in learned
+        if head.files(folder)[there[each]] != champion.files(folder)[before[each]]
+    ]
+    if changed:
+        notes.append(f"Corrected since: {', '.join(changed)}.")
+    with scorer(store, champion) as score:
+        said = scored(score, paths)
+    found = [
+        judge(
+            *(each, paths[each], said[each], mine if each in learned else None),
+            *(challengers, bare, settings, seeds),
+        )
+        for each in there
+    ]
+    found = [each for each in found if each.why != "the champion learned from it"]
+    p_values = looks.p_values([each.look for each in found])
+    raised = looks.alarms(p_values)
+    rate = looks.false_alarms([each.look for each in found])
+    known = [paths[each] for each in learned if each not in {one.name for one in found}]
+    newest = list(there)[-1]
+    return Watch(
+        *(name, found, p_values, looks.levels(p_values), raised, rate),
+        *(inputs(known, paths[newest], bare), newest, notes),
+    )
+
+
+def settings_of(revision: Revision) -> tuple[str, str]:
+    """The folder of rows, and the param that says through which partition is trained.
+
+    Raises Fault if no folder is named.
+    """
+    found = section(revision.root, "monitor")
+    if strange := sorted(set(found) - {"data", "through"}):
+        raise Fault(f"{past.PLACE}: {strange[0]} is not known; there are data, through")
+    folder = found.get("data")
+    if not isinstance(folder, str):
+        raise Fault(
+            f"set data in {past.PLACE}: the folder of rows with labels, a Parquet file a partition"
+        )
+    return folder, str(found.get("through", ""))
+
+
+def trained(
+    store: Store,
+    head: Revision,
+    columns: Columns,
+    through: str,
+    names: list[str],
+    mine: pd.DataFrame,
+) -> list[past.Challenger]:
+    """A challenger for each partition that the champion did not learn from: `past.replay`."""
+    if not through:
+        raise Fault(f"set through in {past.PLACE}: the param that says through when is trained")
+    place = "partition" if "partition" in mine else None
+    held = set(mine[place].astype(str)) if place else set()
+    first = min((at for at, each in enumerate(names) if each in held), default=0)
+    found = []
+    with past.replay(store, head, through) as train:
+        for each in names[first:]:
+            rows = past.without_training(train(each), columns)
+            found.append(past.Challenger(f"through {each}", rows))
+    return found
+
+
+def inputs(known: Sequence[Any], newest: Any, columns: Columns) -> list[drift.Drift]:
+    """How far the inputs of the newest partition have moved from what the champion learned from."""
+    if not known:
+        return []
+    now = pd.read_parquet(newest)
+    parts = [pd.read_parquet(path) for path in known]
+    step = max(1, sum(map(len, parts)) // SAMPLE)
+    before = pd.concat([part[::step] for part in parts], ignore_index=True)
+    others = {*columns.key, columns.label, columns.block, columns.weight}
+    return drift.drifts(before, now, [str(n) for n in now if n in before and n not in others])
+
+
+def as_json(found: Watch) -> dict[str, Any]:
+    """What was found, with null for what is not known."""
+    rows = []
+    for at, each in enumerate(found.partitions):
+        best = each.estimate
+        rows.append(
+            {
+                "partition": each.name,
+                "rows": each.rows,
+                "refused": each.refused,
+                "labelled": each.labelled,
+                "challenger": each.challenger or None,
+                "champion_metric": best.before if best else None,
+                "challenger_metric": best.after if best else None,
+                "interval": list(best.interval) if best and best.interval else None,
+                "p_value": found.p_values[at],
+                "level": found.levels[at],
+                "alarm": found.alarms[at],
+                "expected": each.expected,
+                "observed": each.observed,
+                "why_not_judged": each.why or None,
+            }
+        )
+    rate, error = found.false_alarms
+    return {
+        "champion": found.champion,
+        "answer": found.word,
+        "partitions": rows,
+        "false_alarm_rate": rate,
+        "false_alarm_rate_se": error,
+        "nominal_rate": looks.FIRST,
+        "drift": [vars(each) for each in found.drifts],
+        "notes": found.notes,
+    }

@@ -1,0 +1,110 @@
+"""The data since a champion was made, and the challengers that were made since.
+
+A partition is a file in the folder of rows. It is judged on the rows that the champion has not
+learned from, by the challenger that learned from most of what came before it, and not from it.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from strata import git
+from strata.checkout import clone, dvc, environment, run
+from strata.errors import Fault
+from strata.paired import Columns, predictions_of, table
+from strata.revision import Revision
+from strata.store import Store
+
+PLACE = "[tool.strata.monitor]"
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """The predictions of a model on rows that it did not learn from, and what to call it."""
+
+    name: str
+    held_out: pd.DataFrame
+
+
+def partitions(revision: Revision, folder: str) -> dict[str, str]:
+    """The path of each partition by its name, in their order. Raises Fault if there are none."""
+    found = {PurePosixPath(path).stem: path for path in sorted(revision.files(folder))}
+    if not found:
+        raise Fault(f"{revision.name} has no file in {folder}")
+    return found
+
+
+def held_out(revision: Revision, columns: Columns) -> pd.DataFrame:
+    """A revision's predictions of rows that it did not learn from. Raises Fault."""
+    return without_training(
+        table(revision.bytes(predictions_of(revision.root, revision.made))), columns
+    )
+
+
+def without_training(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """The rows of predictions that are not of training, by their split, if they have one."""
+    if columns.split and columns.split in frame:
+        return frame[~frame[columns.split].astype(str).str.contains("train")]
+    return frame
+
+
+def since(
+    store: Store, champion: str, head: str, columns: Columns
+) -> tuple[list[Challenger], list[str]]:
+    """The challengers among the commits of the branch since the champion, the oldest first.
+
+    And what could not be read of them.
+    """
+    span = f"{champion}..{head}"
+    every = git.git(
+        *("log", "--first-parent", "--reverse", "--format=%H", span, "--", "*dvc.lock"),
+        root=store.root,
+    ).split()
+    found, notes = list[Challenger](), list[str]()
+    for commit in dict.fromkeys([*every, *([head] if head != champion else [])]):
+        try:
+            rows = held_out(Revision(store, commit), columns)
+        except (Fault, ValueError) as fault:
+            notes.append(f"The predictions of {commit[:9]} cannot be had: {fault}")
+            continue
+        found.append(Challenger(commit[:9], rows))
+    return found, notes
+
+
+@contextmanager
+def replay(store: Store, head: Revision, setting: str) -> Iterator[Any]:
+    """A clone of a revision that trains a challenger on what was there through a partition.
+
+    ``setting`` is the param, of params.yaml, that says through which. Yields a function of its
+    value that gives the predictions, as a frame. Raises Fault if the pipeline fails.
+    """
+    from dvc.utils.serialize import modify_yaml
+
+    path = predictions_of(head.root, head.made)
+    stage = next((name for name, each in head.stages.items() if path in each.outs), None)
+    if setting not in head.params or stage is None:
+        raise Fault(f"{PLACE}: through is {setting!r}, which is no param of params.yaml")
+    with TemporaryDirectory(prefix="strata-") as parent:
+        root = clone(store, str(head.commit), Path(parent) / store.root.name)
+        if here := [out.path for out in head.outputs if not store.missing(out)]:
+            dvc("checkout", "--quiet", "--force", *here, root=root)
+        env = environment(store.root, head, root)
+
+        def trained(through: str) -> pd.DataFrame:
+            *sections, name = setting.split(".")
+            with modify_yaml(str(root / "params.yaml")) as params:
+                for section in sections:
+                    params = params[section]
+                params[name] = through
+            command = [*("-P", "-m", "dvc", "repro", "--quiet"), stage]
+            if run([sys.executable, *command], root, env):
+                raise Fault(f"the pipeline through {through} fails; its own message is above")
+            return table((root / path).read_bytes())
+
+        yield trained

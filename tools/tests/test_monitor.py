@@ -1,0 +1,124 @@
+"""`strata monitor` says in which partitions a model is stale, and of which it cannot tell."""
+
+import json
+
+import pytest
+from project import Project, Strata
+from scoring_project import arrive, scores
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def watched(project: Project) -> Project:
+    """A project whose first model, hardly better than a coin, is the one in use."""
+    scores(project)
+    arrive(project, 2, 0.3)
+    project.run("git", "tag", "champion")
+    return project
+
+
+def found(project: Project, strata: Strata, code: int, *options: str) -> dict[str, object]:
+    asked = ("monitor", "--champion", "champion", "--json", *options)
+    (line,) = (line for line in strata(project, *asked, code=code).splitlines() if line[0] == "{")
+    told: dict[str, object] = json.loads(line)
+    return told
+
+
+def rows(told: dict[str, object]) -> dict[str, dict[str, object]]:
+    assert isinstance(told["partitions"], list)
+    return {each["partition"]: each for each in told["partitions"]}
+
+
+def test_a_champion_that_is_beaten_is_stale_and_one_that_is_not_is_not(
+    watched: Project, strata: Strata
+) -> None:
+    arrive(watched, 3, 3.0)
+    arrive(watched, 4, 3.0)
+    told = found(watched, strata, 3)
+    assert told["answer"] == "stale"
+    partitions = rows(told)
+    # The first month was held out by the champion alone, the second by one challenger as well.
+    assert list(partitions) == ["2013-01", "2013-02", "2013-03", "2013-04"]
+    assert "no challenger held it out" in str(partitions["2013-01"]["why_not_judged"])
+    assert [each["alarm"] for each in partitions.values()] == [False, True, True, True]
+    text = strata(watched, "monitor", "--champion", "champion", code=3)
+    assert "## Monitor: `champion` is stale in 2013-04, first in 2013-02" in text
+    assert "Not judged: 2013-01 (no challenger held it out; --replay trains them)." in text
+    assert "expected / observed" in text
+
+    arrive(watched, 5, 0.3)  # the model of the newest month is as the champion
+    told = found(watched, strata, 0)
+    assert told["answer"] == "not stale"
+    assert rows(told)["2013-05"]["p_value"] == 1.0
+
+
+def test_the_release_in_use_is_what_is_watched(watched: Project, strata: Strata) -> None:
+    assert "no release of tiny is in the stage prod" in strata(watched, "monitor", code=1)
+    for tag in ("tiny@v1.0.0", "tiny#prod#1"):
+        watched.run("git", "tag", "--annotate", "--message", "x", tag)
+    assert "nobody can tell whether `tiny@v1.0.0` is stale" in strata(watched, "monitor", code=4)
+
+
+def test_labels_that_come_late_and_rows_that_do_not_fit_are_said(
+    watched: Project, strata: Strata
+) -> None:
+    arrive(watched, 3, 3.0)
+    data = watched.path / "data.py"
+    late = "    if month == 4:\n        columns['none'] = label\n"
+    text = data.read_text().replace("    table = pa.table(", late + "    table = pa.table(")
+    text = text.replace('"label": label}', '"label": label if month < 4 else [None] * 400}')
+    text = text.replace(
+        "pa.table(columns |", "pa.table({'day': columns['day'], 'id': columns['id']} |"
+    )
+    data.write_text(text)
+    evaluate = watched.path / "evaluate.py"
+    evaluate.write_text(
+        evaluate.read_text().replace('.glob("*.parquet")', '.glob("*-0[1-3].parquet")')
+    )
+    arrive(watched, 4, 3.0)
+    told = found(watched, strata, 3)
+    assert rows(told)["2013-04"]["why_not_judged"] == "it has no labels yet"
+    text = strata(watched, "monitor", "--champion", "champion", code=3)
+    assert "Judged through 2013-03." in text
+    assert "Not judged: 2013-01 (" in text
+    assert "2013-04 (it has no labels yet)" in text
+
+
+def test_the_past_is_replayed_by_training_as_of_each_partition(
+    watched: Project, strata: Strata
+) -> None:
+    arrive(watched, 4, 3.0)
+    live = rows(found(watched, strata, 3))
+    assert live["2013-02"]["p_value"] is None
+    before = watched.run("git", "status", "--porcelain")
+    past = rows(found(watched, strata, 3, "--replay"))
+    assert [past[f"2013-{month:02}"]["challenger"] for month in (1, 2, 3, 4)] == [
+        *("through 2013-02", "through 2013-03", "through 2013-04", "through 2013-04")
+    ]
+    assert [each["alarm"] for each in past.values()] == [True] * 4
+    assert watched.run("git", "status", "--porcelain") == before
+
+
+def test_what_is_lacking_is_one_line(watched: Project, strata: Strata) -> None:
+    settings = watched.path / "pyproject.toml"
+    whole = settings.read_text()
+    for old, new, said in (
+        ('data = "data/raw"', "", "set data in [tool.strata.monitor]"),
+        ('data = "data/raw"', 'data = "data/none"', "has no output data/none"),
+        ('data = "data/raw"', "dta = 1", "dta is not known; there are data, through"),
+        ('through = "data.months"', "", "set through in [tool.strata.monitor]"),
+        ('through = "data.months"', 'through = "data.years"', "which is no param of params.yaml"),
+    ):
+        settings.write_text(whole.replace(old, new))
+        text = strata(watched, "monitor", "--champion", "champion", "--replay", code=1)
+        assert said in text.splitlines()[-1]
+
+
+def test_labels_that_were_corrected_since_are_said(watched: Project, strata: Strata) -> None:
+    file = watched.path / "data.py"
+    flipped = "    label = 1 - label if month == 2 else label\n    columns = {"
+    file.write_text(file.read_text().replace("    columns = {", flipped))
+    arrive(watched, 3, 3.0)
+    told = found(watched, strata, 0)
+    assert told["notes"] == ["Corrected since: 2013-02."]
