@@ -5,7 +5,9 @@ are relative to ``root``, which is where ``.dvc`` lies: not always the top of Gi
 """
 
 import os
+import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +87,7 @@ def commit_of(revision: str, root: Path | None = None) -> str:
     for ref in (f"refs/heads/{revision}", f"refs/tags/{revision}"):
         if succeeds("show-ref", "--verify", "--quiet", ref, root=root):
             found[ref] = git("rev-parse", "--verify", f"{ref}^{{commit}}", root=root)
-    lines = git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps", root=root)
-    for ref, commit in (line.split(" ") for line in lines.splitlines()):
-        if ref.rsplit("/", 1)[-1] == revision and "/exec/" not in ref:
-            found[ref] = commit
+    found |= {one.ref: one.commit for one in experiments(root) if one.name == revision}
     if len(set(found.values())) > 1:
         raise Fault(f"{revision!r} names more than one thing: give one of " + ", ".join(found))
     if found:
@@ -102,6 +101,27 @@ def commit_of(revision: str, root: Path | None = None) -> str:
         f"{revision!r} is not a commit, tag, branch or experiment of this repository; if others "
         "have it, `git fetch --tags` or `dvc exp pull` brings it"
     )
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment of DVC's: a commit that a reference keeps, named after the one it is on."""
+
+    ref: str
+    base: str
+    name: str
+    commit: str
+
+
+def experiments(root: Path | None) -> list[Experiment]:
+    """The experiments of DVC's that are here, the newest first."""
+    how = ("--sort=refname", "--sort=-committerdate", "--format=%(objectname) %(refname)")
+    found = []
+    for line in git("for-each-ref", *how, "refs/exps", root=root).splitlines():
+        commit, _, ref = line.partition(" ")
+        if at := re.fullmatch(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38,})/(.+)", ref):
+            found.append(Experiment(ref, at[1] + at[2], at[3], commit))
+    return found
 
 
 def branch_of(revision: str, root: Path) -> str | None:
@@ -120,14 +140,22 @@ def blob(root: Path, commit: str, path: str) -> bytes | None:
 
 def blobs(root: Path, commit: str, paths: list[str]) -> dict[str, bytes]:
     """The bytes of several of Git's files at a commit."""
-    names = "".join(f"{commit}:./{path}\n" for path in paths if "\n" not in path)
-    text = run("cat-file", "--batch", root=root, input=os.fsencode(names)).stdout
+    named = {f"{commit}:./{path}": path for path in paths if "\n" not in path}
+    return {named[name]: data for name, data in objects(root, list(named)).items()}
+
+
+def objects(root: Path, names: list[str]) -> dict[str, bytes]:
+    """The bytes of several objects of Git's, each by a name that has no line end."""
+    asked = "".join(f"{name}\n" for name in names)
+    text = run("cat-file", "--batch", root=root, input=os.fsencode(asked)).stdout
     found: dict[str, bytes] = {}
-    for path in (path for path in paths if "\n" not in path):
-        head, _, text = text.partition(b"\n")
+    at = 0
+    for name in names:
+        end = text.index(b"\n", at)
+        head, at = text[at:end], end + 1
         if not head.endswith(b" missing"):
             size = int(head.split()[-1])
-            found[path], text = text[:size], text[size + 1 :]
+            found[name], at = text[at : at + size], at + size + 1
     return found
 
 
@@ -231,6 +259,63 @@ def branches(root: Path) -> list[str]:
     """The branches of this repository, the default ones first."""
     named = git("for-each-ref", "--format=%(refname)", "refs/heads", root=root).splitlines()
     return [*default_branches(root), *named]
+
+
+def main_line(root: Path) -> tuple[str, str]:
+    """The default branch, by its name, and its last commit, pushed or not.
+
+    Without a default branch it is what is checked out. Raises Fault where there is no commit.
+    """
+    for first in default_branches(root)[:1]:
+        name = git("rev-parse", "--abbrev-ref", first, root=root)
+        pushed = git("rev-parse", "--verify", f"{first}^{{commit}}", root=root)
+        local = name.removeprefix("origin/")
+        ahead = succeeds("merge-base", "--is-ancestor", pushed, f"refs/heads/{local}", root=root)
+        return local, git("rev-parse", f"refs/heads/{local}", root=root) if ahead else pushed
+    return git("branch", "--show-current", root=root) or "HEAD", commit_of("HEAD", root)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit, and the blob of each file that it changed, None where the file went."""
+
+    hash: str
+    day: str
+    subject: str
+    changed: dict[str, str | None]
+
+
+def line(root: Path, tip: str) -> list[Commit]:
+    """A commit and all its first parents, the oldest first; what each changed in ``root``."""
+    how = ("--raw", "-z", "--no-abbrev", "--no-renames", "--relative", "--format=%H%x00%cs%x00%s")
+    quiet = ("-c", "log.showSignature=false")
+    said = git(*quiet, "log", "--first-parent", "-m", *how, tip, "--", root=root)
+    found: list[Commit] = []
+    parts = iter(said.split("\0"))
+    for part in parts:
+        if (entry := part.lstrip("\n")).startswith(":"):
+            *_, blob, status = entry.split()
+            found[-1].changed[next(parts)] = None if status == "D" else blob
+        elif entry:
+            found.append(Commit(entry, next(parts), next(parts), {}))
+    return found[::-1]
+
+
+def is_shallow(root: Path) -> bool:
+    """Whether older commits were left out when this repository was cloned."""
+    return git("rev-parse", "--is-shallow-repository", root=root) == "true"
+
+
+def tag_texts(root: Path) -> dict[str, str]:
+    """What each annotated tag says."""
+    form = "--format=%(objecttype)%00%(refname)%00%(contents:subject)%00%(contents:body)%00"
+    parts = git("for-each-ref", form, "refs/tags", root=root).split("\0")
+    rows = zip(*(parts[start::4] for start in range(4)), strict=False)
+    return {
+        ref.removeprefix("refs/tags/"): f"{subject}\n\n{body}".strip()
+        for kind, ref, subject, body in rows
+        if kind.strip() == "tag"
+    }
 
 
 def merge_base(root: Path) -> str:

@@ -8,7 +8,7 @@ kept elsewhere, where nothing answers, is Offline.
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -181,13 +181,8 @@ class Revision:
 
     def _leaves(self, named: Iterable[str]) -> Leaves:
         self.check()
-        paths = list(dict.fromkeys(path for name in named for path in self.paths(name)))
-        found: Leaves = {}
-        for path in paths:
-            bare = path == "params.yaml" or len(paths) == 1
-            for name, value in flatten(self.parsed(path)).items():
-                found[name if bare and name else f"{path}:{name}".removesuffix(":")] = value
-        return found
+        paths = dict.fromkeys(path for name in named for path in self.paths(name))
+        return leaves({path: self.parsed(path) for path in paths})
 
     @cached_property
     def pins(self) -> dict[str, str]:
@@ -295,22 +290,41 @@ class Revision:
 
     def text(self, path: str) -> str:
         """The text of a file in UTF-8; as for ``bytes``, and Unreadable if it is none."""
-        try:
-            return self.bytes(path).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise Unreadable(f"{path} of {self.name} is not text in UTF-8") from None
+        return _text(self.bytes(path), path, self.name)
 
     def parsed(self, path: str) -> Any:
         """A YAML, JSON, TOML or Python file of values, read as DVC reads it."""
-        from dvc.utils.serialize import PARSERS
+        return parsed(self.bytes(path), path, self.name)
 
-        text = self.text(path)
-        try:
-            if path.endswith(YAML):
-                trust.check_yaml(text.encode())
-            return PARSERS[PurePosixPath(path).suffix.lower()](text, path)
-        except Exception as error:  # each format has errors of its own
-            raise Unreadable(f"{path} of {self.name} cannot be read: {reason(error)}") from None
+
+def _text(data: bytes, path: str, revision: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable(f"{path} of {revision} is not text in UTF-8") from None
+
+
+def parsed(data: bytes, path: str, revision: str) -> Any:
+    """The values in the bytes of a file, as DVC reads it. Raises Unreadable."""
+    from dvc.utils.serialize import PARSERS
+
+    text = _text(data, path, revision)
+    try:
+        if path.endswith(YAML):
+            trust.check_yaml(text.encode())
+        return PARSERS[PurePosixPath(path).suffix.lower()](text, path)
+    except Exception as error:  # each format has errors of its own
+        raise Unreadable(f"{path} of {revision} cannot be read: {reason(error)}") from None
+
+
+def leaves(files: Mapping[str, Any]) -> Leaves:
+    """The values of files under the names that they have as metrics or params of a revision."""
+    found: Leaves = {}
+    for path, values in files.items():
+        bare = path == "params.yaml" or len(files) == 1
+        for name, value in flatten(values).items():
+            found[name if bare and name else f"{path}:{name}".removesuffix(":")] = value
+    return found
 
 
 # DVC's index, in our words
