@@ -41,6 +41,13 @@ def _faults() -> Iterator[Any]:
         raise Fault(first_line(error)) from None
 
 
+def names(root: Path) -> list[str]:
+    """The models that have a release. Raises Fault if tags cannot be read."""
+    with _faults() as gto:
+        found = gto.show(str(git.top_of(root)))
+    return sorted(name for name, state in found.items() if state["registered"])
+
+
 def releases(root: Path, model: str) -> list[Release]:
     """The releases of a model, the newest version first. Raises Fault if tags cannot be read."""
     place = str(git.top_of(root))

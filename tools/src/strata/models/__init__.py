@@ -1,23 +1,30 @@
 """List the releases of the models: version, stage, commit, date, and the headline metric."""
 
 import argparse
+from pathlib import Path
 
 from strata import git, registry
-from strata.errors import Fault
+from strata.errors import require
+from strata.models.figures import metrics_of, shown
 from strata.revision import Revision
 from strata.settings import section
 from strata.store import opened
-from strata.values import aligned, is_number
+from strata.values import aligned
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("model", nargs="?", help="one of several")
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="write a page of all models' history instead"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line a release, the newest first."""
+    """Print a line a release, the newest first; or write the page."""
     root = git.top()
+    if args.html:
+        return write_page(root, args.html, args.model)
     metric = str(section(root, "report").get("headline", ""))
     with opened(root) as store:
         here = Revision(store, None)
@@ -31,18 +38,18 @@ def run(args: argparse.Namespace) -> int:
         for one in found:
             stages = ", ".join(one.stages)
             day = one.at.strftime("%Y-%m-%d")
-            figure = _figure(Revision(store, one.commit), metric)
+            figure = shown(metrics_of(Revision(store, one.commit)), metric)
             rows.append([one.model, one.version, stages, one.commit[:9], day, figure])
     print(aligned(rows))
     return 0
 
 
-def _figure(revision: Revision, metric: str) -> str:
-    """A metric of a revision, with the standard error beside it, if it has one."""
-    try:
-        value, error = revision.metrics.get(metric), revision.metrics.get(f"{metric}_se")
-    except Fault:
-        return "cannot be read"
-    if not is_number(value):
-        return "–"
-    return f"{value:.4f}" + (f" ± {1.96 * error:.4f}" if is_number(error) else "")
+def write_page(root: Path, file: Path, model: str | None) -> int:
+    """Write the history of the models, or of one, as a page that needs nothing else."""
+    require("report", "jinja2", "markdown_it", "sklearn")
+    from strata.models import page, record
+
+    with opened(root) as store:
+        found = record.read(store, model)
+    file.write_bytes(page.render(found).encode())
+    return 0

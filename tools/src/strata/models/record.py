@@ -1,0 +1,165 @@
+"""All that a repository says of its models: releases, the metrics of its main line, experiments."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from strata import git, history, registry
+from strata.compare.evidence import PLACE, usual_headline
+from strata.errors import Fault
+from strata.history import Point
+from strata.models.figures import metrics_of
+from strata.models.forge import Forge, forge_of
+from strata.registry import Release
+from strata.revision import Revision
+from strata.scoring import parts
+from strata.settings import names_in, section_of
+from strata.store import Store
+from strata.values import Change, Leaves, changes
+
+POINTS, TRIALS, VALUES = 500, 30, 12  # how many of each are shown
+
+
+@dataclass(frozen=True)
+class Version:
+    """A release: its metrics (None: unreadable), its tag's text, its card's path and text."""
+
+    release: Release
+    metrics: Leaves | None
+    decision: str
+    card: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model and its versions, the newest first."""
+
+    name: str
+    versions: list[Version]
+
+    @property
+    def now(self) -> dict[str, Version]:
+        """The version in each stage, prod first."""
+        found = {stage: v for v in self.versions[::-1] for stage in v.release.stages}
+        return dict(sorted(found.items(), key=lambda item: (item[0] != "prod", item[0])))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An experiment of DVC's; what it changed is None if that cannot be read."""
+
+    name: str
+    commit: str
+    base: str
+    base_commit: str
+    metrics: Leaves | None
+    params: list[Change] | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the page shows; ``older`` and ``more`` count the points and trials left out."""
+
+    branch: str
+    line: list[git.Commit]
+    shallow: bool
+    prefix: str
+    forge: Forge | None
+    headline: str
+    others: list[str]
+    models: list[Model]
+    points: list[Point]
+    older: int
+    trials: list[Trial]
+    more: int
+
+
+def read(store: Store, model: str | None) -> Record:
+    """Read it of the default branch, or of what is checked out where there is none.
+
+    Raises Fault if there is no commit, no such model, or the settings cannot be read.
+    """
+    root = store.root
+    branch, commit = git.main_line(root)
+    tip = Revision(store, commit)
+    named = sorted({*tip.models.values(), *registry.names(root)})
+    if model and model not in named:
+        raise Fault(f"no model {model} is known; there is {', '.join(named) or 'none'}")
+    texts = git.tag_texts(root)
+    models = [_model(store, name, texts) for name in ([model] if model else named)]
+    line = git.line(root, commit)
+    points = history.points(store, line)
+    headline = _headline(tip)
+    bases = {git.commit_of("HEAD", root): "HEAD", line[-1].hash: branch}
+    bases |= {v.release.commit: v.release.tag for m in models for v in m.versions[::-1]}
+    trials = [one for one in git.experiments(root) if one.base in bases]
+    return Record(
+        branch=branch,
+        line=line,
+        shallow=git.is_shallow(root),
+        prefix=git.git("rev-parse", "--show-prefix", root=root),
+        forge=forge_of(git.run("config", "remote.origin.url", root=root).stdout.decode().strip()),
+        headline=headline,
+        others=_others(headline, points),
+        models=models,
+        points=points[-POINTS:],
+        older=max(0, len(points) - POINTS),
+        trials=_trials(store, trials[:TRIALS], bases),
+        more=max(0, len(trials) - TRIALS),
+    )
+
+
+def _headline(tip: Revision) -> str:
+    """The metric that decides, by the settings of a commit; else the usual one of its metrics."""
+
+    def text(path: str) -> str | None:
+        return tip.text(path) if tip.is_file(path) else None
+
+    set_one = names_in(section_of(text, "report"), "headline", PLACE)
+    return set_one[0] if set_one else usual_headline(metrics_of(tip) or {})
+
+
+def _others(headline: str, points: list[Point]) -> list[str]:
+    """The other metrics of the headline's split, in the order in which files have them."""
+    names = dict.fromkeys(name for point in points[::-1] for name in point.metrics or {})
+    errors = {f"{name}_se" for name in names}
+    split = parts(headline)[0] if headline else None
+    alike = [name for name in names if split is None or parts(name)[0] == split]
+    return [name for name in alike if name not in {headline, *errors}][:VALUES]
+
+
+def _model(store: Store, name: str, texts: Mapping[str, str]) -> Model:
+    return Model(name, [_version(store, one, texts) for one in registry.releases(store.root, name)])
+
+
+def _version(store: Store, release: Release, texts: Mapping[str, str]) -> Version:
+    revision = Revision(store, release.commit)
+    decision = re.sub(rf"^{re.escape(release.model)}(\n+|$)", "", texts.get(release.tag, ""))
+    return Version(release, metrics_of(revision), decision, _card(revision, release.model))
+
+
+def _card(revision: Revision, model: str) -> tuple[str, str] | None:
+    """The README beside a model, at that commit."""
+    try:
+        at = next((path for path, name in revision.models.items() if name == model), None)
+        card = str(PurePosixPath(at).parent / "README.md") if at else ""
+        return (card, revision.text(card)) if card and revision.is_file(card) else None
+    except Fault:
+        return None
+
+
+def _trials(store: Store, found: list[git.Experiment], bases: Mapping[str, str]) -> list[Trial]:
+    params: dict[str, Leaves] = {}
+    trials = []
+    for one in found:
+        this = Revision(store, one.commit)
+        try:
+            if one.base not in params:
+                params[one.base] = Revision(store, one.base).params
+            changed = changes(params[one.base], this.params)
+        except Fault:
+            changed = None
+        base = bases[one.base]
+        trials.append(Trial(one.name, one.commit, base, one.base, metrics_of(this), changed))
+    return trials
