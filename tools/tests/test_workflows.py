@@ -61,16 +61,33 @@ def test_no_shell_line_has_an_expression_in_it() -> None:
                 assert "${{" not in step.get("run", ""), step
 
 
-def test_only_the_workflow_without_foreign_code_may_write() -> None:
+MAY_WRITE = {  # none of them is run by a pull request, or runs code of one
+    "comment.yml": {"pull-requests", "statuses"},
+    "pages.yml": {"pages", "id-token"},
+}
+
+
+def test_only_the_workflows_without_foreign_code_may_write() -> None:
     for path in sorted(WORKFLOWS.glob("*.yml")):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         permissions = [content["permissions"]]
         permissions += [job.get("permissions", {}) for job in content["jobs"].values()]
         writes = {key for each in permissions for key, value in each.items() if value == "write"}
-        needed = {"pull-requests", "statuses"} if path.name == "comment.yml" else set()
-        assert writes == needed, path.name
+        assert writes == MAY_WRITE.get(path.name, set()), path.name
         assert content["concurrency"]
         assert "pull_request_target" not in path.read_text(encoding="utf-8")
+
+
+def test_what_publishes_the_page_runs_nothing_else_and_no_pull_request_starts_it() -> None:
+    content = yaml.safe_load((WORKFLOWS / "pages.yml").read_text(encoding="utf-8"))
+    assert set(content[True]) == {"push", "workflow_dispatch"}  # YAML 1.1 reads `on` as a truth
+    assert content[True]["push"]["branches"] == ["main"]
+    assert content["permissions"] == {"contents": "read"}
+    build, deploy = (content["jobs"][name] for name in ("build", "deploy"))
+    assert "permissions" not in build
+    (only,) = deploy["steps"]
+    assert only["uses"].startswith("actions/deploy-pages@")
+    assert "cache" not in " ".join(step.get("uses", "") for step in build["steps"])
 
 
 GITLAB = {
@@ -148,6 +165,7 @@ class Actions:
             f" && ln -s {sys.prefix}/* .venv && touch .venv/.ready",
             "upload-artifact": f"cp -R ${{{{ inputs.path }}}} {there}",
             "download-artifact": f"cp -R {there} ${{{{ inputs.path }}}}",
+            "upload-pages-artifact": f"cp -R ${{{{ inputs.path }}}} {self.artifacts}/site",
         }.get(name, "echo a stand-in")
 
     def act(
@@ -285,3 +303,20 @@ def test_what_goes_wrong_is_seen_on_the_pull_request(actions: Actions) -> None:
     assert github.statuses[head]["description"] == "Not posted: the set-up failed"
     here = f"{github.url}/owner/name/actions/runs/"
     assert github.statuses[head]["target_url"].startswith(here)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
+def test_the_page_is_written_of_the_whole_history(actions: Actions) -> None:
+    project, head = actions.project, actions.base
+    project.run("git", "tag", "--annotate", "tiny@v0.1.0", "--message", "tiny\n\nwhy it was taken")
+    project.run("git", "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/pushed-one", head)
+    event = json.loads(json.dumps(REPOSITORY))
+    event["repository"]["has_pages"] = False
+    actions.act("push", "pages.yml", event, head, "--job", "build")
+    assert not (actions.artifacts / "site").exists()
+    event["repository"]["has_pages"] = True
+    actions.act("push", "pages.yml", event, head, "--job", "build")
+    page = (actions.artifacts / "site/index.html").read_text(encoding="utf-8")
+    for text in ("why it was taken", "Card of the tiny model", "pushed-one", "test.roc_auc"):
+        assert text in page
