@@ -269,6 +269,34 @@ def test_what_is_not_there_is_a_sentence(project: Project, strata: Strata, tmp_p
     assert "No commit of main has metrics." in words
 
 
+@pytest.mark.slow
+def test_each_model_has_its_own_versions(project: Project, strata: Strata) -> None:
+    (project.path / "sub").mkdir()
+    (project.path / "sub/dvc.yaml").write_text("artifacts: {big: {path: big.bin, type: model}}\n")
+    (project.path / "sub/README.md").write_text("# Card of the big one\n")
+    first = project.commit("A second model, in a folder")
+    for tag in ("tiny@v0.1.0", "tiny#prod#1", "sub=big@v1.0.0", "sub=big#trial#1", "gone@v0.1.0"):
+        project.run("git", "tag", "-a", tag, "-m", f"the text of {tag}")
+    (project.path / "metrics/metrics.json").write_text("{")
+    project.commit("Break the metrics")
+    project.run("git", "tag", "-a", "tiny@v0.2.0", "-m", "cannot be read")
+    strata(project, "models", "--html", "page.html")
+    page = check_inert(project.read("page.html").decode())
+    names = [
+        text
+        for text in ("gone", "sub:big", "tiny")
+        if f"text of {text}@v".replace(":", "=") in page.text
+    ]
+    assert names == ["gone", "sub:big", "tiny"]
+    assert [page.text.count(f"Card of the {which}") for which in ("tiny", "big one")] == [2, 1]
+    assert "v0.1.0 has no README beside its model." in page.text  # gone's
+    assert "Commits whose metrics cannot be read: 1" in page.text
+    assert "cannot be read" in strata(project, "models", "tiny")
+    assert first[:9] in page.text
+    strata(project, "models", "tiny", "--html", "page.html")
+    assert "big" not in Reader(project.read("page.html").decode()).text
+
+
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """The address of a folder on loopback, and the paths that were asked for there."""

@@ -56,6 +56,9 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
         assert {"better": 0, "no worse": 0, "worse": 3, "cannot tell": 4}[word] == int(code)
     else:
         assert "has no metrics: there is nothing to compare" in said
+    strata(project, "models", "--html", str(tmp_path / "page.html"))
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert ("No commit of" in page) == (not shape.metrics)
     models = project.run("sh", "-c", "strata release 2>&1; true").splitlines()
     assert models[-1].startswith(("not released; --force", "strata release: ")), models
     assert "no model is released" in strata(project, "models")
