@@ -3,7 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from strata.report.charts import Chart, charts, mermaid, picture
+from strata.charts import Chart, mermaid, picture
+from strata.report.charts import charts
 from strata.revision import Absent, Offline, Plot
 
 PLOTS = [

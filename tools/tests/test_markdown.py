@@ -3,9 +3,9 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
+from strata.charts import Chart, label, mermaid
 from strata.markdown import code, figure, join, number, plain, quoted, table
-from strata.report.charts import Chart, label, mermaid
-from strata.report.page import page, show
+from strata.page import page, show
 
 HOSTILE = [
     "a|b",

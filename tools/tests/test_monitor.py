@@ -42,7 +42,11 @@ def test_a_champion_that_is_beaten_is_stale_and_one_that_is_not_is_not(
     assert list(partitions) == ["2013-01", "2013-02", "2013-03", "2013-04"]
     assert "no challenger held it out" in str(partitions["2013-01"]["why_not_judged"])
     assert [each["alarm"] for each in partitions.values()] == [False, True, True, True]
-    text = strata(watched, "monitor", "--champion", "champion", code=3)
+    page = ("--html", "monitor.html")
+    text = strata(watched, "monitor", "--champion", "champion", *page, code=3)
+    assert 'title "test.roc_auc, champion grey, challenger blue"' in text
+    assert "<img alt=" in (watched.path / "monitor.html").read_text()
+    (watched.path / "monitor.html").unlink()
     assert "## Monitor: `champion` is stale in 2013-04, first in 2013-02" in text
     assert "Not judged: 2013-01 (no challenger held it out; --replay trains them)." in text
     assert "expected / observed" in text

@@ -8,6 +8,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,10 +16,12 @@ import pandas as pd
 from strata import git, registry
 from strata.compare.evidence import load_settings, seeds_of
 from strata.errors import Fault
+from strata.markdown import join
 from strata.monitor import drift, looks, past
 from strata.monitor.judging import judge, scored
 from strata.monitor.watch import Watch
 from strata.monitor.words import document
+from strata.page import page
 from strata.paired import Columns, columns_of, predictions_of, table
 from strata.prediction import scorer
 from strata.revision import Revision
@@ -39,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replay", action="store_true", help="train the challengers of the past, one a partition"
     )
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with a picture")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -52,7 +56,10 @@ def run(args: argparse.Namespace) -> int:
             release = registry.in_stage(Revision(store, None), "prod")
             name, commit = release.tag, release.commit
         found = watch(store, name, Revision(store, commit), replayed=args.replay)
-    print(json.dumps(as_json(found)) if args.json else document(found))
+    if args.html:
+        text = page(document(found, pictures=True), "Strata monitor")
+        args.html.write_text(text, encoding="utf-8", newline="\n")
+    print(json.dumps(as_json(found)) if args.json else join(document(found)))
     return CODES[found.word]
 
 
@@ -97,7 +104,7 @@ def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Wat
     known = [paths[each] for each in learned if each not in {one.name for one in found}]
     newest = list(there)[-1]
     return Watch(
-        *(name, found, p_values, looks.levels(p_values), raised, rate),
+        *(name, settings.headline, found, p_values, looks.levels(p_values), raised, rate),
         *(inputs(known, paths[newest], bare), newest, notes),
     )
 

@@ -11,6 +11,7 @@ class Watch:
     """All that was found: each partition since, and which of them raises an alarm."""
 
     champion: str
+    metric: str
     partitions: list[Partition]
     p_values: list[float | None]
     levels: list[float]

@@ -1,17 +1,37 @@
 """What the monitor found, in Markdown."""
 
-from strata.markdown import code, figure, table
+from strata.charts import Chart, mermaid, picture
+from strata.markdown import code, figure, plain, table
 from strata.monitor.looks import FIRST, WINDOW
 from strata.monitor.watch import Watch
 
 MOVED = 8  # inputs that are listed
+NAMES = ("champion", "challenger")
 
 
-def document(found: Watch) -> str:
-    """The whole page."""
-    parts = [f"## Monitor: {headline(found)}", summary(found), rows(found), surely(found)]
-    parts += [moved(found), *found.notes]
-    return "\n\n".join(filter(None, parts))
+def document(found: Watch, *, pictures: bool = False) -> list[tuple[str, str]]:
+    """The parts of the whole page, each with its heading: the answer first."""
+    parts = [
+        f"## Monitor: {headline(found)}",
+        summary(found),
+        drawn(found, pictures=pictures),
+        rows(found),
+        surely(found),
+    ]
+    parts += [moved(found), *map(plain, found.notes)]
+    return [("", "\n\n".join(filter(None, parts)))]
+
+
+def drawn(found: Watch, *, pictures: bool) -> str:
+    """The metric of both, partition by partition."""
+    known = [each for each in found.partitions if each.estimate]
+    if len(known) < 2:
+        return ""
+    best = [each.estimate for each in known if each.estimate]
+    sides = [each.before for each in best], [each.after for each in best]
+    names = [each.name for each in known]
+    chart = Chart(found.metric, "partition", found.metric, names, *sides, NAMES)
+    return (picture if pictures else mermaid)(chart)
 
 
 def headline(found: Watch) -> str:

@@ -14,14 +14,16 @@ from subprocess import SubprocessError
 import pyarrow.parquet as pq
 
 from strata import git
+from strata.charts import mermaid, picture
 from strata.checkout import rebuilt
 from strata.compare.evidence import gates_at, gather, load_settings, stage_changes
 from strata.compare.verdict import Evidence, check, overall, useless
 from strata.errors import Fault
 from strata.markdown import code, details, figure, join, plain, quoted, table
+from strata.page import page, show
 from strata.paired import COMMON
-from strata.report import charts, sections
-from strata.report.page import page, show
+from strata.report import sections
+from strata.report.charts import charts
 from strata.revision import Revision, Stage
 from strata.staleness import differing
 from strata.store import Store, opened
@@ -269,9 +271,9 @@ def row_count(revision: Revision, path: str) -> int:
 def plots(base: Revision, this: Revision, found: Evidence, pictures: bool) -> str:
     """The curves of dvc.yaml, both versions in each; marked where they are of other rows."""
     same = found.same_rows or (bool(found.groups) and COMMON not in found.groups)
-    drawn, faults = charts.charts(this.plots, base.text, this.text, same)
+    drawn, faults = charts(this.plots, base.text, this.text, same)
     notes = [f"Not drawn: {code(fault, 200)}." for fault in dict.fromkeys(faults)]
-    return "\n\n".join([*map(charts.picture if pictures else charts.mermaid, drawn), *notes])
+    return "\n\n".join([*map(picture if pictures else mermaid, drawn), *notes])
 
 
 def card(this: Revision) -> str:

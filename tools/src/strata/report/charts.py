@@ -1,33 +1,19 @@
-"""The plots of dvc.yaml, base against this: as Mermaid, which GitHub draws, and as pictures."""
+"""The curves among the plots of dvc.yaml, base against this."""
 
-import base64
 import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from strata.charts import Chart
 from strata.errors import Fault
 from strata.revision import Absent, Plot
 
-BASE, THIS = "#8c959f", "#0969da"
 Point = tuple[str, float, str]
 GRID = 21  # points of a curve, evenly spaced, as Mermaid knows no other way
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Two lines. ``x`` is either the ends of a range of numbers or a list of names."""
-
-    title: str
-    x_label: str
-    y_label: str
-    x: list[str] | tuple[float, float]
-    base: list[float]
-    this: list[float]
 
 
 def charts(
@@ -112,57 +98,3 @@ def _chart(
     lines = [np.interp(grid, curve[:, 0], curve[:, 1]).round(4).tolist() for curve in curves]
     title = plot.title if same_rows else f"{plot.title}, of other rows"
     return Chart(title, plot.x_label, plot.y_label, (low, high), *lines)
-
-
-def label(text: object, limit: int = 40) -> str:
-    """A label for Mermaid, to stand in quotes: letters, digits and signs without a meaning."""
-    return "".join(c if c.isalnum() or c in " _-.,/@" else "·" for c in str(text)[:limit]) or "·"
-
-
-def mermaid(chart: Chart) -> str:
-    """A chart as Mermaid, in its fence."""
-    if isinstance(chart.x, tuple):
-        axis = f'"{label(chart.x_label)}" {chart.x[0]:.4g} --> {chart.x[1]:.4g}'
-    else:
-        axis = "[" + ", ".join(f'"{label(name)}"' for name in chart.x) + "]"
-    low, high = _range([*chart.base, *chart.this])
-    palette = {"themeVariables": {"xyChart": {"plotColorPalette": f"{BASE}, {THIS}"}}}
-    lines = [
-        f"%%{{init: {json.dumps(palette)}}}%%",
-        "xychart-beta",
-        f'  title "{label(chart.title, 60)}, base grey, this blue"',
-        f"  x-axis {axis}",
-        f'  y-axis "{label(chart.y_label)}" {low:.4g} --> {high:.4g}',
-        *(f"  line [{', '.join(f'{v:.4g}' for v in line)}]" for line in (chart.base, chart.this)),
-    ]
-    return "\n".join(["```mermaid", *lines, "```"])  # no label has a backtick
-
-
-def picture(chart: Chart) -> str:
-    """A chart as an SVG picture for a page; inside an image, nothing can run."""
-    low, high = _range([*chart.base, *chart.this])
-    x = [f"{end:.4g}" for end in chart.x] if isinstance(chart.x, tuple) else chart.x
-    texts = [(60, 20, f"{label(chart.title, 60)}, base grey, this blue"), (60, 40, chart.y_label)]
-    texts += [(5, 250 - 50 * step, f"{low + (high - low) * step / 4:.3g}") for step in range(5)]
-    texts += [(60, 270, x[0]), (220, 270, chart.x_label), (440, 270, x[-1])]
-    step = 420 / (max(len(chart.base), len(chart.this)) - 1)
-    drawn = [
-        f'<polyline fill="none" stroke="{colour}" points="'
-        + " ".join(
-            f"{60 + i * step:.1f},{245 - 200 * (y - low) / (high - low):.1f}"
-            for i, y in enumerate(line)
-        )
-        + '"/>'
-        for colour, line in ((BASE, chart.base), (THIS, chart.this))
-    ]
-    drawn += [f'<text x="{at}" y="{down}">{label(text, 80)}</text>' for at, down, text in texts]
-    box = '<svg xmlns="http://www.w3.org/2000/svg" width="540" height="280" font-size="12"'
-    box += ' font-family="sans-serif">'
-    coded = base64.b64encode("".join([box, *drawn, "</svg>"]).encode()).decode()
-    return f'<img alt="{label(chart.title)}" src="data:image/svg+xml;base64,{coded}">'
-
-
-def _range(values: list[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    pad = (high - low) / 20 or 0.05
-    return low - pad, high + pad

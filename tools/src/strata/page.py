@@ -18,14 +18,14 @@ img { margin: .5rem 1rem .5rem 0 }
 """
 
 
-def page(sections: Sequence[tuple[str, str]]) -> str:
+def page(sections: Sequence[tuple[str, str]], title: str = "Strata report") -> str:
     """Render sections whose text of others is inert already; no script can run in the page."""
     body = MarkdownIt("commonmark").enable("table").render(join(sections, limit=1 << 60))
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f"<title>Strata report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n"
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n"
         "</html>\n"
     )
 
