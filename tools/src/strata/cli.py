@@ -30,6 +30,8 @@ COMMANDS = {  # name, module, what it does
     "predict": ("predict", "score a file of rows with the model of any revision"),
     "monitor": ("monitor", "tell whether the model in use is stale on the data since"),
     "release": ("release", "name this commit's model, once it is proven and no worse"),
+    "bundle": ("bundle", "write what is attached to a release: model, card, bill of materials"),
+    "verify-release": ("bundle.verify", "prove such a folder, without a network"),
     "models": ("models", "list the releases of the models, with their metrics"),
     "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
     "seeds": ("sweep.seeds", "measure how far the metrics move by the training's seed alone"),

@@ -92,6 +92,21 @@ def assign(root: Path, model: str, version: str, stage: str, message: str) -> st
     return str(tag.tag)
 
 
+def prefix(model: str) -> str:
+    """What the tags of a model begin with: a tag cannot have the colon that follows a folder."""
+    from gto.constants import name_to_tag
+
+    return str(name_to_tag(model))
+
+
+def model_in(tag: str) -> str | None:
+    """The model that a tag is a version, or a stage, of; None for another tag."""
+    from gto.tag import parse_name
+
+    name = parse_name(tag, raise_on_fail=False).get("name")
+    return None if name is None else str(name)
+
+
 def model_of(revision: Revision, asked: str | None) -> str:
     """The name of a revision's model: the one asked for, or its only one. Raises Fault."""
     names = sorted(revision.models.values())

@@ -114,14 +114,14 @@ def judge(
 def elsewhere(store: Store, model: str) -> list[str]:
     """What keeps one from knowing all releases: those of a remote that are not here. Raises Fault
     if there are any."""
-    here = set(git.git("tag", root=store.root).splitlines())
+    here, name = set(git.git("tag", root=store.root).splitlines()), registry.prefix(model)
     for remote in git.git("remote", root=store.root).splitlines():
         try:
             found = git.git("ls-remote", "--tags", "--refs", remote, root=store.root)
         except Fault:
             return [f"cannot tell which releases {remote} has: it does not answer"]
         theirs = {line.partition("refs/tags/")[2] for line in found.splitlines()}
-        absent = sorted(tag for tag in theirs - here if tag.startswith((f"{model}@", f"{model}#")))
+        absent = sorted(tag for tag in theirs - here if tag.startswith((f"{name}@", f"{name}#")))
         if absent:
             raise Fault(
                 f"{remote} has {absent[-1]}, which is not here: `git fetch --tags {remote}`"
