@@ -28,7 +28,8 @@ undo: $(READY) ## take back a refused or broken run: params, lock, metrics and d
 	@git diff --quiet HEAD -- params.yaml || { mkdir -p .dvc/tmp; \
 	  patch=.dvc/tmp/undone-`date +%Y%m%d-%H%M%S`.patch; git diff HEAD -- params.yaml > $$patch && \
 	  echo "Your edits of params.yaml are in $$patch"; }
-	@git restore --source HEAD --staged --worktree -- params.yaml dvc.lock metrics data/params.ok
+	@git restore --source HEAD --staged --worktree -- params.yaml dvc.lock metrics data/params.ok \
+	  `git ls-files -- models/README.md`
 	@dvc checkout
 	@git symbolic-ref --quiet HEAD >/dev/null || test `git rev-parse HEAD @{-1} | uniq | wc -l` = 2 || git switch --quiet -
 	@echo "As committed again"

@@ -37,8 +37,9 @@ def ways(root: Path, *, again: bool) -> dict[str, tuple[Path, list[Any]]]:
     """How to run the pipeline of a clone: a folder and a command each."""
     kedro = [program("kedro"), "run", *(["--only-missing-outputs"] if again else [])]
     return {
-        OURS: (root, ["dvc", "repro", "--quiet"]),
-        FORKED: (root, ["strata", "repro", "--quiet"]),
+        # Up to the stage that the peers end with, too: none of them writes a card.
+        OURS: (root, ["dvc", "repro", "--quiet", STAGES[-1]]),
+        FORKED: (root, ["strata", "repro", "--quiet", STAGES[-1]]),
         "one process": (root, [sys.executable, "-c", IN_ONE_PROCESS]),
         "plain script": (root, [sys.executable, "benchmarks/peers/script.py"]),
         "Kedro": (root / KEDRO, kedro),

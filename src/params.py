@@ -192,6 +192,11 @@ class Explain(Section):
     importance_repeats: Count
 
 
+class Card(Section):
+    slices: list[str]
+    categories: Count
+
+
 class Params(Section):
     ingest: Ingest
     prepare: Prepare
@@ -201,6 +206,7 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     explain: Explain
+    card: Card
 
     @model_validator(mode="after")
     def _suits_the_task(self) -> "Params":

@@ -6,8 +6,18 @@ BASELINES = ("dummy", "baseline")
 
 
 def table(report: dict[str, dict[str, Any]], metrics: dict[str, str]) -> str:
-    """Render metrics.json: a row a metric, by its title; for each split its figure ± standard error
-    and the figures of the baselines."""
+    """Render metrics.json: what the file is, and its figures."""
+    useless = [name for name, split in report.items() if not split["better_than_dummy"]]
+    warning = f"**No better than a dummy on {' and '.join(useless)}.** " if useless else ""
+    return (
+        f"{warning}Metrics of this commit's model, with standard errors by resampling blocks of "
+        f"rows. The stage `evaluate` writes this file.\n\n{figures(report, metrics)}\n"
+    )
+
+
+def figures(report: dict[str, dict[str, Any]], metrics: dict[str, str]) -> str:
+    """A row a metric, by its title; for each split its figure ± standard error and the figures of
+    the baselines."""
     header = ["metric"] + [title for name in report for title in (name, *BASELINES)]
     rows = [
         [title] + [cell for split in report.values() for cell in cells(split, name)]
@@ -19,17 +29,16 @@ def table(report: dict[str, dict[str, Any]], metrics: dict[str, str]) -> str:
         rows.append(["base rate"] + [cell for share in shares for cell in (share, *empty)])
     counts = [f"{split['n']:,}" for split in report.values()]
     rows.append(["rows"] + [cell for count in counts for cell in (count, *empty)])
+    return grid(header, rows)
+
+
+def grid(header: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown, its columns as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = ["-" * width for width in widths]
-    lines = [
+    return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in (header, rule, *rows)
-    ]
-    useless = [name for name, split in report.items() if not split["better_than_dummy"]]
-    warning = f"**No better than a dummy on {' and '.join(useless)}.** " if useless else ""
-    return (
-        f"{warning}Metrics of this commit's model, with standard errors by resampling blocks of "
-        "rows. The stage `evaluate` writes this file.\n\n" + "\n".join(lines) + "\n"
     )
 
 

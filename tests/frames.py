@@ -74,6 +74,9 @@ explain:
   bins: 5
   importance_rows: 40
   importance_repeats: 2
+card:
+  slices: [place]
+  categories: 2
 """
 # The other sections are about the data: they are whatever this repository has.
 COMMITTED = params.parse(ROOT / "params.yaml")

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from frames import PARAMS_YAML
 
+import card
 import evaluate
 import explain
 import train
@@ -49,6 +50,7 @@ def run(
     content["split"] |= {"by": "random", "column": None, "period": None}
     content["split"] |= {"validation": 0.2, "test": 0.3}
     content["evaluate"]["block"] = None
+    content["card"]["slices"] = ["shop"]
     content["train"]["hist_gradient_boosting"] |= {"max_iter": 40, "max_leaf_nodes": 8}
     for name, values in sections.items():
         content[name] |= values
@@ -61,6 +63,10 @@ def run(
     train.main()
     said = evaluate.main()
     explain.main()
+    card.CARD.write_text("---\nlicense: mit\nmodel_name: x\n---\n# X\n", encoding="utf-8")
+    card.main()
+    text = card.README.read_text(encoding="utf-8")
+    assert all(f"| shop: {shop} " in text for shop in ("north", "south"))
     metrics: dict[str, Any] = json.loads(Path("metrics/metrics.json").read_text("utf-8"))
     return said, metrics
 

@@ -23,6 +23,7 @@ METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "mean_ab
 TITLES = {
     "roc_auc": "ROC AUC", "log_loss": "log loss", "mean_absolute_error": "mean absolute error"
 }  # fmt: skip
+MOST_SLICES = 20  # values of a column
 FORMATS = {"csv": ".csv", "json": ".jsonl", "parquet": ".parquet", "excel": ".xlsx"}
 
 
@@ -68,6 +69,7 @@ def _context(made: Proposal, name: str) -> dict[str, Any]:
         "other_tasks": OTHER_TASKS[made.task],
         "swept": _swept(str(model["model"]), model),
         "split_said": _split_said(made),
+        "slices": _slices(made),
         "dictionary": [[_markdown(cell) for cell in each.described] for each in made.fields],
         "remarks": made.remarks,
         "rows_of_test": _rows_of_test(made),
@@ -246,6 +248,16 @@ def _split_said(made: Proposal) -> str:
     if made.by == "group":
         return f"No {made.of('group')[0].name} of the test split was trained on."
     return "The test split is of rows at random."
+
+
+def _slices(made: Proposal) -> list[str]:
+    """The columns by whose values the model's card tells how good it is: two of few values."""
+    few = [
+        each.name
+        for each in made.of("feature")
+        if each.kind in ("text", "truth") and 1 < len(each.facts.counts or ()) <= MOST_SLICES
+    ]
+    return few[:2]
 
 
 def _markdown(text: str) -> str:
