@@ -66,7 +66,7 @@ class GitHub:
     token: str
     until: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
 
-    def once(self, method: str, path: str, **body: str) -> tuple[Any, bool]:
+    def once(self, method: str, path: str, **body: Any) -> tuple[Any, bool]:
         """The answer to one request, and whether a further page follows. Raises Again, Failure."""
         what = f"{method} {path.partition('?')[0]}"
         headers = {
@@ -101,7 +101,7 @@ class GitHub:
         print(f"comment: {again}; trying again", file=sys.stderr, flush=True)
         time.sleep(wait)
 
-    def ask(self, method: str, path: str, **body: str) -> tuple[Any, bool]:
+    def ask(self, method: str, path: str, **body: Any) -> tuple[Any, bool]:
         """As ``once``, repeated: only for what does no harm when done twice."""
         for attempt in count():
             try:

@@ -1,10 +1,12 @@
 """A small GitHub for tests: pull requests, their comments and statuses, over TLS on loopback.
 
-It knows the few paths of the REST API that .github/comment.py and CML ask for a comment, under
-/api/v3 as on a GitHub Enterprise server, and refuses any other. Lists come in pages, and a test
+It knows the few paths of the REST API that .github/comment.py and CML ask for a comment, and
+.github/attach.py for a release, under /api/v3 as on a GitHub Enterprise server, and refuses any
+other. Lists come in pages, and a test
 may order faults: bad answers, lost answers, slow ones, rate limits.
 """
 
+import hashlib
 import json
 import re
 import ssl
@@ -46,6 +48,8 @@ class GitHub:
     labels: dict[int, str] = field(default_factory=dict)  # owner:branch of each
     comments: list[dict[str, Any]] = field(default_factory=list)
     statuses: dict[str, dict[str, Any]] = field(default_factory=dict)  # by commit, the last one
+    releases: list[dict[str, Any]] = field(default_factory=list)
+    assets: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # by release
     faults: dict[str, list[Fault]] = field(default_factory=dict)  # by "METHOD path's end"
     log: list[str] = field(default_factory=list)
 
@@ -123,7 +127,37 @@ class GitHub:
         ):
             self.statuses[found[1]] = body
             return 201, body
+        if path.startswith("/releases"):
+            return self.release(method, path, query, body)
         return 404, {"message": "Not Found"}
+
+    def release(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+        """The part of ``answer`` that is about releases and their files."""
+        if path == "/releases" and method == "GET":
+            return 200, self.releases
+        if path == "/releases" and method == "POST":
+            number = len(self.releases) + 1
+            page = f"{self.url}/owner/name/releases/{number}"
+            upload = f"{self.url}{API}/releases/{number}/assets{{?name,label}}"
+            self.releases.append(body | {"id": number, "html_url": page, "upload_url": upload})
+            self.assets[number] = []
+            return 201, self.releases[-1]
+        found = re.fullmatch(r"/releases/(\d+)(/assets)?", path)
+        if found is None or int(found[1]) not in self.assets:
+            return 404, {"message": "Not Found"}
+        number = int(found[1])
+        if not found[2] and method == "PATCH":
+            self.releases[number - 1] |= body
+            return 200, self.releases[number - 1]
+        if method == "GET":
+            return 200, self.assets[number]
+        name = re.sub(r"[^A-Za-z0-9._-]", ".", query["name"])  # as GitHub renames a file
+        if any(each["name"] == name for each in self.assets[number]):
+            return 422, {"message": "Validation Failed"}
+        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        self.assets[number].append({"name": name, "state": "uploaded", "digest": digest})
+        (self.folder / name).write_bytes(body)
+        return 201, self.assets[number][-1]
 
 
 @contextmanager
@@ -140,7 +174,8 @@ def serve(folder: Path) -> Iterator[GitHub]:
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
             data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            body = json.loads(data) if data else None
+            raw = self.headers.get("Content-Type") == "application/octet-stream"
+            body = data if raw else json.loads(data) if data else None
             url = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(url.query).items()}
             github.log.append(f"{self.command} {url.path}")

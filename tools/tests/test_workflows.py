@@ -1,7 +1,8 @@
 """The workflows as GitHub runs them: by act, on this machine, against a small GitHub of our own.
 
-Not GitHub's: the set-up, cache and artifact actions are stand-ins. report.yml gets no token at
-all, and comment.yml nothing of the pull request but the artifact.
+Not GitHub's: the set-up, cache, artifact and attestation actions are stand-ins. report.yml gets no
+token at all, comment.yml nothing of the pull request but the artifact, and of release.yml only what
+attaches the artifact a token.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from github import TOKEN, GitHub, serve
+from github import TOKEN, Fault, GitHub, serve
 from project import ROOT, Project
 
 WORKFLOWS = ROOT / ".github/workflows"
@@ -61,21 +62,32 @@ def test_no_shell_line_has_an_expression_in_it() -> None:
                 assert "${{" not in step.get("run", ""), step
 
 
-MAY_WRITE = {  # none of them is run by a pull request, or runs code of one
-    "comment.yml": {"pull-requests", "statuses"},
-    "pages.yml": {"pages", "id-token"},
+MAY_WRITE = {  # and why: see the workflow
+    ("comment.yml", "comment"): {"pull-requests", "statuses"},
+    ("pages.yml", "deploy"): {"pages", "id-token"},
+    ("release.yml", "attach"): {"attestations", "contents", "id-token"},
+    ("release.yml", "image"): {"attestations", "id-token", "packages"},
 }
 
 
-def test_only_the_workflows_without_foreign_code_may_write() -> None:
+def test_only_jobs_that_run_no_code_of_the_pipeline_may_write() -> None:
     for path in sorted(WORKFLOWS.glob("*.yml")):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        permissions = [content["permissions"]]
-        permissions += [job.get("permissions", {}) for job in content["jobs"].values()]
-        writes = {key for each in permissions for key, value in each.items() if value == "write"}
-        assert writes == MAY_WRITE.get(path.name, set()), path.name
+        assert "write" not in content["permissions"].values(), path.name
         assert content["concurrency"]
         assert "pull_request_target" not in path.read_text(encoding="utf-8")
+        for name, job in content["jobs"].items():
+            granted = job.get("permissions", {}).items()
+            writes = {key for key, value in granted if value == "write"}
+            assert writes == MAY_WRITE.get((path.name, name), set()), (path.name, name)
+            lines = "\n".join(step.get("run", "") for step in job["steps"])
+            assert not writes or not re.search(r"\bmake\b|\.venv|\bdvc\b", lines), lines
+
+
+def test_a_release_takes_nothing_from_a_cache_that_others_write() -> None:
+    text = (WORKFLOWS / "release.yml").read_text(encoding="utf-8")
+    assert "actions/cache" not in text
+    assert "secrets." not in text
 
 
 def test_what_publishes_the_page_runs_nothing_else_and_no_pull_request_starts_it() -> None:
@@ -320,3 +332,82 @@ def test_the_page_is_written_of_the_whole_history(actions: Actions) -> None:
     page = (actions.artifacts / "site/index.html").read_text(encoding="utf-8")
     for text in ("why it was taken", "Card of the tiny model", "pushed-one", "test.roc_auc"):
         assert text in page
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
+def test_a_pushed_tag_has_its_bundle_attached(actions: Actions, tmp_path: Path) -> None:
+    project, github = actions.project, actions.github
+    (project.path / "service").mkdir()
+    (project.path / "service/Dockerfile").write_text("FROM scratch\n")
+    head = actions.base = project.commit("A service")
+    project.run("git", "tag", "--annotate", "--message", "Better, by far", "tiny@v0.1.0")
+    docker = tmp_path / "docker-bin"
+    docker.mkdir()
+    (docker / "docker").write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/docker\ncat bundle/model.txt >> {tmp_path}/docker\n'
+        'test "$1" != inspect || echo "image@sha256:0123"\n'
+    )
+    (docker / "docker").chmod(0o755)
+    options = ["--secret", f"GITHUB_TOKEN={TOKEN}"]
+    options += ["--env", f"SSL_CERT_FILE={github.env['SSL_CERT_FILE']}"]
+    options += ["--env", f"PATH={docker}:{project.env['PATH']}"]
+    event = {"ref": "refs/tags/tiny@v0.1.0", "after": head} | REPOSITORY
+    for _ in range(2):  # the second time, all is there already
+        shutil.rmtree(actions.artifacts / "report", ignore_errors=True)
+        actions.act("push", "release.yml", event, head, *options)
+    (release,) = github.releases
+    assert (release["tag_name"], release["draft"]) == ("tiny@v0.1.0", False)
+    assert release["body"].strip() == "Better, by far"
+    (asset,) = github.assets[1]
+    assert asset["name"] == "tiny-v0.1.0.tar"
+    project.run("tar", "--extract", "--file", str(github.folder / asset["name"]))
+    said = project.run("sh", "-c", "strata verify-release tiny-v0.1.0; echo code $?")
+    assert "refused" not in said
+    assert said.endswith("code 4\n")  # it is not signed
+    image = (tmp_path / "docker").read_text()
+    assert "build --file service/Dockerfile --tag ghcr.io/owner/name:tiny-v0.1.0 ." in image
+    assert (
+        f"push ghcr.io/owner/name:tiny-v0.1.0\n{project.read('models/model.txt').decode()}" in image
+    )
+
+
+@pytest.mark.slow
+def test_a_release_is_seen_once_all_is_attached_and_never_changed(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("Notes")
+    (tmp_path / "one.tar").write_bytes(b"one")
+    (tmp_path / "two.tar").write_bytes(b"two")
+    (tmp_path / "github").mkdir()
+
+    def attach(github: GitHub, *files: str) -> "subprocess.CompletedProcess[str]":
+        script = str(ROOT / ".github/attach.py")
+        return subprocess.run(
+            [sys.executable, script, "a@v1.0.0", "notes.md", *files],
+            cwd=tmp_path,
+            env=github.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    with serve(tmp_path / "github") as github:
+        github.faults = {
+            "POST /releases": [Fault(done=True)],  # made, and the answer lost
+            "POST /assets": [Fault(), Fault(done=True)],
+            "PATCH /releases/1": [Fault()],
+        }
+        done = attach(github, "one.tar", "two.tar")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"attach: 2 files to {github.url}/owner/name/releases/1\n"
+        (release,) = github.releases
+        assert not release["draft"]
+        assert [each["name"] for each in github.assets[1]] == ["one.tar", "two.tar"]
+        assert "PATCH" in github.log[-1]
+
+        (tmp_path / "one.tar").write_bytes(b"another")
+        done = attach(github, "one.tar")
+        assert done.returncode == 1
+        assert done.stderr == (
+            "attach: the release has another one.tar, or half of it: remove it there\n"
+        )
+        assert (github.folder / "one.tar").read_bytes() == b"one"

@@ -107,8 +107,8 @@ def project(text: str, made: Proposal, name: str) -> str:
     strata["sweep"]["metric"] = f"validation.{metric}"
     strata["sweep"]["direction"] = "maximize" if metric == "roc_auc" else "minimize"
     mypy = document["tool"]["mypy"]
-    mypy["files"] = ["src", "tests", ".github/comment.py"]
-    mypy["mypy_path"] = "src:tests:tools/tests:tools/src"
+    mypy["files"] = ["src", "tests", ".github/comment.py", ".github/attach.py"]
+    mypy["mypy_path"] = "src:.github:tests:tools/tests:tools/src"
     return REPORT.sub(lambda _: _report(made), tomlkit.dumps(document))
 
 
