@@ -66,6 +66,35 @@ def test_what_only_a_lock_names_is_kept(versions: Project, strata: Strata, tmp_p
     assert len(set(kept)) == 4
 
 
+@pytest.mark.fault("`strata gc` after the branch of a release is gone", "its data and model stay")
+@pytest.mark.parametrize("tag", ["tiny@v0.1.0", "tiny#prod#1"])
+@pytest.mark.parametrize("options", [[], ["--with", "."]])
+def test_a_release_keeps_its_data_and_model_when_only_its_tag_is_left(
+    versions: Project, strata: Strata, tag: str, options: list[str]
+) -> None:
+    versions.set(**{"data.months": 3, "train.skill": 4.5})
+    versions.run("dvc", "repro", "--quiet")
+    model, months = (
+        versions.read("models/model.txt"),
+        sorted(path.read_bytes() for path in (versions.path / "data/raw").iterdir()),
+    )
+    versions.commit("Release this")
+    versions.run("git", "tag", "--annotate", "--message", tag, tag)
+    versions.run("git", "reset", "--quiet", "--hard", "HEAD~1")
+    versions.run("dvc", "checkout", "--quiet")
+    versions.run("git", "reflog", "expire", "--expire=now", "--all")
+    versions.run("git", "gc", "--quiet", "--prune=now")
+    stray = cached(versions, b"nobody's")
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"nobody's")
+    strata(versions, "gc", "--yes", *options)
+    assert not stray.exists()
+    assert all(cached(versions, data).exists() for data in (model, *months))
+    table = strata(versions, "get", tag, "models/model.txt", "-o", str(versions.path / "old"))
+    assert "cache" in table
+    assert versions.read("old") == model
+
+
 @pytest.mark.fault("`strata gc` in a shallow clone, or of a cache that others share", "refused")
 def test_what_cannot_be_known_is_refused(versions: Project, strata: Strata, tmp_path: Path) -> None:
     shallow = Project(tmp_path / "shallow", versions.env)

@@ -62,6 +62,9 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
     models = project.run("sh", "-c", "strata release 2>&1; true").splitlines()
     assert models[-1].startswith(("not released; --force", "strata release: ")), models
     assert "no model is released" in strata(project, "models")
+    names_none = int(name != "get_started")
+    said = strata(project, "bundle", "v1", "-o", str(tmp_path / "bundle"), code=names_none)
+    assert not names_none or "dvc.yaml names no model" in said
     if shape.stages:
         assert "strata" not in project.run("strata", "repro", "--all-pipelines")
     said = strata(project, "verify", code=int(not shape.stages))
