@@ -27,6 +27,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def printable(text: str) -> str:
+    """A text from outside, which may hold anything, for a terminal."""
+    return "".join(each if each.isprintable() else "·" for each in text)
+
+
 def flatten(value: Any, prefix: str = "") -> Leaves:
     """Name each leaf by its path: ``{"test": {"auc": .7}}`` is ``{"test.auc": .7}``.
 

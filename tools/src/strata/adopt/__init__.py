@@ -21,11 +21,10 @@ from strata.adopt.scan import scanned
 from strata.adopt.sources import Source
 from strata.checkout import clone, dvc, programs
 from strata.errors import Fault
-from strata.look import printable
 from strata.obtain import obtained
 from strata.revision import Revision
 from strata.store import Store, opened
-from strata.values import aligned
+from strata.values import aligned, printable
 
 MOST = 60  # columns that are listed; of more, those with something to say
 

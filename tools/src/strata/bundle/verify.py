@@ -18,7 +18,7 @@ from strata.errors import Fault
 from strata.revision import Revision
 from strata.store import Store, hash_of, opened
 from strata.trust import within
-from strata.values import ABSENT, changes, flatten
+from strata.values import ABSENT, changes, flatten, printable
 
 UNPROVEN = 4
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -45,11 +45,9 @@ def run(args: argparse.Namespace) -> int:
         unproven.append("who made it: it is not signed")
     wrong, unknown = of_repository(args.folder, made)
     faults, unproven = faults + wrong, unproven + unknown
-    for line in faults:
-        print(f"refused: {line}")
-    for line in unproven:
-        print(f"not proven: {line}")
-    name = made["tag"]["name"] if made["tag"] else made["code"]["gitCommit"]
+    for line in [*(f"refused: {why}" for why in faults), *(f"not proven: {w}" for w in unproven)]:
+        print(printable(line))  # what is in it may be a forger's
+    name = printable(made["tag"]["name"] if made["tag"] else made["code"]["gitCommit"])
     if faults:
         print(f"{args.folder} is NOT what it says, {name}")
         return 1

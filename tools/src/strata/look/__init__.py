@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from strata import git
 from strata.errors import Fault
 from strata.look.tables import batches, files, sampled
-from strata.values import aligned
+from strata.values import aligned, printable
 
 if TYPE_CHECKING:
     from strata.look.remarks import Column
@@ -63,11 +63,6 @@ def place() -> Path:
     if not (git.top() / ".dvc").is_dir():
         raise Fault("there is no .dvc here to write the page to: name one with --output FILE")
     return git.top() / ".dvc/tmp/look.html"
-
-
-def printable(text: str) -> str:
-    """A text of the data's, which may hold anything, for a terminal."""
-    return "".join(each if each.isprintable() else "·" for each in text)
 
 
 def table(rows: "list[Column]") -> str:
