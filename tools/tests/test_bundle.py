@@ -46,6 +46,7 @@ def tag(project: Project, name: str = TAG, revision: str = "HEAD") -> None:
 def released(project: Project) -> Project:
     """The tiny project with an export and a release."""
     (project.path / "export.py").write_text(EXPORT)
+    (project.path / "requirements-dev.lock").write_text("onnx==1.0.0\n")
     settings = project.path / "pyproject.toml"
     export = '\n[tool.strata.release]\nexport = "python export.py"\n'
     settings.write_text(settings.read_text() + export)
@@ -118,8 +119,10 @@ def test_the_manifest_names_all_that_the_model_came_from(
     for each in (what["model"], *what["data"].values()):
         assert f"md5: {each['hash']}\n" in lock
     assert what["params"] == {"data.months": 2, "train.skill": 1.0, "train.seed": 0}
-    pins = hashlib.sha256(released.read("requirements.lock")).hexdigest()
-    assert what["environment"] == {"requirements.lock": {"sha256": pins}}
+    assert what["environment"] == {
+        name: {"sha256": hashlib.sha256(released.read(name)).hexdigest()}
+        for name in ("requirements.lock", "requirements-dev.lock")
+    }
     revisions = released.run("git", "rev-parse", "HEAD", "HEAD^{tree}", TAG).split()
     assert [what["code"]["gitCommit"], what["code"]["gitTree"]] == revisions[:2]
     assert what["tag"] == {"name": TAG, "object": revisions[2]}

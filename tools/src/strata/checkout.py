@@ -135,14 +135,19 @@ def given_to(store: Store, revision: Revision) -> tuple[list[str], str]:
     return [out.path for out in given if not store.missing(out)], said
 
 
-def environment(home: Path, revision: Revision, root: Path) -> dict[str, str]:
+def environment(
+    home: Path, revision: Revision, root: Path, *, whole: bool = False
+) -> dict[str, str]:
     """The variables in which the stages of a revision, checked out at ``root``, run.
+
+    With ``whole``, what it pins for people is there, too, where it pins that.
 
     That is this environment, unless the revision pins other packages or is itself a package to
     install: then one is made in ``root``. Raises Fault if it cannot be made.
     """
     installable = any(_builds(root / name) for name in ("pyproject.toml", "setup.py"))
-    same = same_pins(home, revision)
+    whole = whole and (root / DEV_LOCK).exists()
+    same = same_pins(home, revision, *([DEV_LOCK] if whole else []))
     if same and not installable:
         return programs()
     print(f"making the environment of {revision.name[:7]}", file=sys.stderr, flush=True)
@@ -155,7 +160,11 @@ def environment(home: Path, revision: Revision, root: Path) -> dict[str, str]:
         mine = [path for path in sys.path if Path(path).name == "site-packages"]
         (site / "_strata_outer.pth").write_text("\n".join(mine) + "\n", encoding="utf-8")
     else:
-        names = [DEV_LOCK] if installable and (root / DEV_LOCK).exists() else revision.pin_files
+        names = (
+            [DEV_LOCK]
+            if whole or (installable and (root / DEV_LOCK).exists())
+            else revision.pin_files
+        )
         files = [str(root / name) for name in names]
         hashed = all("--hash=" in Path(file).read_text(encoding="utf-8") for file in files)
         options = ["--compile-bytecode", *(["--require-hashes"] if hashed else [])]
@@ -178,11 +187,14 @@ def _builds(file: Path) -> bool:
     return file.suffix == ".py" or "[build-system]" in file.read_text(encoding="utf-8")
 
 
-def same_pins(home: Path, revision: Revision) -> bool:
-    """Whether a revision pins the packages that the workspace pins; true if it pins none."""
+def same_pins(home: Path, revision: Revision, *more: str) -> bool:
+    """Whether a revision pins the packages that the workspace pins, in ``more`` files, too.
+
+    True if it pins none.
+    """
     return all(
         (home / name).is_file() and (home / name).read_bytes() == revision.bytes(name)
-        for name in revision.pin_files
+        for name in (*revision.pin_files, *more)
     )
 
 

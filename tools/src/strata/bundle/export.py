@@ -19,7 +19,7 @@ def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
     """Have a revision write what it exports into the folder ``out``; why there is no ONNX.
 
     The command gets the folder as its last argument, and runs in a clone with all outputs of the
-    revision and its own environment. Raises Fault if it fails.
+    revision and its own environment, with what it pins for people. Raises Fault if it fails.
     """
     words = shlex.split(command)
     if not words:
@@ -33,7 +33,7 @@ def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
             within(root, root / output.path)
         if paths := [output.path for output in revision.outputs]:
             checkout.dvc("checkout", "--force", *paths, root=root)
-        env = checkout.environment(store.root, revision, root)
+        env = checkout.environment(store.root, revision, root, whole=True)
         program = shutil.which(words[0], path=env["PATH"])
         if program is None:
             raise Fault(f"[tool.strata.release]: export: there is no program {words[0]}")

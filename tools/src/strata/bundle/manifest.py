@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from strata import git, settings, trust
+from strata.checkout import DEV_LOCK
 from strata.errors import Fault
 from strata.revision import Revision
 
@@ -68,6 +69,8 @@ def predicate(revision: Revision, source: Source, model: str) -> dict[str, Any]:
     path = next(path for path, name in revision.models.items() if name == model)
     made = revision.output(path)
     named = wishes(revision)
+    exports = "export" in named and revision.is_file(DEV_LOCK)  # which it may import from
+    pins = [*revision.pin_files, *([DEV_LOCK] if exports else [])]
     return {
         "tag": {"name": source.tag, "object": source.object} if source.tag else None,
         "date": source.date,
@@ -90,8 +93,7 @@ def predicate(revision: Revision, source: Source, model: str) -> dict[str, Any]:
         },
         "params": {name: plain(value) for name, value in revision.params.items()},
         "environment": {
-            name: {"sha256": hashlib.sha256(revision.bytes(name)).hexdigest()}
-            for name in revision.pin_files
+            name: {"sha256": hashlib.sha256(revision.bytes(name)).hexdigest()} for name in pins
         },
         "card": card_of(revision, path, named.get("card")),
         "export": named.get("export"),
