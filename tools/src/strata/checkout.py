@@ -106,6 +106,18 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
         yield root
 
 
+def make_again(store: Store, revision: Revision) -> None:
+    """Run the pipeline of a commit if the cache and the remotes lack an output of it.
+
+    What it makes is in the cache afterwards. Raises Fault if it fails, or a remote is offline.
+    """
+    absent = [out for out in revision.outputs if out.made and store.missing(out)]
+    store.fetch(absent)
+    if stages := list(dict.fromkeys(out.stage for out in absent if store.missing(out))):
+        with rebuilt(store, revision, stages):
+            pass
+
+
 def run(command: list[str], root: Path, env: dict[str, str]) -> int:
     """Run a command that starts others, and end them all if this process is asked to end."""
     apart = sys.platform != "win32"  # in a group of its own, which can be ended as one

@@ -33,13 +33,14 @@ COMMANDS = {  # name, module, what it does
     "bundle": ("bundle", "write what is attached to a release: model, card, bill of materials"),
     "verify-release": ("bundle.verify", "prove such a folder, without a network"),
     "models": ("models", "list the releases of the models, with their metrics"),
+    "retrain": ("retrain", "take new data, run the pipeline, and propose what comes of it"),
     "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
     "seeds": ("sweep.seeds", "measure how far the metrics move by the training's seed alone"),
     "sweep": ("sweep", "search over parameters: many experiments, none lost"),
 }
 EXTRAS = {  # of the commands that need another's
     "seeds": "sweep",
-    **dict.fromkeys(("compare", "monitor", "predict", "release"), "report"),
+    **dict.fromkeys(("compare", "monitor", "predict", "release", "retrain"), "report"),
 }
 NEEDS = {  # the extra of a command's name, and what it imports
     "adopt": ("jinja2", "openpyxl", "pyarrow", "ruff", "skrub", "sqlalchemy", "tomlkit"),

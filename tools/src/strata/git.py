@@ -17,16 +17,16 @@ QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
 
 
 def run(
-    *arguments: str, root: Path | None = None, **options: Any
+    *arguments: str, root: Path | None = None, env: dict[str, str] | None = None, **options: Any
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run git and capture what it prints, in English whatever the locale.
 
-    ``options`` are those of ``subprocess.run``.
+    ``env`` is put over this environment; ``options`` are those of ``subprocess.run``.
     """
     return subprocess.run(
         ["git", *arguments],
         cwd=root,
-        env=os.environ | {"LC_ALL": "C", "LANGUAGE": ""},
+        env=os.environ | {"LC_ALL": "C", "LANGUAGE": ""} | (env or {}),
         capture_output=True,
         check=False,
         **options,

@@ -64,6 +64,13 @@ def plain(text: str) -> str:
     return html.unescape(re.sub(r"</?code>", "", text))
 
 
+def block(text: str) -> str:
+    """Lines as they are, in a block of code that nothing in them ends."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
 def details(summary: str, text: str) -> str:
     """A part that opens on a click; ``summary`` is plain text of ours."""
     return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"

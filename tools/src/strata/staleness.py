@@ -43,11 +43,14 @@ def stale(store: Store) -> tuple[dict[str, list[str]], list[str]]:
     return {stage: why for stage, why in reasons.items() if why}, old
 
 
-def differing(root: Path) -> dict[str, list[str]]:
+ALWAYS = "always changed"  # how DVC puts it of a stage that it always runs
+
+
+def differing(root: Path, always: bool = False) -> dict[str, list[str]]:
     """The stages whose code, params or data differ from dvc.lock, each with the reasons.
 
     What nothing says to have changed does not count: data that is only absent from the workspace,
-    a stage that DVC always runs.
+    and without ``always`` a stage that DVC always runs.
     """
     found: dict[str, list[str]] = {}
     with dvc_repo(root) as repo:
@@ -56,7 +59,7 @@ def differing(root: Path) -> dict[str, list[str]]:
         for stage, reasons in repo.status(targets=ours).items() if ours else ():
             for reason in reasons:
                 if isinstance(reason, str):
-                    if reason != "always changed":
+                    if always or reason != ALWAYS:
                         found.setdefault(stage, []).append(reason)
                     continue
                 for kind, items in reason.items():

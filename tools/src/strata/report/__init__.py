@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from strata import git
 from strata.charts import mermaid, picture
-from strata.checkout import rebuilt
+from strata.checkout import make_again
 from strata.compare.evidence import gates_at, gather, load_settings, stage_changes
 from strata.compare.verdict import Evidence, check, overall, useless
 from strata.errors import Fault
@@ -145,11 +145,7 @@ def build(
 def made_again(store: Store, base: Revision) -> list[str]:
     """Run the pipeline of the base if any output of it cannot be had; says it if that fails."""
     try:
-        absent = [out for out in base.outputs if out.made and store.missing(out)]
-        store.fetch(absent)
-        if stages := list(dict.fromkeys(out.stage for out in absent if store.missing(out))):
-            with rebuilt(store, base, stages):
-                pass  # what it makes stays in the cache
+        make_again(store, base)
     except (Fault, OSError, SubprocessError) as fault:
         return [f"The base could not be rebuilt: {code(fault, 200)}."]
     return []

@@ -1,0 +1,188 @@
+"""Take new data, run the pipeline, hold its model against the champion, and write a proposal.
+
+The workspace ends on a branch of its own, named by what the data is, with one commit. What is to be
+published, by a program that runs nothing of this project, is in a folder of small files:
+
+  decision       propose, nothing or stopped; then `title` and `body.md` say what and why
+  branch, base   its name, and the commit that it starts from
+  change.bundle  the commit, for `git fetch`
+  merge          yes if the settings let it be merged unread and nothing speaks against it, else no
+"""
+
+import argparse
+import re
+from pathlib import Path
+from subprocess import SubprocessError
+
+from strata import git, registry
+from strata.checkout import make_again
+from strata.compare import Answer, answer, lines
+from strata.compare.evidence import stage_changes
+from strata.errors import Fault
+from strata.markdown import block, code, join, plain
+from strata.retrain import steps
+from strata.retrain.decision import (
+    GOOD,
+    NEVER,
+    NO_WORSE,
+    arrived,
+    branch_of,
+    check,
+    data_of,
+    refusal,
+)
+from strata.retrain.steps import Stopped
+from strata.revision import Revision
+from strata.settings import section
+from strata.staleness import differing
+from strata.store import Store, opened
+from strata.values import changes
+
+FILES = ("decision", "title", "body.md", "branch", "base", "merge", "change.bundle", "repro.log")
+STAGE = "prod"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="write the proposal there"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Retrain: 0 if a proposal was written, or there is nothing new; 1 if the data is refused."""
+    root, folder = git.top(), args.output.absolute()
+    settings = section(root, "retrain")
+    check(settings)
+    if changed := git.changes(root):
+        raise Fault(f"{len(changed)} uncommitted files, {changed[0][3:]} among them: commit them")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILES:  # nothing of an earlier run is taken for this one's
+        (folder / name).unlink(missing_ok=True)
+    base = git.commit_of("HEAD", root)
+    try:
+        found = retrain(root, base, settings.get("arrive"))
+    except Stopped as stopped:
+        title = f"Retraining stopped: {stopped.where}"
+        said = "\n\n".join([f"At {base[:9]}:", block("\n".join(stopped.lines) or "no message")])
+        write(folder, title=title, **{"body.md": said}, decision="stopped")
+        raise
+    if isinstance(found, str):
+        write(folder, title="Nothing new", **{"body.md": found}, decision="nothing")
+        print(f"nothing to propose: {found}")
+        return 0
+    git.git("bundle", "create", "--quiet", str(folder / "change.bundle"), *found.span, root=root)
+    (folder / "repro.log").write_text(found.log, encoding="utf-8", newline="\n")
+    body, sound = described(root, found, folder / "repro.log")
+    may = settings.get("auto_merge", NEVER) == NO_WORSE and sound and found.word in GOOD
+    write(folder, branch=found.branch, base=base, merge="yes" if may else "no", title=found.title)
+    write(folder, **{"body.md": body}, decision="propose")
+    print(f"proposed on {found.branch}: {found.title}")
+    return 0
+
+
+def write(folder: Path, **texts: str) -> None:
+    """Write small files, in this order: what says that all are there comes last."""
+    for name, text in texts.items():
+        (folder / name).write_text(text.rstrip() + "\n", encoding="utf-8", newline="\n")
+
+
+class Proposal:
+    """A commit of new data, and the model made of it."""
+
+    def __init__(self, branch: str, base: str, commit: str, log: str) -> None:
+        self.branch, self.base, self.commit, self.log = branch, base, commit, log
+        self.title = self.head = self.word = ""
+
+    @property
+    def span(self) -> tuple[str, str]:
+        """What a bundle is made of: the branch without what its base has."""
+        return f"{self.base}..refs/heads/{self.branch}", f"refs/heads/{self.branch}"
+
+
+def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
+    """Do it; why there is nothing to propose where there is not.
+
+    Raises Stopped if the data cannot be had, or the pipeline refuses it, or it would be lost.
+    """
+    with opened(root) as store:
+        imports = [out.stage for out in Revision(store, None).outputs if out.source]
+    steps.arrive(root, command, imports)
+    if not git.changes(root) and not differing(root, always=True):
+        return refusal([], {}, "")
+    log = steps.reproduce(root)
+    with opened(root) as store:
+        before, after = Revision(store, base), Revision(store, None)
+        data, moved = data_of(after), stage_changes(before.stages, after.stages)
+        came = arrived(data_of(before), data)
+        if not came and (why := refusal(came, moved, GOOD[0])):
+            return why
+        name, champion = champion_of(root, after, base)
+        verdict, noted = held_against(store, champion, after)
+        word = verdict.word if verdict else "cannot tell"
+        if why := refusal(came, moved, word):
+            return why
+        what = f"Retrain on new data in {', '.join(came)}" if came else "Retrain, as dvc.lock lacks"
+        knobs = [f"{c.name} {c.after}" for c in changes(before.params, after.params)][:3]
+        message = "\n".join([what, "", *knobs, *(f"{path}: {data.get(path)}" for path in came)])
+        commit = steps.commit(root, base, branch_of(data), message)
+    made = Proposal(branch_of(data), base, commit, log)
+    with opened(root) as store:
+        kept = steps.keep(store, Revision(store, commit), Revision(store, base))
+    made.word = word
+    made.title = (
+        ", ".join(["Retrain on new data" if came else "Retrain", *knobs])[:80] + f": {word}"
+    )
+    said = (
+        f"New data: {', '.join(map(code, came))}." if came else "No new data; dvc.lock was stale."
+    )
+    figures = block("\n".join(lines(verdict))) if verdict else ""
+    against = f"The model against {name}: **{word}**."
+    made.head = "\n\n".join(
+        text for text in (f"## Retrained: {word}", said, against, figures, *noted, kept) if text
+    )
+    return made
+
+
+def champion_of(root: Path, this: Revision, base: str) -> tuple[str, str]:
+    """What the model has to beat, in words and as a commit: its newest release, else the base."""
+    if len(this.models) == 1:
+        for one in registry.releases(root, registry.model_of(this, None)):
+            if STAGE in one.stages:
+                return f"{code(one.tag)}, which is {STAGE}", one.commit
+        return f"{code(base[:9])}, as no model is released", base
+    return f"{code(base[:9])}, as dvc.yaml names {len(this.models)} models", base
+
+
+def held_against(store: Store, champion: str, this: Revision) -> tuple[Answer | None, list[str]]:
+    """The answer of `strata compare`, or None; and as Markdown what hindered it."""
+    noted, other = list[str](), Revision(store, champion)
+    try:
+        make_again(store, other)
+    except (Fault, OSError, SubprocessError) as fault:
+        noted.append(f"The champion could not be made again: {code(fault, 200)}.")
+    try:
+        return answer(other, this), noted
+    except Fault as fault:
+        return None, [*noted, f"Not compared: {code(fault, 200)}."]
+
+
+def described(root: Path, made: Proposal, log: Path) -> tuple[str, bool]:
+    """The text of the proposal, and whether its report names no problem."""
+    watched = steps.strata(["monitor"], root)
+    report = steps.strata(["report", "--base", made.base, "--log", str(log), "--rebuild"], root)
+    monitor = watched.stdout.strip()
+    if watched.returncode not in (0, 3, 4) or not monitor:
+        said = ([*steps.last(watched.stderr)] or ["no message"])[-1]
+        monitor = f"**Not monitored**: {code(said, 200)}."
+    if not report.stdout.strip():
+        said = ([*steps.last(report.stderr)] or ["no message"])[-1]
+        return join(
+            [("", made.head), ("", monitor), ("", f"**No report**: {code(said, 200)}.")]
+        ), False
+    parts = re.split(r"\n(?=### )", report.stdout.strip())
+    sections = [("", made.head), ("", monitor), ("", parts[0])]
+    for part in parts[1:]:
+        title, _, text = part.partition("\n")
+        sections.append((plain(title.removeprefix("### ")), text.strip()))
+    return join(sections), report.returncode == 0

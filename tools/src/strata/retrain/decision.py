@@ -1,0 +1,80 @@
+"""What a retraining comes to: a proposal, or nothing, and under which name."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from strata.errors import Fault
+from strata.revision import Revision
+
+PLACE = "[tool.strata.retrain]"
+KNOWN = ("arrive", "auto_merge")
+NEVER, NO_WORSE = "never", "no-worse"
+GOOD = ("better", "no worse")
+PREFIX = "retrain/"
+
+Data = dict[str, str]  # the hash of each output by its path
+
+
+def check(found: Mapping[str, Any]) -> None:
+    """Raise Fault for a setting that is not one."""
+    if strange := sorted(set(found) - set(KNOWN)):
+        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {', '.join(KNOWN)}")
+    if not isinstance(found.get("arrive", ""), str):
+        raise Fault(f"{PLACE}: arrive must be a command, in one string")
+    if found.get("auto_merge", NEVER) not in (NEVER, NO_WORSE):
+        raise Fault(f'{PLACE}: auto_merge must be "{NEVER}" or "{NO_WORSE}"')
+
+
+def data_of(revision: Revision) -> Data:
+    """What a revision's model was made of: the outputs that no other output is made into.
+
+    Those are what is imported or added to DVC, with the hash that the stages in dvc.lock have read,
+    and what stages write that read no output. Models are none.
+    """
+    stages, outs = revision.stages, revision.outputs
+    read = {path: oid for stage in stages.values() for path, oid in stage.deps.items() if oid}
+    paths = [PurePosixPath(out.path) for out in outs]
+
+    def is_first(name: str) -> bool:
+        deps = [PurePosixPath(dep) for dep in stages[name].deps] if name in stages else []
+        return not any(
+            dep.is_relative_to(path) or path.is_relative_to(dep) for dep in deps for path in paths
+        )
+
+    return {
+        out.path: read.get(out.path, out.hash)
+        for out in outs
+        if out.path not in revision.models and is_first(out.stage)
+    }
+
+
+def branch_of(data: Data) -> str:
+    """The name of the branch that is about some data: the same for the same data."""
+    text = json.dumps(data, sort_keys=True)
+    return PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def arrived(before: Data, after: Data) -> list[str]:
+    """The paths of the data that has come, changed or gone."""
+    return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
+
+
+def refusal(came: list[str], moved: Mapping[str, list[str]], word: str) -> str:
+    """Why nothing is to be proposed; empty if something is.
+
+    ``moved`` are the stages whose entry in dvc.lock is another now, each with the inputs that are;
+    ``word`` is what the challenger is, held against the champion. Data that has come is proposed
+    whatever the model does with it: the team must know.
+    """
+    if came:
+        return ""
+    if not moved:
+        return "no new data has come, and dvc.lock is fresh"
+    if not any(moved.values()):
+        return (
+            f"no new data has come; {', '.join(moved)} gave other bytes here from the same inputs"
+        )
+    return "" if word in GOOD else f"no new data has come, and what dvc.lock lacked is {word}"

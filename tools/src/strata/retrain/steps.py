@@ -1,0 +1,157 @@
+"""The commands that a retraining consists of, and what they said."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from strata import git
+from strata.checkout import dvc, programs
+from strata.errors import Fault, without_secrets
+from strata.markdown import code
+from strata.revision import Revision
+from strata.store import Offline, Store
+
+STRATA = (sys.executable, "-P", "-m", "strata.cli")
+WHO = ("strata retrain", "retrain@strata.invalid")  # whose commits a later run may replace
+MOST = 20  # lines of a failure that are shown
+
+
+class Stopped(Fault):
+    """The new data does not get through: ``lines`` say why, and where."""
+
+    def __init__(self, where: str, lines: list[str]) -> None:
+        super().__init__("\n".join([where, *lines]))
+        self.where, self.lines = where, lines
+
+
+def heard(command: str | list[str], root: Path) -> tuple[int, str]:
+    """Run a command, of a shell if it is one string; its exit code and all that it said.
+
+    It is shown as it comes, on standard error.
+    """
+    said = []
+    with subprocess.Popen(
+        command,
+        cwd=root,
+        env=programs(),
+        shell=isinstance(command, str),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                print(line, end="", file=sys.stderr, flush=True)
+                said.append(line)
+            return process.wait(), "".join(said)
+        except BaseException:
+            process.kill()
+            raise
+
+
+def strata(arguments: list[str], root: Path) -> "subprocess.CompletedProcess[str]":
+    """Run another command of these tools; what it said is captured."""
+    return subprocess.run(
+        [*STRATA, *arguments],
+        cwd=root,
+        env=programs() | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+
+
+def arrive(root: Path, command: str | None, imports: list[str]) -> None:
+    """Take what new data there is: by a command, or for None by asking the source of each import.
+
+    Raises Stopped if that fails.
+    """
+    if command:
+        rc, said = heard(command, root)
+        if rc:
+            raise Stopped(f"{command} fails, which takes new data", last(said))
+    elif command is None and imports:
+        try:
+            print(dvc("update", *imports, root=root), end="", file=sys.stderr)
+        except Fault as fault:
+            raise Stopped(
+                "the source of an import gives no data", str(fault).splitlines()
+            ) from None
+
+
+def reproduce(root: Path) -> str:
+    """Bring all up to date; what the pipeline said. Raises Stopped with a stage's own words."""
+    rc, said = heard([*STRATA, "repro", "--all-pipelines"], root)
+    if rc:
+        stage, lines = failing(said)
+        raise Stopped(f"stage {stage} fails" if stage else "the pipeline fails", lines)
+    return said
+
+
+def failing(log: str) -> tuple[str, list[str]]:
+    """The stage that stopped a pipeline, by its log, and what it said; empty if it was none."""
+    stage, lines = "", list[str]()
+    for line in log.splitlines():
+        if line.startswith("Running stage '"):
+            stage, lines = line.removeprefix("Running stage '").partition("'")[0], []
+        elif line.strip() and not line.startswith("> "):
+            lines.append(line.rstrip())
+    return stage, lines[-MOST:]
+
+
+def last(said: str) -> list[str]:
+    """The end of what a command said."""
+    return [line.rstrip() for line in said.splitlines() if line.strip()][-MOST:]
+
+
+def commit(root: Path, base: str, branch: str, message: str) -> str:
+    """Commit all that is new on a branch of its own; the commit.
+
+    It has no clock in it: the same base and the same bytes give the same commit. Raises Fault if
+    the branch has commits of somebody else.
+    """
+    if git.succeeds("show-ref", "--verify", "--quiet", f"refs/heads/{branch}", root=root):
+        theirs = git.git("log", "--format=%ce", f"{base}..refs/heads/{branch}", root=root)
+        if set(theirs.splitlines()) - {WHO[1]}:
+            raise Fault(f"the branch {branch} has commits of yours: rename it, or remove it")
+    when = git.git("show", "--no-patch", "--format=%cI", base, root=root)
+    env = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+    for role in ("AUTHOR", "COMMITTER"):
+        env |= {f"GIT_{role}_NAME": WHO[0], f"GIT_{role}_EMAIL": WHO[1]}
+    git.git(*git.QUIET, "checkout", "--quiet", "--no-track", "-B", branch, root=root)
+    git.git("add", "--all", root=root)
+    plain = ("-c", "commit.gpgsign=false", "commit", "--quiet", "--no-verify")
+    git.git(*git.QUIET, *plain, "--message", message, root=root, env=env)
+    return git.commit_of("HEAD", root)
+
+
+def keep(store: Store, this: Revision, base: Revision) -> str:
+    """Push the data of a commit, and say where it is, as Markdown.
+
+    Raises Stopped if data that nobody can make again is kept nowhere but here.
+    """
+    outs = [out for out in this.outputs if out.is_stored]
+    known = {(out.path, out.hash) for out in base.outputs}
+    said, left = "", outs
+    if store.remote():
+        try:
+            left = store.not_on_remote(outs)
+            said = store.push(left)
+            left = store.not_on_remote(left)
+        except Offline as fault:
+            said = str(fault)
+    lost = [out.path for out in left if not out.made and (out.path, out.hash) not in known]
+    if lost:
+        why = said or "no storage is set: `make storage URL=…`"
+        raise Stopped(
+            "new data would be lost, as it is kept nowhere", [f"{', '.join(lost)}: {why}"]
+        )
+    if not left:
+        return "Its data and model are in the storage."
+    if not store.remote():
+        return "Its data and model are stored nowhere: `dvc repro` makes them again."
+    names = ", ".join(code(out.path) for out in left[:5])
+    why = code(without_secrets(said) or "no reason given", 200)
+    return f"**Not in the storage**: {names}; {why}. `dvc repro` makes them again."
