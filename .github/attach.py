@@ -21,7 +21,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from comment import SECONDS, Again, Failure, GitHub
+from forge import SECONDS, Again, Failure, GitHub
 
 
 def until(github: GitHub, look: Callable[[], Any], make: Callable[[], object]) -> Any:
@@ -87,7 +87,7 @@ def upload(github: GitHub, release: Any, path: Path) -> None:
 def main(tag: str, notes: str, *files: str) -> None:
     """Attach files to the release of a tag, and publish it."""
     address = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
-    github = GitHub(address, os.environ["GITHUB_TOKEN"])
+    github = GitHub(address, os.environ["GITHUB_TOKEN"], "attach")
     release = release_of(github, tag, Path(notes).read_text(encoding="utf-8"))
     for name in files:
         attach(github, release, Path(name))

@@ -14,7 +14,6 @@ Out: a comment, new or the one of an earlier push, and the status `strata report
 """
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -22,126 +21,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass, field
-from email.message import Message
-from http.client import HTTPException
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
+
+from forge import LIMIT, Again, Failure, GitHub, by_bot, read
 
 TITLE = "strata-report"
 MARK = f"<!-- {TITLE} -->"
-LIMIT = 62_000  # of the report, in bytes; GitHub takes 65,536 characters a comment
-AUTHOR = ("Bot", "github-actions[bot]")  # who comments with the token that each run is given
 NO_REPORT = "**The run of "
 # What CML 0.20.6 ends its comments with and looks for; so REST writes it too. The commit is any.
 WATERMARK = rf'!\[\]\(https://cml\.dev/watermark\.png#[0-9a-fA-F]+ "CML watermark {TITLE}"\)'
-SECONDS = 20.0  # without a byte from GitHub, and the request has failed
-TRIES = 6
-PATIENCE = 200.0  # seconds, for the comment and then the status; the job has 15 minutes
 CML_SECONDS = 60.0
-
-
-class Failure(Exception):
-    """What cannot be done, in one line."""
-
-
-class Again(Failure):
-    """A request that may do better, or have been done unseen; not before ``wait`` seconds."""
-
-    def __init__(self, reason: str, wait: float = 0) -> None:
-        super().__init__(reason)
-        self.wait = wait
-
-
-@dataclass
-class GitHub:
-    """The REST API of one repository, given up at ``until`` of the monotonic clock."""
-
-    url: str
-    token: str
-    until: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
-
-    def once(self, method: str, path: str, **body: Any) -> tuple[Any, bool]:
-        """The answer to one request, and whether a further page follows. Raises Again, Failure."""
-        what = f"{method} {path.partition('?')[0]}"
-        headers = {
-            "Authorization": f"Bearer {self.token}",
-            "Accept": "application/vnd.github+json",
-            "User-Agent": TITLE,
-        }
-        data = json.dumps(body).encode() if body else None
-        request = Request(f"{self.url}/{path}", data, headers, method=method)
-        try:
-            try:
-                with urlopen(request, timeout=SECONDS) as answer:
-                    return json.load(answer), 'rel="next"' in answer.headers.get("Link", "")
-            except HTTPError as error:
-                with error:
-                    said = error.read(1000).decode("utf-8", errors="replace")
-                code, fields = error.code, error.headers
-        except (OSError, HTTPException, ValueError) as error:  # no answer, or half of one
-            raise Again(f"no answer from GitHub to {what}: {error}") from None
-        wait = rate_limit(code, fields, said, time.time())
-        if wait is not None:
-            raise Again(f"GitHub's rate limit stops {what} for {wait:.0f} seconds", wait)
-        if code >= 500:
-            raise Again(f"GitHub answers {what} with {code}")
-        raise Failure(f"GitHub refuses {what}: {code} {' '.join(said.split())[:200]}")
-
-    def pause(self, again: Again, attempt: int) -> None:
-        """Wait before the next attempt, counted from 0; where there is none, raise ``again``."""
-        wait = max(again.wait, 2**attempt)
-        if attempt + 1 >= TRIES or time.monotonic() + wait > self.until:
-            raise again
-        print(f"comment: {again}; trying again", file=sys.stderr, flush=True)
-        time.sleep(wait)
-
-    def ask(self, method: str, path: str, **body: Any) -> tuple[Any, bool]:
-        """As ``once``, repeated: only for what does no harm when done twice."""
-        for attempt in count():
-            try:
-                return self.once(method, path, **body)
-            except Again as again:
-                self.pause(again, attempt)
-        raise AssertionError
-
-    def pages(self, path: str, **query: str) -> list[Any]:
-        """All of a list."""
-        found = []
-        for page in count(1):
-            query |= {"per_page": "100", "page": str(page)}
-            items, more = self.ask("GET", f"{path}?{urlencode(query)}")
-            found += items
-            if not more:
-                break
-        return found
-
-
-def rate_limit(code: int, fields: Message, said: str, now: float) -> float | None:
-    """Seconds that GitHub asks to wait for; None if it was no rate limit that it answered with."""
-    if code not in (403, 429):
-        return None
-    after, reset = fields.get("Retry-After", ""), fields.get("X-RateLimit-Reset", "")
-    if after.isdigit():
-        return float(after)
-    if fields.get("X-RateLimit-Remaining") == "0" and reset.isdigit():
-        return max(float(reset) - now, 0) + 1
-    return 60 if code == 429 or "rate limit" in said.lower() else None  # the docs' minute
-
-
-def read(path: Path, limit: int) -> str:
-    """The start of a text file, at most ``limit`` bytes; empty for a link or what is no file."""
-    if path.is_symlink() or not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        data = stream.read(limit + 1)
-    text = data[:limit].decode("utf-8", errors="ignore") + "\n\n_Cut here._" * (len(data) > limit)
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text).strip()  # what GitHub might not keep
 
 
 def bare(body: str) -> str:
@@ -170,9 +61,9 @@ def compose(report: str, sha: str, run: str, earlier: str) -> str:
 
 def is_ours(comment: dict[str, Any]) -> bool:
     """Whether this token wrote a comment, and as a report."""
-    user, body = comment["user"] or {}, comment["body"] or ""  # no user: a deleted account
+    body = comment["body"] or ""
     marked = body.startswith(MARK) or re.search(rf"{WATERMARK}\s*\Z", body) is not None
-    return (user.get("type"), user.get("login")) == AUTHOR and marked
+    return by_bot(comment) and marked
 
 
 def choice_of_cml(comments: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -261,7 +152,7 @@ def main(folder: Path) -> int:
     api = f"{os.environ['GITHUB_API_URL']}/repos/{name}"
     outcome = "error", "The report was not posted: see this run", here
     try:
-        github = GitHub(api, os.environ["GITHUB_TOKEN"])
+        github = GitHub(api, os.environ["GITHUB_TOKEN"], "comment")
         report = read(folder / "report.md", LIMIT)
         numbers = pulls(github, read(folder / "number", 20), sha, os.environ["HEAD"])
         links = [post(github, number, report, sha, run) for number in numbers]
@@ -276,7 +167,7 @@ def main(folder: Path) -> int:
     finally:
         state, description, link = outcome
         print(f"comment: {description} ({link})", file=sys.stderr, flush=True)
-        github = GitHub(api, os.environ["GITHUB_TOKEN"])  # with its own patience
+        github = GitHub(api, os.environ["GITHUB_TOKEN"], "comment")  # with its own patience
         status = {"context": "strata report", "state": state, "target_url": link}
         github.ask("POST", f"statuses/{sha}", description=description[:140], **status)
     return 0 if state == "success" else 1

@@ -1,15 +1,17 @@
-"""A small GitHub for tests: pull requests, their comments and statuses, over TLS on loopback.
+"""A small GitHub for tests: a repository, pull requests, issues, comments, over TLS on loopback.
 
-It knows the few paths of the REST API that .github/comment.py and CML ask for a comment, and
-.github/attach.py for a release, under /api/v3 as on a GitHub Enterprise server, and refuses any
-other. Lists come in pages, and a test
-may order faults: bad answers, lost answers, slow ones, rate limits.
+It knows the few paths of the REST API that the programs in .github and CML ask, under /api/v3 as on
+a GitHub Enterprise server, and refuses any other. Lists come in pages, and a test may order faults:
+bad answers, lost answers, slow ones, rate limits. The repository is Git's own, served by Git.
 """
 
+import base64
 import hashlib
 import json
+import os
 import re
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -46,6 +48,8 @@ class GitHub:
     port: int = 0
     heads: dict[int, str] = field(default_factory=dict)
     labels: dict[int, str] = field(default_factory=dict)  # owner:branch of each
+    opened: dict[int, dict[str, Any]] = field(default_factory=dict)  # pull requests of this API
+    issues: list[dict[str, Any]] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
     statuses: dict[str, dict[str, Any]] = field(default_factory=dict)  # by commit, the last one
     releases: list[dict[str, Any]] = field(default_factory=list)
@@ -68,13 +72,63 @@ class GitHub:
             "GITHUB_TOKEN": TOKEN,
             "SSL_CERT_FILE": certificate,
             "CURL_CA_BUNDLE": certificate,
+            "GIT_SSL_CAINFO": certificate,
             "NODE_EXTRA_CA_CERTS": certificate,
         }
 
     def pull(self, number: int) -> dict[str, Any]:
         """A pull request, from a branch of its own unless another is known."""
         label = self.labels.get(number, f"owner:branch-{number}")
-        return {"number": number, "head": {"sha": self.heads[number], "label": label}}
+        if number in self.opened and self.opened[number]["state"] == "open":
+            self.heads[number] = self.tip(label.partition(":")[2]) or self.heads[number]
+        plain = {"state": "open", "merged_at": None}
+        head = {"sha": self.heads[number], "label": label}
+        return plain | self.opened.get(number, {}) | {"number": number, "head": head}
+
+    @property
+    def repository(self) -> Path:
+        """The repository, bare, as `git clone` gets it; a test makes it."""
+        return self.folder / "served/owner/name"
+
+    def tip(self, branch: str) -> str:
+        """The commit of a branch; empty if there is no such branch."""
+        command = ["git", "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}"]
+        done = subprocess.run(
+            command, cwd=self.repository, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip()
+
+    def open(self, title: str, body: str, head: str, base: str) -> tuple[int, Any]:
+        """A new pull request of a branch, unless it has one or there is no such branch."""
+        label = f"owner:{head}"
+        known = [n for n in self.heads if self.labels.get(n) == label]
+        if any(self.pull(number)["state"] == "open" for number in known):
+            return 422, {"message": f"A pull request already exists for {label}."}
+        if not self.tip(head) or not self.tip(base):
+            return 422, {"message": "Validation Failed"}
+        number = 1 + max([0, *self.heads, *(issue["number"] for issue in self.issues)])
+        self.heads[number], self.labels[number] = self.tip(head), label
+        url = f"{self.url}/owner/name/pull/{number}"
+        self.opened[number] = {"title": title, "body": body, "state": "open", "html_url": url}
+        return 201, self.pull(number)
+
+    def merge(self, number: int, sha: str) -> tuple[int, Any]:
+        """Move main forward to the head of a pull request, if that is what was asked for."""
+        if self.pull(number)["head"]["sha"] != sha:
+            return 409, {"message": "Head branch was modified"}
+        command = ["git", "update-ref", "refs/heads/main", sha, f"{sha}^"]
+        if subprocess.run(command, cwd=self.repository, check=False).returncode:
+            return 405, {"message": "Pull Request is not mergeable"}
+        self.opened[number] |= {"state": "closed", "merged_at": "2026-01-01T00:00:00Z"}
+        return 200, {"merged": True}
+
+    def issue(self, title: str, body: str, user: dict[str, str] | None = None) -> dict[str, Any]:
+        """Add an issue; the bot's, unless a ``user`` is given."""
+        number = 1 + max([0, *self.heads, *(issue["number"] for issue in self.issues)])
+        url = f"{self.url}/owner/name/issues/{number}"
+        issue = {"number": number, "title": title, "body": body, "html_url": url}
+        self.issues.append(issue | {"state": "open", "user": user or BOT})
+        return self.issues[-1]
 
     def comment(
         self, body: str, user: dict[str, str] | None = None, number: int = 7
@@ -106,8 +160,29 @@ class GitHub:
             if number in self.heads:
                 return 200, self.pull(number)
         if method == "GET" and path == "/pulls":
-            pulls = [self.pull(number) for number in self.heads]
-            return 200, [each for each in pulls if each["head"]["label"] == query["head"]]
+            pulls = [self.pull(number) for number in sorted(self.heads, reverse=True)]
+            pulls = [each for each in pulls if each["head"]["label"] == query["head"]]
+            state = query.get("state", "open")
+            return 200, [each for each in pulls if state in ("all", each["state"])]
+        if method == "POST" and path == "/pulls":
+            return self.open(**body)
+        if method == "PATCH" and (found := re.fullmatch(r"/pulls/(\d+)", path)):
+            self.opened[int(found[1])] |= body
+            return 200, self.pull(int(found[1]))
+        if method == "PUT" and (found := re.fullmatch(r"/pulls/(\d+)/merge", path)):
+            return self.merge(int(found[1]), body["sha"])
+        if method == "GET" and not path:
+            return 200, {"allow_merge_commit": False, "allow_squash_merge": True}
+        if method == "GET" and path == "/issues":
+            state, creator = query.get("state", "open"), query["creator"]
+            issues = [each for each in self.issues if each["user"]["login"] == creator]
+            return 200, [each for each in issues if state in ("all", each["state"])][::-1]
+        if method == "POST" and path == "/issues":
+            return 201, self.issue(**body)
+        if method == "PATCH" and (found := re.fullmatch(r"/issues/(\d+)", path)):
+            (issue,) = (each for each in self.issues if each["number"] == int(found[1]))
+            issue |= body
+            return 200, issue
         if found := re.fullmatch(r"/issues/(\d+)/comments", path):
             number = int(found[1])
             if method == "GET":
@@ -172,11 +247,50 @@ def serve(folder: Path) -> Iterator[GitHub]:
     github = GitHub(folder)
 
     class Handler(BaseHTTPRequestHandler):
+        def handle_git(self, path: str, query: str, data: bytes) -> None:
+            """Let Git answer as it does behind a web server."""
+            word = (self.headers.get("Authorization") or "").removeprefix("Basic ")
+            if base64.b64decode(word).decode() != f"x-access-token:{TOKEN}":
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", "Basic")
+                self.send_header("Content-Length", "0")  # or the end looks like one cut off
+                self.end_headers()
+                return
+            given = {
+                "GIT_PROJECT_ROOT": str(github.folder / "served"),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "REMOTE_USER": "bot",  # who may push
+                "REQUEST_METHOD": self.command,
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "CONTENT_TYPE": self.headers.get("Content-Type") or "",
+                "CONTENT_LENGTH": str(len(data)),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding") or "",
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol") or "",
+            }
+            done = subprocess.run(
+                ["git", "http-backend"],
+                env=os.environ | given,
+                input=data,
+                capture_output=True,
+                check=True,
+            )
+            head, _, body = done.stdout.partition(b"\r\n\r\n")
+            lines = dict(line.split(": ", 1) for line in head.decode().splitlines())
+            self.send_response(int(lines.pop("Status", "200").split()[0]))
+            for name, value in (lines | {"Content-Length": str(len(body))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
         def handle_any(self) -> None:
             data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            url = urlsplit(self.path)
+            if url.path.startswith("/owner/name/"):
+                self.handle_git(url.path, url.query, data)
+                return
             raw = self.headers.get("Content-Type") == "application/octet-stream"
             body = data if raw else json.loads(data) if data else None
-            url = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(url.query).items()}
             github.log.append(f"{self.command} {url.path}")
             fault = github.fault(self.command, url.path)
@@ -205,7 +319,7 @@ def serve(folder: Path) -> Iterator[GitHub]:
                 self.end_headers()
                 self.wfile.write(data)
 
-        do_GET = do_POST = do_PATCH = handle_any  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_PUT = handle_any  # noqa: N815
 
         def log_message(self, *args: Any) -> None:
             pass

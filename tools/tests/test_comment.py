@@ -22,12 +22,10 @@ MARK = "<!-- strata-report -->\n"
 WATERMARK = '![](https://cml.dev/watermark.png#{} "CML watermark strata-report")'
 COMMENTS = "/issues/7/comments"
 DRIVER = """
-import importlib.util, pathlib, sys
-spec = importlib.util.spec_from_file_location("comment", sys.argv[1])
-comment = importlib.util.module_from_spec(spec)
-sys.modules["comment"] = comment
-spec.loader.exec_module(comment)
-comment.SECONDS, comment.CML_SECONDS, comment.TRIES = 1, 1, 3
+import pathlib, sys
+sys.path.insert(0, str(pathlib.Path(sys.argv[1]).parent))
+import comment, forge
+comment.CML_SECONDS, forge.SECONDS, forge.TRIES = 1, 1, 3
 try:
     sys.exit(comment.main(pathlib.Path(sys.argv[2])))
 except comment.Failure as failure:

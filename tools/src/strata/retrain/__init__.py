@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
         found = retrain(root, base, settings.get("arrive"))
     except Stopped as stopped:
         title = f"Retraining stopped: {stopped.where}"
-        said = "\n\n".join([f"At {base[:9]}:", block("\n".join(stopped.lines) or "no message")])
-        write(folder, title=title, **{"body.md": said}, decision="stopped")
+        said = block("\n".join(stopped.lines) or "no message")
+        write(folder, base=base, title=title, **{"body.md": said}, decision="stopped")
         raise
     if isinstance(found, str):
         write(folder, title="Nothing new", **{"body.md": found}, decision="nothing")
