@@ -2,7 +2,8 @@
 
 Not GitHub's: the set-up, cache, artifact and attestation actions are stand-ins. report.yml gets no
 token at all, comment.yml nothing of the pull request but the artifact, and of release.yml only what
-attaches the artifact a token.
+attaches the artifact a token. So it is with both jobs of retrain.yml, but that act knows no
+permissions.
 """
 
 import json
@@ -33,6 +34,7 @@ repro: ; @dvc repro
 """
 STUB = """name: stub
 inputs:
+  name: {{}}
   path: {{}}
 runs:
   using: composite
@@ -65,6 +67,7 @@ def test_no_shell_line_has_an_expression_in_it() -> None:
 MAY_WRITE = {  # and why: see the workflow
     ("comment.yml", "comment"): {"pull-requests", "statuses"},
     ("pages.yml", "deploy"): {"pages", "id-token"},
+    ("retrain.yml", "publish"): {"contents", "issues", "pull-requests"},
     ("release.yml", "attach"): {"attestations", "contents", "id-token"},
     ("release.yml", "image"): {"attestations", "id-token", "packages"},
 }
@@ -166,14 +169,18 @@ class Actions:
 
     def stub(self, name: str, commit: str) -> str:
         """What the stand-in of an action does; there, `make` finds its tools set up already."""
-        there, project = f"{self.artifacts}/report", self.project.path
+        there, project = f"{self.artifacts}/${{{{ inputs.name }}}}", self.project.path
         if name in self.broken:
             return "exit 1"
+        if commit:  # GitHub checks out a merge of the pull request's head into its base
+            get = (
+                f"git clone --quiet {project} . && git checkout --quiet {self.base}"
+                f" && git -c user.name=x -c user.email=x merge --quiet --no-ff -m Merge {commit}"
+            )
+        else:
+            get = f"git clone --quiet {self.github.repository} ."
         return {
-            # GitHub checks out a merge of the pull request's head into its base
-            "checkout": f"git clone --quiet {project} . && git checkout --quiet {self.base}"
-            f" && git -c user.name=x -c user.email=x merge --quiet --no-ff -m Merge {commit}"
-            f" && ln -s {project}/.dvc/cache .dvc/cache && mkdir .venv"
+            "checkout": f"{get} && ln -s {project}/.dvc/cache .dvc/cache && mkdir .venv"
             f" && ln -s {sys.prefix}/* .venv && touch .venv/.ready",
             "upload-artifact": f"cp -R ${{{{ inputs.path }}}} {there}",
             "download-artifact": f"cp -R {there} ${{{{ inputs.path }}}}",
@@ -247,11 +254,23 @@ class Actions:
             "head_repository": {"full_name": f"{owner}/name", "owner": {"login": owner}},
             "html_url": f"{self.github.url}/owner/name/actions/runs/1",
         }
-        options = ["--secret", f"GITHUB_TOKEN={TOKEN}"]
-        for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
-            options += ["--env", f"{name}={self.github.env[name]}"]
         event = {"workflow_run": run} | REPOSITORY
-        self.act("workflow_run", "comment.yml", event, self.base, *options, code=code)
+        self.act("workflow_run", "comment.yml", event, self.base, *self.trusted, code=code)
+
+    @property
+    def trusted(self) -> list[str]:
+        """What a workflow gets that may write."""
+        options = ["--secret", f"GITHUB_TOKEN={TOKEN}"]
+        for name, value in self.github.env.items():
+            if not name.startswith("GITHUB_"):
+                options += ["--env", f"{name}={value}"]
+        return options
+
+    def retrain(self, code: int = 0) -> str:
+        """A run of retrain.yml, as scheduled."""
+        shutil.rmtree(self.artifacts / "retrain", ignore_errors=True)
+        event = {"schedule": "23 4 * * 1"} | REPOSITORY
+        return self.act("schedule", "retrain.yml", event, "", *self.trusted, code=code)
 
 
 @pytest.fixture
@@ -334,6 +353,67 @@ def test_the_page_is_written_of_the_whole_history(actions: Actions) -> None:
         assert text in page
 
 
+def with_source(actions: Actions, settings: str = "") -> Path:
+    """Have new data come as a file says: the number of months that the source has."""
+    project, source = actions.project, actions.folder / "months"
+    (project.path / "arrive.py").write_text(
+        "import pathlib, re\n"
+        f"months = pathlib.Path({str(source)!r}).read_text()\n"
+        "path = pathlib.Path('params.yaml')\n"
+        "path.write_text(re.sub(r'months: \\d+', f'months: {months}', path.read_text()))\n"
+    )
+    check = (
+        "\nif len(list(folder.iterdir())) > 8:\n    raise SystemExit('data: 2013-09: no rows')\n"
+    )
+    with (project.path / "data.py").open("a") as code:
+        code.write(check)
+    with (project.path / "pyproject.toml").open("a") as text:
+        text.write(f'[tool.strata.retrain]\narrive = "python arrive.py"\n{settings}')
+    with (project.path / ".gitignore").open("a") as text:
+        text.write("/.venv\n/retrain\n")
+    project.run("dvc", "repro", "--quiet")
+    project.commit("Take new data")
+    project.run("git", "clone", "--quiet", "--bare", ".", str(actions.github.repository))
+    return source
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
+def test_new_data_makes_one_pull_request_and_bad_data_one_issue(actions: Actions) -> None:
+    github, source = actions.github, with_source(actions)
+    source.write_text("3")
+    actions.retrain()
+    (number,) = github.opened
+    pull = github.pull(number)
+    assert pull["title"] == "Retrain on new data, data.months 3: no worse"
+    branch = pull["head"]["label"].removeprefix("owner:")
+    assert re.fullmatch("retrain/[0-9a-f]{12}", branch)
+    assert github.tip(f"{branch}^") == github.tip("main")
+    body = pull["body"]
+    assert body.index("## Retrained: no worse") < body.index("onitor") < body.index("## Strata: ")
+    assert "| `data.months` | 2 | 3 |" in body
+    assert "Reproduces: **yes**, 3 of 3 stages ran here" in body
+
+    actions.retrain()  # the same data
+    assert list(github.opened) == [number]
+    assert github.pull(number)["head"] == pull["head"]  # and the same bytes
+
+    source.write_text("9")
+    for _ in range(2):
+        actions.retrain(code=1)
+        (issue,) = github.issues
+        assert issue["title"] == "Retraining stopped: stage data fails"
+        assert "\ndata: 2013-09: no rows\n" in issue["body"]
+    assert list(github.opened) == [number]
+
+    source.write_text("2")
+    said = actions.retrain()
+    assert "nothing to propose: no new data has come, and dvc.lock is fresh" in said
+    assert issue["state"] == "closed"
+    assert github.pull(number)["head"] == pull["head"]
+    assert (list(github.opened), len(github.issues)) == ([number], 1)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
 def test_a_pushed_tag_has_its_bundle_attached(actions: Actions, tmp_path: Path) -> None:
@@ -411,3 +491,16 @@ def test_a_release_is_seen_once_all_is_attached_and_never_changed(tmp_path: Path
             "attach: the release has another one.tar, or half of it: remove it there\n"
         )
         assert (github.folder / "one.tar").read_bytes() == b"one"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
+def test_what_is_no_worse_is_merged_where_the_team_says_so(actions: Actions) -> None:
+    github, source = actions.github, with_source(actions, 'auto_merge = "no-worse"\n')
+    source.write_text("3")
+    actions.retrain()
+    (pull,) = map(github.pull, github.opened)
+    assert pull["merged_at"]
+    assert github.tip("main") == pull["head"]["sha"]
+    assert "nothing to propose: no new data has come" in actions.retrain()
+    assert len(github.opened) == 1
