@@ -27,7 +27,7 @@ def removed(root: Path, made: Proposal) -> list[str]:
         *(name for name in inside("tests", "**/*.py") if name not in KEPT_TESTS),
         *inside("docs", "*.py"),
         *inside("docs/pictures", "*"),
-        *(f"src/{name}.py" for name in ("keys", *OTHER_TASKS[made.task])),
+        *(f"src/{name}.py" for name in ("arrive", "keys", *OTHER_TASKS[made.task])),
         "metrics/seeds.json",
         *(name for name in inside("benchmarks", "**/*.*") if name != "benchmarks/README.md"),
         "dvc.lock",
@@ -107,8 +107,12 @@ def project(text: str, made: Proposal, name: str) -> str:
     strata["sweep"]["metric"] = f"validation.{metric}"
     strata["sweep"]["direction"] = "maximize" if metric == "roc_auc" else "minimize"
     mypy = document["tool"]["mypy"]
-    mypy["files"] = ["src", "tests", ".github/comment.py", ".github/attach.py"]
-    mypy["mypy_path"] = "src:.github:tests:tools/tests:tools/src"
+    mypy["files"] = ["src", "tests", ".github/attach.py", ".github/comment.py", ".github/retrain.py"]
+    mypy["mypy_path"] = ".github:src:tests:tools/tests:tools/src"
+    if made.table.source.query:
+        strata["retrain"]["arrive"] = "python src/query.py"
+    else:
+        del strata["retrain"]["arrive"]
     return REPORT.sub(lambda _: _report(made), tomlkit.dumps(document))
 
 
