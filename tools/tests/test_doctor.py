@@ -66,7 +66,10 @@ def test_secrets_that_workflows_use_are_asked_for(
     assert said(strata, project, 1)["secrets"] == "no workflow of GitHub's uses one"
     flow = project.path / ".github/workflows/a.yml"
     flow.parent.mkdir(parents=True)
-    flow.write_text("env:\n  A: ${{ secrets.KEY }}\n  B: ${{ secrets.GITHUB_TOKEN }}\n")
+    flow.write_text(
+        "env:\n  A: ${{ secrets.KEY }}\n  B: ${{ secrets.GITHUB_TOKEN }}\n"
+        "  C: ${{ secrets.OPTIONAL || github.token }}\n"
+    )
     program = tmp_path / "gh"
     for text, answer in (
         ("exit 4", "cannot tell whether KEY are set"),

@@ -141,7 +141,8 @@ def storage(root: Path) -> Iterator[Finding]:
 def secrets(root: Path) -> Iterator[Finding]:
     """Whether the secrets that the workflows use are set on the code host, as far as `gh` says."""
     texts = [path.read_text("utf-8") for path in sorted((root / ".github/workflows").glob("*.yml"))]
-    used = {name for text in texts for name in re.findall(r"secrets\.(\w+)", text)}
+    pattern = r"secrets\.(\w+)(?!\w| \|\|)"  # not those that something else may stand in for
+    used = {name for text in texts for name in re.findall(pattern, text)}
     used -= {"GITHUB_TOKEN"}  # which is always there
     if not used:
         yield "secrets", "no workflow of GitHub's uses one", ""
