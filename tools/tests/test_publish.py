@@ -30,7 +30,7 @@ try:
 except forge.Failure as failure:
     sys.exit(f"retrain: {failure}")
 """
-DATES = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "1000000000 +0000")
+WHEN = "1000000000 +0000"
 
 
 @pytest.fixture
@@ -79,7 +79,16 @@ def propose(
     (project.path / name).write_text(lock + "\n")
     project.run("git", "checkout", "--quiet", "-B", branch)
     project.run("git", "add", "--all")
-    project.run("git", *who, "commit", "--quiet", "--message", "Retrain", **DATES)
+    project.run(
+        "git",
+        *who,
+        "commit",
+        "--quiet",
+        "--message",
+        "Retrain",
+        GIT_AUTHOR_DATE=WHEN,
+        GIT_COMMITTER_DATE=WHEN,
+    )
     bundle = str(folder_of(project) / "change.bundle")
     project.run("git", "bundle", "create", "--quiet", bundle, f"main..{branch}", branch)
     commit = project.run("git", "rev-parse", "HEAD").strip()

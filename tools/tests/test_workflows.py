@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 import yaml
-from github import TOKEN, Fault, GitHub, serve
-from project import ROOT, Project
+from github import TOKEN, Fault, GitHub, program, serve
+from project import ROOT, Project, sandbox
 
 WORKFLOWS = ROOT / ".github/workflows"
 BRANCH = "x$(touch pwned)"
@@ -154,6 +154,167 @@ def test_on_gitlab_no_report_replaces_none_and_a_failure_fails(
         written
         == f"_Written by the code of 0123abcd, in [this job](https://x/1)._\n\n{report}" * calls
     )
+
+
+CURL = """#!/usr/bin/env python3
+# A small GitLab behind the command that asks it: issues and merge requests, in a file.
+import json, pathlib, sys
+from urllib.parse import urlsplit
+
+words, way, fields, url = sys.argv[1:], "GET", {{}}, ""
+while words:
+    word = words.pop(0)
+    if word == "--request":
+        way = words.pop(0)
+    elif word in ("--data", "--data-urlencode"):
+        text = words.pop(0)
+        name, _, value = text.partition("=")
+        if "@" in text and not value:
+            name, _, path = text.partition("@")
+            value = pathlib.Path(path).read_text()
+        fields[name] = value
+    elif word == "--config":
+        assert pathlib.Path(words.pop(0)).read_text() == 'header = "PRIVATE-TOKEN: secret"\\n'
+    elif word in ("--max-time", "--retry"):
+        words.pop(0)
+    elif not word.startswith("-"):
+        url = word
+kept = pathlib.Path({kept!r})
+state = json.loads(kept.read_text()) if kept.exists() else {{"issues": [], "merge_requests": []}}
+kind, *rest = urlsplit(url).path.removeprefix("/api/v4/projects/9/").split("/")
+things = state[kind]
+if way == "GET":
+    print(json.dumps([t for t in things if all(t.get(k) == v for k, v in fields.items())]))
+elif way == "POST":
+    things.append({{"iid": len(things) + 1, "state": "opened"}} | fields)
+elif rest[1:] == ["merge"]:
+    things[int(rest[0]) - 1]["merge"] = fields
+else:
+    things[int(rest[0]) - 1].update(fields)
+kept.write_text(json.dumps(state))
+"""
+
+
+class GitLab:
+    """The job `propose` of .gitlab-ci.yml, in a clone whose origin is a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.kept = folder, folder / "gitlab.json"
+        self.project = Project(folder / "project", sandbox(folder / "home"))
+        self.project.path.mkdir()
+        self.project.run("git", "init", "--quiet")
+        (self.project.path / "dvc.lock").write_text("old\n")
+        (self.project.path / ".gitignore").write_text("retrain\ntoken.conf\n")
+        (self.project.path / "pyproject.toml").write_text("[tool.strata.retrain]\n")
+        self.base = self.project.commit("Begin")
+        self.served = folder / "served.git"
+        self.project.run("git", "clone", "--quiet", "--bare", ".", str(self.served))
+        program(folder / "bin", "curl", CURL, kept=str(self.kept))
+        config = Path(self.project.env["GIT_CONFIG_GLOBAL"])
+        short = f'[url "{self.served}"]\n insteadOf = https://gitlab.test/a/b.git\n'
+        config.write_text(config.read_text() + short)
+
+    @property
+    def state(self) -> Any:
+        return json.loads(self.kept.read_text())
+
+    def tip(self, branch: str) -> str:
+        return self.project.run("git", "ls-remote", str(self.served), branch).partition("\t")[0]
+
+    def propose(self, code: int = 0, token: str = "secret", **texts: str) -> str:
+        """Run the job on a folder as `strata retrain` leaves it, and return what it said."""
+        out = self.project.path / "retrain"
+        out.mkdir(exist_ok=True)
+        for name, text in texts.items():
+            (out / name.replace("body", "body.md")).write_text(f"{text}\n")
+        job = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text(encoding="utf-8"))["propose"]
+        env = {"PATH": f"{self.folder}/bin:/usr/bin:/bin", "RETRAIN_TOKEN": token}
+        env |= {"API": "https://gitlab.test/api/v4/projects/9", "CI_COMMIT_SHA": self.base}
+        env |= {"CI_COMMIT_BRANCH": "main", "CI_PROJECT_URL": "https://gitlab.test/a/b"}
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", "\n".join(job["script"])],
+            cwd=self.project.path,
+            env=self.project.env | env | {"CI_SERVER_URL": "https://gitlab.test"},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def retrained(self, lock: str, name: str = "dvc.lock", merge: str = "no") -> tuple[str, str]:
+        """A proposal, published; its branch, its commit, and what was said."""
+        branch, run = "retrain/0123456789ab", self.project.run
+        run("git", "checkout", "--quiet", "-B", branch, self.base)
+        (self.project.path / name).write_text(f"{lock}\n")
+        run("git", "add", "--all")
+        who = ("-c", "user.name=x", "-c", "user.email=retrain@strata.invalid")
+        run("git", *who, "commit", "--quiet", "--message", f"Retrain {lock}")
+        (self.project.path / "retrain").mkdir(exist_ok=True)
+        bundle = ("bundle", "create", "--quiet", "retrain/change.bundle")
+        run("git", *bundle, f"{self.base}..{branch}", branch)
+        commit = run("git", "rev-parse", "HEAD").strip()
+        run("git", "checkout", "--quiet", "--detach", self.base)
+        run("git", "branch", "--quiet", "-D", branch)
+        texts: dict[str, Any] = {"title": f"Retrain: {lock}", "body": f"## {lock}", "merge": merge}
+        return commit, self.propose(decision="propose", branch=branch, **texts)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="runs on GitLab's Linux machines only")
+def test_on_gitlab_new_data_makes_one_merge_request(tmp_path: Path) -> None:
+    gitlab, branch = GitLab(tmp_path), "retrain/0123456789ab"
+    for lock in ("better", "worse", "worse"):
+        commit, _ = gitlab.retrained(lock)
+        assert gitlab.tip(branch) == commit
+    (request,) = gitlab.state["merge_requests"]
+    assert request["title"] == "Retrain: worse\n"
+    assert request["description"] == "## worse\n"
+    assert (request["source_branch"], request["target_branch"]) == (branch, "main")
+
+    theirs = Project(tmp_path / "theirs", gitlab.project.env)
+    theirs.path.mkdir()
+    theirs.run("git", "clone", "--quiet", "--branch", branch, str(gitlab.served), ".")
+    (theirs.path / "mine").touch()
+    tip = theirs.commit("Mine")
+    theirs.run("git", "push", "--quiet")
+    assert "has commits of others" in gitlab.retrained("newer")[1]
+    assert gitlab.tip(branch) == tip
+
+    gitlab.kept.write_text(gitlab.kept.read_text().replace("opened", "closed"))
+    assert "was closed: left so" in gitlab.retrained("newest")[1]
+    assert len(gitlab.state["merge_requests"]) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="runs on GitLab's Linux machines only")
+def test_on_gitlab_only_data_that_is_no_worse_is_merged_where_the_team_says_so(
+    tmp_path: Path,
+) -> None:
+    gitlab = GitLab(tmp_path)
+
+    def merged() -> Any:
+        return gitlab.state["merge_requests"][0].get("merge")
+
+    gitlab.retrained("a", merge="yes")
+    assert merged() is None
+    (gitlab.project.path / "pyproject.toml").write_text('auto_merge = "no-worse"\n')
+    gitlab.base = gitlab.project.commit("Merge what is no worse")
+    gitlab.retrained("b", merge="no")
+    gitlab.retrained("c", name="train.py", merge="yes")
+    assert merged() is None
+    commit, _ = gitlab.retrained("d", merge="yes")
+    assert merged()["sha"] == commit
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="runs on GitLab's Linux machines only")
+def test_on_gitlab_one_issue_says_what_is_wrong(tmp_path: Path) -> None:
+    gitlab = GitLab(tmp_path)
+    for text in ("column a: missing", "column b: missing"):
+        gitlab.propose(decision="stopped", title="Stopped", body=text)
+    (issue,) = gitlab.state["issues"]
+    assert issue["description"] == "column b: missing\n"
+    assert issue["labels"] == "strata-retrain"
+    assert "nothing new" in gitlab.propose(decision="nothing", body="nothing new", token="")
+    assert "No RETRAIN_TOKEN" in gitlab.propose(decision="stopped", token="", code=1)
 
 
 class Actions:
