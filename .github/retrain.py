@@ -30,7 +30,8 @@ WHO = "retrain@strata.invalid"  # the committer of what `strata retrain` makes
 BRANCH = r"retrain/[0-9a-f]{12}"
 COMMIT = r"[0-9a-f]{40}"
 # What a retraining may change and be merged unread; never code, nor what decides what code runs.
-DATA = r"(?!(?:.*/)?\.)(?:.*/)?(?:dvc\.lock|params\.yaml|[^/]+\.(?:dvc|csv|json|md|png|svg|tsv))"
+KINDS = "dvc|csv|json|md|png|svg|tsv"
+DATA = rf"(?:[^./][^/]*/)*(?:dvc\.lock|params\.yaml|[^./][^/]*\.(?:{KINDS}))"
 HINT = "allow it in the repository's settings of Actions, or set RETRAIN_TOKEN: docs/lifecycle.md"
 METHODS = ("merge", "squash", "rebase")
 
