@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,10 @@ def test_a_table_becomes_a_project_that_is_green(
     assert "4 finished + 0 failed" in template.run("strata", "sweep", "--name", "four", "-S", swept)
     report = template.run("strata", "report", "--base", "HEAD~1")
     assert report.startswith("## Strata: not comparable"), report
+    settings = tomllib.loads((template.path / "pyproject.toml").read_text(encoding="utf-8"))
+    arrive = "python src/query.py" if (template.path / "src/query.py").exists() else None
+    assert settings["tool"]["strata"]["retrain"].get("arrive") == arrive
+    assert "nothing to propose: " in template.run("strata", "retrain", "--output", "retrain")
 
 
 def test_a_project_lives_on_with_more_data_and_another_column(

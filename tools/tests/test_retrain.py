@@ -41,7 +41,7 @@ def test_a_branch_is_named_by_what_the_data_is(one: dict[str, str], other: dict[
 
 @pytest.mark.parametrize("word", ["better", "no worse", "worse", "cannot tell"])
 def test_data_that_has_come_is_proposed_whatever_the_model_does(word: str) -> None:
-    assert refusal(["data/raw"], {"data": ["param a"]}, word) == ""
+    assert refusal(["data/raw"], {"data": ["param a"]}, True, word) == ""
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,13 @@ def test_data_that_has_come_is_proposed_whatever_the_model_does(word: str) -> No
 def test_without_new_data_only_a_model_that_is_no_worse_is_proposed(
     moved: dict[str, list[str]], word: str, why: str
 ) -> None:
-    found = refusal([], moved, word)
+    found = refusal([], moved, True, word)
     assert (why in found) if why else found == ""
+
+
+def test_other_bytes_of_the_same_rows_are_no_news() -> None:
+    found = refusal(["source"], {"ingest": ["source"]}, False, "no worse")
+    assert found == "the pipeline makes the same of source"
 
 
 def test_the_words_of_the_stage_that_failed_are_found() -> None:

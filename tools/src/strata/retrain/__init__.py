@@ -109,18 +109,19 @@ def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
         imports = [out.stage for out in Revision(store, None).outputs if out.source]
     steps.arrive(root, command, imports)
     if not git.changes(root) and not differing(root, always=True):
-        return refusal([], {}, "")
+        return refusal([], {}, False, "")
     log = steps.reproduce(root)
     with opened(root) as store:
         before, after = Revision(store, base), Revision(store, None)
         data, moved = data_of(after), stage_changes(before.stages, after.stages)
         came = arrived(data_of(before), data)
-        if not came and (why := refusal(came, moved, GOOD[0])):
+        remade = [s.outs for s in before.stages.values()] != [s.outs for s in after.stages.values()]
+        if why := refusal(came, moved, remade, GOOD[0]):  # however good it may be
             return why
         name, champion = champion_of(root, after, base)
         verdict, noted = held_against(store, champion, after)
         word = verdict.word if verdict else "cannot tell"
-        if why := refusal(came, moved, word):
+        if why := refusal(came, moved, remade, word):
             return why
         what = f"Retrain on new data in {', '.join(came)}" if came else "Retrain, as dvc.lock lacks"
         knobs = [f"{c.name} {c.after}" for c in changes(before.params, after.params)][:3]
@@ -174,7 +175,7 @@ def described(root: Path, made: Proposal, log: Path) -> tuple[str, bool]:
     monitor = watched.stdout.strip()
     if watched.returncode not in (0, 3, 4) or not monitor:
         said = ([*steps.last(watched.stderr)] or ["no message"])[-1]
-        monitor = f"**Not monitored**: {code(said, 200)}."
+        monitor = f"**Not monitored**: {code(said.partition(' (choose')[0], 200)}."
     if not report.stdout.strip():
         said = ([*steps.last(report.stderr)] or ["no message"])[-1]
         return join(

@@ -62,13 +62,15 @@ def arrived(before: Data, after: Data) -> list[str]:
     return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
 
 
-def refusal(came: list[str], moved: Mapping[str, list[str]], word: str) -> str:
+def refusal(came: list[str], moved: Mapping[str, list[str]], remade: bool, word: str) -> str:
     """Why nothing is to be proposed; empty if something is.
 
     ``moved`` are the stages whose entry in dvc.lock is another now, each with the inputs that are;
-    ``word`` is what the challenger is, held against the champion. Data that has come is proposed
-    whatever the model does with it: the team must know.
+    ``remade`` is whether any has made other bytes; ``word`` is what the challenger is, held against
+    the champion. Data that has come is proposed whatever the model does with it.
     """
+    if moved and not remade:  # a source written anew, with the same rows
+        return f"the pipeline makes the same of {', '.join(came) or 'what dvc.lock lacked'}"
     if came:
         return ""
     if not moved:
