@@ -107,7 +107,13 @@ def project(text: str, made: Proposal, name: str) -> str:
     strata["sweep"]["metric"] = f"validation.{metric}"
     strata["sweep"]["direction"] = "maximize" if metric == "roc_auc" else "minimize"
     mypy = document["tool"]["mypy"]
-    mypy["files"] = ["src", "tests", ".github/attach.py", ".github/comment.py", ".github/retrain.py"]
+    mypy["files"] = [
+        "src",
+        "tests",
+        ".github/attach.py",
+        ".github/comment.py",
+        ".github/retrain.py",
+    ]
     mypy["mypy_path"] = ".github:src:tests:tools/tests:tools/src"
     if made.table.source.query:
         strata["retrain"]["arrive"] = "python src/query.py"
