@@ -11,7 +11,7 @@ from pyarrow import ArrowInvalid, parquet
 from strata.compare.evidence import Settings, outdated, seeds_of
 from strata.compare.verdict import Evidence
 from strata.errors import Fault, first_line
-from strata.paired import Columns, columns_of, compare
+from strata.paired import SAMPLES, Columns, columns_of, compare
 from strata.prediction import ROW, scorer
 from strata.revision import Revision
 from strata.scoring import parts
@@ -48,6 +48,7 @@ def evidence_on(
     columns: Columns,
     settings: Settings,
     seeds: tuple[Seeds | None, Seeds | None],
+    samples: int = SAMPLES,
 ) -> tuple[str, Evidence]:
     """The metric that decides, by its bare name, and what the predictions of two sides show.
 
@@ -55,7 +56,7 @@ def evidence_on(
     """
     metric = parts(settings.headline)[1]
     try:
-        groups = compare(*frames, columns, [metric], parts=True)
+        groups = compare(*frames, columns, [metric], samples, parts=True)
     except ValueError as error:
         raise Fault(first_line(error)) from None
     (group,) = groups.values() if len(groups) == 1 else [None]

@@ -1,12 +1,16 @@
 """Which trials of a sweep are as good as its best one: by their predictions, else by its error."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from strata import paired
+from strata.compare.evidence import load_settings, seeds_of
+from strata.compare.rows import evidence_on
+from strata.compare.verdict import judged
 from strata.errors import Fault, first_line
 from strata.revision import Revision
 from strata.scoring import parts
@@ -47,13 +51,16 @@ def sentence(home: Path, metric: str, sweep: str, best: str, trials: Mapping[int
 def alike(store: Store, metric: str, best: str, near: Mapping[str, str]) -> list[str]:
     """Those of ``near``, name to commit, whose paired difference from the best commit may be 0.
 
-    Raises Fault or ValueError if predictions cannot be compared.
+    By the function that compares any two models, so the fit's own randomness counts where it was
+    measured. Raises Fault or ValueError if predictions cannot be compared.
     """
-    top = Revision(store, best)
+    top, notes = Revision(store, best), list[str]()
     path = paired.predictions_of(store.root, top.made)
     ours = paired.table(top.bytes(path))
     columns = paired.columns_of(store.root, ours)
-    splits, name = parts(metric)
+    bare, splits = replace(columns, split=None), parts(metric)[0]
+    settings = replace(load_settings(top), headline=metric)
+    seeds = (seeds_of(top, notes), seeds_of(top, notes))
 
     def held_out(frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame[columns.split].isin(splits)] if columns.split else frame
@@ -61,10 +68,11 @@ def alike(store: Store, metric: str, best: str, near: Mapping[str, str]) -> list
     tied = []
     for trial, commit in near.items():
         theirs = paired.table(Revision(store, commit).bytes(path))
-        groups = paired.compare(held_out(ours), held_out(theirs), columns, [name], SAMPLES)
-        found = [group.differences[name] for group in groups.values() if name in group.differences]
-        if len(found) != 1 or found[0].low != found[0].low:  # NaN where the blocks are too few
+        sides = (held_out(ours), held_out(theirs))
+        name, found = evidence_on(sides, bare, settings, seeds, SAMPLES)
+        between = judged(name, found)
+        if between is None or between.interval is None:
             raise Fault(f"{path} does not tell the noise of {metric}")
-        if found[0].low <= 0 <= found[0].high:
+        if between.interval[0] <= 0 <= between.interval[1]:
             tied.append(trial)
     return tied
