@@ -9,7 +9,7 @@ export DVC_SITE_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvc-site
 # training takes 10 s so and 30 to 70 s with OpenMP's default; alone, 7 s and 6 s.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: setup help repro undo report test test-pipeline test-docs test-tools test-adopt test-faults lint format pictures bench bench-sweep lock hooks storage
+.PHONY: setup help repro serve undo report test test-pipeline test-docs test-tools test-adopt test-faults lint format pictures bench bench-sweep lock hooks storage
 READY := .venv/.ready
 
 setup: $(READY) ## make .venv, with every tool at its pinned version
@@ -22,6 +22,14 @@ repro: $(READY) ## bring data, model and metrics up to date, and show the metric
 	@ruff check --quiet --fix-only src; ruff format --quiet src
 	@strata repro
 	@cat metrics/README.md
+
+serve: $(READY) ## serve the model over HTTP on this machine (docs/serving.md)
+	@test -f src/export.py || { echo "This project has no src/export.py: take it, graph.py, edges.py" \
+	  "and session.py from the template's src/" >&2; exit 1; }
+	@python src/export.py $(SERVING) >&2
+	@SERVE_MODEL=$(SERVING) SERVE_VERSION=`git describe --tags --always --dirty` PYTHONPATH=src \
+	  exec python -m service
+SERVING := .dvc/tmp/serving
 
 # A killed `dvc exp run` leaves HEAD beside its branch, and half of its changes in Git's index.
 undo: $(READY) ## take back a refused or broken run: params, lock, metrics and data as committed
@@ -85,12 +93,14 @@ MEASURED = test -f benchmarks/__main__.py || \
 	{ echo "What is measured is the template's demo, which this project has replaced" >&2; exit 1; }
 
 lock: $(READY) ## pin again what pyproject.toml asks for (UPGRADE=1: at its newest versions)
-	$(COMPILE) tools/pyproject.toml --all-extras --group dev --output-file requirements-dev.lock
-	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
-	$(if $(wildcard benchmarks/peers.in),$(COMPILE) benchmarks/peers.in --constraint requirements.lock \
-	  --output-file benchmarks/requirements.txt)
+	$(COMPILE) pyproject.toml tools/pyproject.toml --all-extras --group dev --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
+	$(COMPILE) service/requirements.in --constraint requirements-dev.lock \
+	  --output-file service/requirements.lock
+	$(if $(wildcard benchmarks/peers.in),$(COMPILE) pyproject.toml benchmarks/peers.in \
+	  --constraint requirements.lock --output-file benchmarks/requirements.txt)
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
+	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 hooks: $(READY) ## install the Git hooks
 	@pre-commit install --allow-missing-config >/dev/null

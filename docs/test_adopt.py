@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import ROOT
 from project import Project, copy_tracked, sandbox
 from tables import CASES
@@ -52,6 +53,17 @@ def adopt(project: Project, name: str, place: str) -> str:
     )  # fmt: skip
 
 
+def serve(project: Project) -> None:
+    """Export a project's model, and answer the example of its service; text is read as words."""
+    texts = yaml.safe_load((project.path / "params.yaml").read_text("utf-8"))["data"]["text"]
+    project.run("python", "src/export.py", "serving", fails=bool(texts))
+    about = json.loads((project.path / "serving/model.json").read_text(encoding="utf-8"))
+    assert (about["onnx"] is None) == bool(texts), about["reason"]
+    if not texts:
+        code = "from service.app import Service, load; print(Service(load()).example)"
+        assert "{" in project.run("python", "-c", code, PYTHONPATH="src")
+
+
 @pytest.mark.tables
 @pytest.mark.parametrize("name", CASES)
 def test_a_table_becomes_a_project_that_is_green(
@@ -78,6 +90,7 @@ def test_a_table_becomes_a_project_that_is_green(
     ]
     assert sum(lines) <= 500
     template.commit("Put in our own data")
+    serve(template)
     readme = (template.path / "README.md").read_text(encoding="utf-8")
     (swept,) = re.findall(r"strata sweep -S (\S+)", readme)
     assert "4 finished + 0 failed" in template.run("strata", "sweep", "--name", "four", "-S", swept)

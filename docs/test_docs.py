@@ -47,6 +47,7 @@ def test_every_block_of_commands_is_run() -> None:
     """The others show output, settings, trees, or are for Windows."""
     marks = {"README.md": ["", "bat"], "docs/sweeps.md": ["", "sh"], "docs/restore.md": [""]}
     marks["docs/template.md"] = marks["docs/scale.md"] = marks["docs/lifecycle.md"] = [""]
+    marks["docs/serving.md"] = [""]
     for path in ROOT.glob("docs/*.md"):
         marks.setdefault(f"docs/{path.name}", [])
     for page, others in marks.items():

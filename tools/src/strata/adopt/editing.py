@@ -109,6 +109,7 @@ def project(text: str, made: Proposal, name: str) -> str:
     mypy = document["tool"]["mypy"]
     mypy["files"] = [
         "src",
+        "service",
         "tests",
         ".github/attach.py",
         ".github/comment.py",
