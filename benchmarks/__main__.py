@@ -21,7 +21,8 @@ from benchmarks.measure import HOME, Row, Section, run
 
 README = HOME / "benchmarks/README.md"
 MEASURED = ["src", "dvc.yaml", "params.yaml", "requirements.lock"]
-ALL = ["pipeline", "arrival", "scale", "s3", "restore", "sweep"]  # and `flat`, only by name
+# And `flat`, only by name.
+ALL = ["pipeline", "arrival", "scale", "s3", "restore", "sweep", "serving"]
 HEAD = """\
 | what | beside | CPU s | its CPU s | CPU | time | memory |
 | --- | --- | --: | --: | --: | --: | --: |

@@ -60,7 +60,10 @@ def serve(project: Project) -> None:
     about = json.loads((project.path / "serving/model.json").read_text(encoding="utf-8"))
     assert (about["onnx"] is None) == bool(texts), about["reason"]
     if not texts:
-        code = "from service.app import Service, load; print(Service(load()).example)"
+        code = (
+            "import service.app, service.settings\n"
+            "print(service.app.Service(service.settings.load()).example)"
+        )
         assert "{" in project.run("python", "-c", code, PYTHONPATH="src")
 
 
