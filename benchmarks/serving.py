@@ -3,7 +3,7 @@
 `make serve`, which computes the model as ONNX, beside the same service with scikit-learn's
 `predict_proba` in its place, and beside MLflow's scoring server with a model that does the same:
 makes the features, and asks scikit-learn. Time is the median of answers on one connection, and on
-50 the time an answer took of all; CPU that of the server. First 100,000 flights are predicted by
+50 the time an answer took of all; CPU that of the server. First 100,000 rows are predicted by
 the service, and each has to be the same to nine places as scikit-learn says; no request may fail,
 and memory has to stay as it is: within 5%, from 5 seconds on.
 """

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -41,6 +42,16 @@ def scored(project: Project, version: str, out: Path) -> pd.DataFrame:
     return pd.read_parquet(out)
 
 
+def answers(port: int) -> bool:
+    """Whether the service is ready."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+        try:
+            connection.request("GET", "/ready")
+        except ConnectionRefusedError:
+            return False
+        return connection.getresponse().read() == b'{"ready":true}'
+
+
 def served(project: Project, rows: pd.DataFrame, folder: Path) -> list[float]:
     """What the service of a bundle's ONNX says of rows."""
     port = free_port()
@@ -49,18 +60,13 @@ def served(project: Project, rows: pd.DataFrame, folder: Path) -> list[float]:
         [sys.executable, "-m", "service"], cwd=project.path, env=project.env | env
     ) as process:
         try:
-            while True:
-                connection = http.client.HTTPConnection("127.0.0.1", port)
-                try:
-                    connection.request("GET", "/ready")
-                    break
-                except ConnectionRefusedError:
-                    assert process.poll() is None
-                    time.sleep(0.1)
-            assert connection.getresponse().read() == b'{"ready":true}'
-            body = rows.to_json(orient="records", date_format="iso")
-            connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
-            answer = json.loads(connection.getresponse().read())
+            while not answers(port):
+                assert process.poll() is None
+                time.sleep(0.1)
+            with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+                body = rows.to_json(orient="records", date_format="iso")
+                connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+                answer = json.loads(connection.getresponse().read())
         finally:
             process.terminate()
     return [each["probability"] for each in answer["predictions"]]
