@@ -581,12 +581,16 @@ def test_a_pushed_tag_has_its_bundle_attached(actions: Actions, tmp_path: Path) 
     project, github = actions.project, actions.github
     (project.path / "service").mkdir()
     (project.path / "service/Dockerfile").write_text("FROM scratch\n")
+    export = "import pathlib, sys; pathlib.Path(sys.argv[1], 'model.onnx').write_text('a graph')\n"
+    (project.path / "export.py").write_text(export)
+    with (project.path / "pyproject.toml").open("a") as text:
+        text.write('[tool.strata.release]\nexport = "python export.py"\n')
     head = actions.base = project.commit("A service")
     project.run("git", "tag", "--annotate", "--message", "Better, by far", "tiny@v0.1.0")
     docker = tmp_path / "docker-bin"
     docker.mkdir()
     (docker / "docker").write_text(
-        f'#!/bin/sh\necho "$@" >> {tmp_path}/docker\ncat bundle/model.txt >> {tmp_path}/docker\n'
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/docker\ncat serving/model.onnx >> {tmp_path}/docker\n'
         'test "$1" != inspect || echo "image@sha256:0123"\n'
     )
     (docker / "docker").chmod(0o755)
@@ -607,10 +611,9 @@ def test_a_pushed_tag_has_its_bundle_attached(actions: Actions, tmp_path: Path) 
     assert "refused" not in said
     assert said.endswith("code 4\n")  # it is not signed
     image = (tmp_path / "docker").read_text()
-    assert "build --file service/Dockerfile --tag ghcr.io/owner/name:tiny-v0.1.0 ." in image
-    assert (
-        f"push ghcr.io/owner/name:tiny-v0.1.0\n{project.read('models/model.txt').decode()}" in image
-    )
+    built = "--build-arg VERSION=tiny-v0.1.0 --tag ghcr.io/owner/name:tiny-v0.1.0 ."
+    assert f"build --file service/Dockerfile {built}" in image
+    assert "push ghcr.io/owner/name:tiny-v0.1.0\na graph" in image
 
 
 @pytest.mark.slow
