@@ -116,13 +116,15 @@ def project(text: str, made: Proposal, name: str) -> str:
         ".github/retrain.py",
     ]
     mypy["mypy_path"] = ".github:src:tests:tools/tests:tools/src"
+    retrain = strata.setdefault("retrain", tomlkit.table())
+    if retrain.get("arrive") in ("python src/arrive.py", QUERY):  # and not one of the user's own
+        del retrain["arrive"]
     if made.table.source.query:
-        strata["retrain"]["arrive"] = "python src/query.py"
-    else:
-        del strata["retrain"]["arrive"]
+        retrain.setdefault("arrive", QUERY)
     return REPORT.sub(lambda _: _report(made), tomlkit.dumps(document))
 
 
+QUERY = "python src/query.py"  # asks the database again
 REPORT = re.compile(  # the settings of the report, up to the next table and what is said of it
     r"^\[tool\.strata\.report\]\n.*?(?=^(?:#[^\n]*\n)*\[(?!tool\.strata\.report))",
     re.MULTILINE | re.DOTALL,
