@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from project import ROOT
 from pyarrow import parquet
 from ruamel.yaml import YAML
 
 from strata.adopt import sources
 from strata.adopt.code import literal
-from strata.adopt.editing import with_, without
+from strata.adopt.editing import project, with_, without
 from strata.adopt.facts import Column
 from strata.adopt.proposal import Options, Proposal, noted, proposed
 from strata.adopt.readings import Reading
@@ -300,6 +302,19 @@ def test_classes_of_few_rows_are_left_out_and_said(tmp_path: Path) -> None:
     found = adopted(tmp_path, GOOD.assign(bought=kind))
     assert (found.task, found.rare) == ("multiclass", ["odd"])
     assert any("prepare: odd" in remark for remark in found.remarks)
+
+
+@pytest.mark.parametrize("own", [None, "python fetch.py"])
+def test_the_demo_s_way_of_taking_new_data_goes_and_the_user_s_own_stays(
+    tmp_path: Path, own: str | None
+) -> None:
+    found = adopted(tmp_path, GOOD)
+    text = project((ROOT / "pyproject.toml").read_text(encoding="utf-8"), found, "one")
+    assert "arrive" not in tomllib.loads(text)["tool"]["strata"]["retrain"]
+    if own:
+        text = text.replace("[tool.strata.retrain]", f'[tool.strata.retrain]\narrive = "{own}"')
+    again = project(text, found, "two")  # a second table
+    assert tomllib.loads(again)["tool"]["strata"]["retrain"].get("arrive") == own
 
 
 HOSTILE = [
