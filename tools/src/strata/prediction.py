@@ -16,7 +16,6 @@ from strata.checkout import run as run_in
 from strata.errors import Fault
 from strata.obtain import obtained
 from strata.revision import Revision
-from strata.settings import section_of
 from strata.store import Store
 
 PLACE = "[tool.strata.predict]"
@@ -26,11 +25,7 @@ Scorer = Callable[[Path, Path, bool], None]  # rows, what to write, whether to s
 
 def command_of(revision: Revision) -> list[str]:
     """The program of a revision that scores rows. Raises Fault if it names none."""
-
-    def text(path: str) -> str | None:
-        return revision.text(path) if revision.is_file(path) else None
-
-    command = section_of(text, "predict").get("command")
+    command = revision.settings("predict").get("command")
     if not isinstance(command, str) or not command.strip():
         raise Fault(
             f"{revision.name} does not say how it scores rows: command in {PLACE} names a program "

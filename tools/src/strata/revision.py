@@ -16,6 +16,7 @@ from typing import Any
 
 from strata import git, trust
 from strata.errors import Fault
+from strata.settings import section_of
 from strata.store import Offline, Output, Store, at_commit, dvc_repo, files_of, reason
 from strata.values import Leaves, flatten
 
@@ -291,6 +292,10 @@ class Revision:
     def text(self, path: str) -> str:
         """The text of a file in UTF-8; as for ``bytes``, and Unreadable if it is none."""
         return _text(self.bytes(path), path, self.name)
+
+    def settings(self, name: str) -> dict[str, Any]:
+        """The settings that it has for one command, empty where there are none. Raises Fault."""
+        return section_of(lambda path: self.text(path) if self.is_file(path) else None, name)
 
     def parsed(self, path: str) -> Any:
         """A YAML, JSON, TOML or Python file of values, read as DVC reads it."""

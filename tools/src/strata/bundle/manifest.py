@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from strata import git, settings, trust
+from strata import git, trust
 from strata.checkout import DEV_LOCK
 from strata.errors import Fault
 from strata.revision import Revision
@@ -102,12 +102,7 @@ def predicate(revision: Revision, source: Source, model: str) -> dict[str, Any]:
 
 def wishes(revision: Revision) -> dict[str, Any]:
     """``[tool.strata.release]`` of a revision: its export and card. Raises Fault."""
-
-    def text(path: str) -> str | None:
-        found = git.blob(revision.root, str(revision.commit), path)
-        return None if found is None else found.decode()
-
-    found = settings.section_of(text, "release")
+    found = revision.settings("release")
     for key, value in found.items():
         if key not in ("card", "export") or not isinstance(value, str):
             raise Fault(f"[tool.strata.release]: {key}: there are card and export, both texts")

@@ -12,7 +12,7 @@ from strata.markdown import code
 from strata.paired import Group, columns_of, compare, named_columns, predictions_of, table
 from strata.revision import Revision, Stage
 from strata.scoring import direction, parts
-from strata.settings import names_in, section, section_of
+from strata.settings import names_in, section
 from strata.values import Leaves, changes, flatten
 
 Stages = Mapping[str, Stage]
@@ -77,12 +77,8 @@ def gates_in(found: dict[str, Any]) -> Leaves:
 
 def gates_at(revision: Revision) -> Leaves:
     """The gates that a commit sets; none where its settings cannot be read."""
-
-    def text(path: str) -> str | None:
-        return revision.text(path) if revision.is_file(path) else None
-
     try:
-        return gates_in(section_of(text, "report"))
+        return gates_in(revision.settings("report"))
     except Fault:
         return {}
 

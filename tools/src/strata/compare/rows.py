@@ -49,14 +49,16 @@ def evidence_on(
     settings: Settings,
     seeds: tuple[Seeds | None, Seeds | None],
     samples: int = SAMPLES,
+    parts_too: bool = False,
 ) -> tuple[str, Evidence]:
     """The metric that decides, by its bare name, and what the predictions of two sides show.
 
-    Only the rows that both have count. Raises Fault if the metric can't be had of them.
+    Only the rows that both have count. With ``parts_too`` also what single blocks speak for. Raises
+    Fault if the metric can't be had of them.
     """
     metric = parts(settings.headline)[1]
     try:
-        groups = compare(*frames, columns, [metric], samples, parts=True)
+        groups = compare(*frames, columns, [metric], samples, parts_too)
     except ValueError as error:
         raise Fault(first_line(error)) from None
     (group,) = groups.values() if len(groups) == 1 else [None]

@@ -14,7 +14,7 @@ from strata.models.forge import Forge, forge_of
 from strata.registry import Release
 from strata.revision import Revision
 from strata.scoring import parts
-from strata.settings import names_in, section_of
+from strata.settings import names_in
 from strata.store import Store
 from strata.values import Change, Leaves, changes
 
@@ -112,11 +112,7 @@ def read(store: Store, model: str | None) -> Record:
 
 def _headline(tip: Revision) -> str:
     """The metric that decides, by the settings of a commit; else the usual one of its metrics."""
-
-    def text(path: str) -> str | None:
-        return tip.text(path) if tip.is_file(path) else None
-
-    set_one = names_in(section_of(text, "report"), "headline", PLACE)
+    set_one = names_in(tip.settings("report"), "headline", PLACE)
     return set_one[0] if set_one else usual_headline(metrics_of(tip) or {})
 
 

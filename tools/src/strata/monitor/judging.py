@@ -112,7 +112,7 @@ def judge(
     if not having:
         return _because(base, "no challenger held it out; --replay trains them")
     challenger, theirs = having[-1]
-    metric, found = evidence_on((frame, theirs), columns, settings, seeds)
+    metric, found = evidence_on((frame, theirs), columns, settings, seeds, parts_too=True)
     best, way = judged(metric, found), found.direction(metric)
     if best is None or not way or best.refused:
         why = best.refused if best else "no metric"
