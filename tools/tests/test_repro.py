@@ -68,6 +68,7 @@ def test_nothing_runs_on_after_it_is_ended(project: Project, number: int, tmp_pa
         cwd=project.path,
         env=project.env | {"TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
         preexec_fn=heed_ctrl_c,
@@ -78,7 +79,7 @@ def test_nothing_runs_on_after_it_is_ended(project: Project, number: int, tmp_pa
         os.killpg(process.pid, number)  # as a terminal does
     else:
         process.send_signal(number)
-    process.communicate()  # until the last process that can print is gone
+    process.communicate()  # until all that hold its output or error are gone, the server too
     assert process.wait() != 0
     assert not list(tmp_path.glob("strata-*"))
     assert "stage" not in project.run("git", "status", "--short", "dvc.lock")
