@@ -1,10 +1,16 @@
 """`strata monitor` says in which partitions a model is stale, and of which it cannot tell."""
 
 import json
+from typing import Any
 
+import pandas as pd
 import pytest
 from project import Project, Strata
 from scoring_project import arrive, scores
+
+from strata.monitor import past
+from strata.revision import Revision
+from strata.store import opened
 
 pytestmark = pytest.mark.slow
 
@@ -18,15 +24,14 @@ def watched(project: Project) -> Project:
     return project
 
 
-def found(project: Project, strata: Strata, code: int, *options: str) -> dict[str, object]:
+def found(project: Project, strata: Strata, code: int, *options: str) -> dict[str, Any]:
     asked = ("monitor", "--champion", "champion", "--json", *options)
     (line,) = (line for line in strata(project, *asked, code=code).splitlines() if line[0] == "{")
-    told: dict[str, object] = json.loads(line)
+    told: dict[str, Any] = json.loads(line)
     return told
 
 
-def rows(told: dict[str, object]) -> dict[str, dict[str, object]]:
-    assert isinstance(told["partitions"], list)
+def rows(told: dict[str, Any]) -> dict[str, dict[str, object]]:
     return {each["partition"]: each for each in told["partitions"]}
 
 
@@ -126,3 +131,69 @@ def test_labels_that_were_corrected_since_are_said(watched: Project, strata: Str
     arrive(watched, 3, 3.0)
     told = found(watched, strata, 0)
     assert told["notes"] == ["Corrected since: 2013-02."]
+
+
+def test_rows_of_ones_own_are_judged_by_the_last_commit(watched: Project, strata: Strata) -> None:
+    arrive(watched, 4, 3.0)
+    live = watched.path.parent / "live"
+    live.mkdir()
+    months = [pd.read_parquet(watched.path / f"data/raw/2013-0{month}.parquet") for month in (3, 4)]
+    months[0].drop(columns="day").assign(day=months[0]["day"], asked="now").to_parquet(
+        live / "a.parquet", index=False
+    )
+    months[1].loc[7, "signal"] = None
+    months[1].to_csv(live / "b.csv", index=False)
+    months[1].drop(columns="label").to_parquet(live / "c.parquet", index=False)
+    told = found(watched, strata, 3, "--on", str(live))
+    assert told["answer"] == "stale"
+    assert [each["alarm"] for each in rows(told).values()] == [True, True, False]
+    assert rows(told)["c"]["why_not_judged"] == "it has no labels yet"
+    assert [each["rows"] for each in rows(told).values()] == [400, 400, 400]
+    assert [each["refused"] for each in rows(told).values()] == [0, 1, 1]
+    said = strata(watched, "monitor", "--champion", "HEAD", "--on", str(live), code=4)
+    assert "Not judged: a, b (the last commit is the champion itself). Not judged: c (it" in said
+    assert "| cannot tell" in said  # but how the labels came beside what was expected
+    said = strata(watched, "monitor", "--on", "nowhere", "--champion", "champion", code=1)
+    assert "nowhere: no such file" in said.splitlines()[-1]
+
+
+def test_rows_that_a_model_may_have_learned_from_do_not_count(
+    watched: Project, strata: Strata
+) -> None:
+    evaluate = watched.path / "evaluate.py"
+    evaluate.write_text(
+        evaluate.read_text().replace('.glob("*.parquet")', '.glob("*-0[23].parquet")')
+    )
+    arrive(watched, 2, 0.3)
+    watched.run("git", "tag", "--force", "champion")
+    arrive(watched, 4, 3.0)  # the last month is in its data, and it has no predictions of it
+    live = watched.path.parent / "live"
+    live.mkdir()
+    months = [pd.read_parquet(watched.path / f"data/raw/2013-0{month}.parquet") for month in (3, 4)]
+    pd.concat([months[0], months[1][:30]]).to_parquet(live / "a.parquet", index=False)
+    months[1].to_csv(live / "b.csv", index=False)
+    told = found(watched, strata, 3, "--on", str(live))
+    assert rows(told)["b"]["why_not_judged"] == "one of the two may have learned from it"
+    assert [each["name"] for each in told["drift"]] == ["signal"]
+    assert told["notes"] == ["30 rows of a count not: one of the two may have learned from them."]
+    settings = watched.path / "pyproject.toml"
+    settings.write_text(settings.read_text().replace('data = "data/raw"', ""))
+    told = found(watched, strata, 3, "--on", str(live))
+    assert rows(told)["b"]["alarm"]
+    (note,) = told["notes"]
+    assert "Nothing tells whether one of the two has learned from rows: set data in" in note
+
+
+def test_a_model_of_the_past_knew_nothing_of_what_came_later(watched: Project) -> None:
+    arrive(watched, 3, 3.0)
+    commits = {}
+    for last in (None, "2013-02", "the end of time"):
+        watched.set(**{"data.last": last})
+        commits[last] = watched.commit(f"Through {last}")
+    with opened(watched.path) as store:
+        months = {
+            last: list(past.known(Revision(store, commit), "data/raw", "data.last"))
+            for last, commit in commits.items()
+        }
+    assert months[None] == months["the end of time"] == ["2013-01", "2013-02", "2013-03"]
+    assert months["2013-02"] == ["2013-01", "2013-02"]

@@ -108,22 +108,37 @@ def labelled(root: Path, paths: list[Path], scores: pd.DataFrame) -> tuple[Colum
 
     Raises Fault if a file cannot be read or has no label.
     """
-    first = _names(paths[0])
-    both = dict.fromkeys([*scores.columns.drop([FILE, AT]), *first])
-    known = replace(columns_of(root, pd.DataFrame(columns=list(both))), key=[FILE, AT], split=None)
-    wanted = dict.fromkeys([known.label, *filter(None, (known.block, known.weight))])
-    frames = []
-    for at, path in enumerate(paths):
-        names = _names(path)
-        if known.label not in names:
-            raise Fault(f"{path}: no column {known.label}, which is the label")
-        frame = _read(path, [name for name in wanted if name in names])
-        frame[FILE], frame[AT] = at, range(1, len(frame) + 1)
-        frames.append(frame)
-    return known, pd.concat(frames, ignore_index=True).dropna(subset=[known.label])
+    known = roles(root, paths[0], scores)
+    frames = [truth(path, known).assign(**{FILE: at}) for at, path in enumerate(paths)]
+    return known, pd.concat(frames, ignore_index=True)
 
 
-def _names(path: Path) -> list[str]:
+def roles(root: Path, path: Path, scores: pd.DataFrame) -> Columns:
+    """What each column of a file of rows, or of their predictions, is. Raises Fault."""
+    both = dict.fromkeys([*scores.columns.drop([FILE, AT]), *names_of(path)])
+    return replace(columns_of(root, pd.DataFrame(columns=list(both))), key=[FILE, AT], split=None)
+
+
+def truth(path: Path, columns: Columns) -> pd.DataFrame:
+    """AT, key, label, block and weight of each row of a file that has a label. Raises Fault."""
+    names = names_of(path)
+    if columns.label not in names:
+        raise Fault(f"{path}: no column {columns.label}, which is the label")
+    others = filter(None, (columns.block, columns.weight))
+    wanted = dict.fromkeys([*columns.key, columns.label, *others])
+    frame = _read(path, [name for name in wanted if name in names])
+    frame[AT] = range(1, len(frame) + 1)
+    return frame.dropna(subset=[columns.label])
+
+
+def rows_of(path: Path) -> int:
+    """The number of rows of a file. Raises Fault if it cannot be read."""
+    if path.suffix == ".csv":
+        return len(_read(path, names_of(path)[:1]))
+    return int(parquet.read_metadata(path).num_rows)
+
+
+def names_of(path: Path) -> list[str]:
     """The columns of a file."""
     if path.suffix == ".csv":
         return [str(name) for name in _read(path, None, rows=0).columns]

@@ -14,11 +14,13 @@ from typing import Any
 import pandas as pd
 
 from strata import git, registry
-from strata.compare.evidence import load_settings, seeds_of
+from strata.compare.evidence import Settings, load_settings, seeds_of
+from strata.compare.rows import files_of
 from strata.errors import Fault
 from strata.markdown import join
 from strata.monitor import drift, looks, past
-from strata.monitor.judging import judge, scored
+from strata.monitor.judging import LEARNED, Partition, judge, judge_on, scored
+from strata.monitor.learned import Learned, learned
 from strata.monitor.watch import Watch
 from strata.monitor.words import document
 from strata.page import page
@@ -39,8 +41,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--champion", metavar="REV", help="the model in use (the release in the stage prod)"
     )
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--replay", action="store_true", help="train the challengers of the past, one a partition"
+    )
+    which.add_argument(
+        "--on",
+        metavar="FOLDER",
+        type=Path,
+        help="judge on files of rows of your own, such as what was logged, with the labels "
+        "that have come; the model of the last commit challenges",
     )
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with a picture")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -55,7 +65,11 @@ def run(args: argparse.Namespace) -> int:
         else:
             release = registry.in_stage(Revision(store, None), "prod")
             name, commit = release.tag, release.commit
-        found = watch(store, name, Revision(store, commit), replayed=args.replay)
+        champion = Revision(store, commit)
+        if args.on:
+            found = watch_on(store, name, champion, files_of([args.on]))
+        else:
+            found = watch(store, name, champion, replayed=args.replay)
     if args.html:
         text = page(document(found, pictures=True), "Strata monitor")
         args.html.write_text(text, encoding="utf-8", newline="\n")
@@ -70,7 +84,7 @@ def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Wat
     settings = load_settings(head)
     theirs = table(head.bytes(predictions_of(store.root, head.made)))
     columns = columns_of(store.root, theirs)
-    there, before = past.partitions(head, folder), past.partitions(champion, folder)
+    there, before = past.partitions(head, folder), past.known(champion, folder, through)
     mine = past.held_out(champion, columns)
     learned = [each for each in before if each in there]
     notes = list[str]()
@@ -97,15 +111,48 @@ def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Wat
         )
         for each in there
     ]
-    found = [each for each in found if each.why != "the champion learned from it"]
-    p_values = looks.p_values([each.look for each in found])
-    raised = looks.alarms(p_values)
-    rate = looks.false_alarms([each.look for each in found])
+    found = [each for each in found if each.why != LEARNED]
     known = [paths[each] for each in learned if each not in {one.name for one in found}]
     newest = list(there)[-1]
+    return told(name, settings, found, inputs(known, paths[newest], bare), newest, notes)
+
+
+def watch_on(store: Store, name: str, champion: Revision, paths: Sequence[Path]) -> Watch:
+    """Judge each of some files of rows by the model of the last commit. Raises Fault.
+
+    Rows that one of the two may have learned from are left out; where that can't be told, the
+    notes say so.
+    """
+    head = Revision(store, git.commit_of("HEAD", store.root))
+    settings, notes, moved = load_settings(head), list[str](), list[drift.Drift]()
+    seeds = (seeds_of(champion, notes), seeds_of(head, notes))
+    sides = list[Learned]()
+    try:
+        theirs = table(head.bytes(predictions_of(store.root, head.made)))
+        columns = columns_of(store.root, theirs)
+        sides = [learned(side, *settings_of(head), columns) for side in (champion, head)]
+        moved = inputs(sides[0].partitions, paths[-1], columns)
+    except Fault as fault:
+        notes.append(f"Nothing tells whether one of the two has learned from rows: {fault}.")
+    found = judge_on(champion, head, sides, paths, settings, seeds, notes)
+    return told(name, settings, found, moved, paths[-1].stem, notes)
+
+
+def told(
+    name: str,
+    settings: Settings,
+    found: list[Partition],
+    moved: list[drift.Drift],
+    newest: str,
+    notes: list[str],
+) -> Watch:
+    """What the looks at some partitions, the oldest first, say together."""
+    each = [one.look for one in found]
+    p_values = looks.p_values(each)
+    levels, alarms = looks.levels(p_values), looks.alarms(p_values)
+    rate = looks.false_alarms(each)
     return Watch(
-        *(name, settings.headline, found, p_values, looks.levels(p_values), raised, rate),
-        *(inputs(known, paths[newest], bare), newest, notes),
+        *(name, settings.headline, found, p_values, levels, alarms, rate, moved, newest, notes)
     )
 
 
@@ -147,11 +194,11 @@ def trained(
     return found
 
 
-def inputs(known: Sequence[Any], newest: Any, columns: Columns) -> list[drift.Drift]:
+def inputs(known: Sequence[Path], newest: Path, columns: Columns) -> list[drift.Drift]:
     """How far the inputs of the newest partition have moved from what the champion learned from."""
     if not known:
         return []
-    now = pd.read_parquet(newest)
+    now = table(newest.read_bytes())
     parts = [pd.read_parquet(path) for path in known]
     step = max(1, sum(map(len, parts)) // SAMPLE)
     before = pd.concat([part[::step] for part in parts], ignore_index=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,16 +12,21 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowInvalid
 
 from strata.compare.evidence import Settings
-from strata.compare.rows import evidence_on
+from strata.compare.rows import AT, FILE, evidence_on, names_of, roles, rows_of, truth
+from strata.compare.rows import scored as scored_by
 from strata.compare.verdict import Estimate, judged
 from strata.errors import Fault, first_line
 from strata.monitor import looks
+from strata.monitor.learned import Learned
 from strata.monitor.past import Challenger
 from strata.paired import Columns
 from strata.prediction import ROW, Scorer
+from strata.revision import Revision
 from strata.seeds import Seeds
 
-AT = "strata:row"
+LEARNED = "the champion learned from it"
+UNLABELLED = "it has no labels yet"
+ITSELF = "the last commit is the champion itself"
 
 
 @dataclass(frozen=True)
@@ -87,22 +92,15 @@ def judge(
     ``known`` are the rows that the champion held out itself, if the partition is older than it.
     """
     rows, champion = said
-    others = filter(None, (columns.block, columns.weight))
-    wanted = dict.fromkeys([*columns.key, columns.label, *others])
-    there = pq.read_schema(path).names
-    truth = pd.read_parquet(path, columns=[each for each in wanted if each in there])
-    truth = truth.assign(**{AT: range(1, len(truth) + 1)})
-    if columns.label not in truth:
-        return Partition(name, rows, rows - len(champion), 0, why="it has no labels yet")
-    frame = champion.drop(columns=truth.columns.difference([AT]), errors="ignore").merge(truth)
-    frame = frame.dropna(subset=[columns.label])
-    base = Partition(name, rows, rows - len(champion), int(truth[columns.label].notna().sum()))
-    if not base.labelled:
-        return _because(base, "it has no labels yet")
+    base = Partition(name, rows, rows - len(champion), 0)
+    labels = _labels(path, columns)
+    if labels.empty:
+        return replace(base, why=UNLABELLED)
+    base, frame = replace(base, labelled=len(labels)), _joined(champion, labels)
     if known is not None:
         frame = frame.merge(known[columns.key])
     if frame.empty:
-        return _because(base, "the champion learned from it")
+        return replace(base, why=LEARNED)
     keys = frame[columns.key]
     having = [
         (each, mine)
@@ -110,25 +108,101 @@ def judge(
         if len(mine := each.held_out.merge(keys, on=columns.key))
     ]
     if not having:
-        return _because(base, "no challenger held it out; --replay trains them")
+        return replace(base, why="no challenger held it out; --replay trains them")
     challenger, theirs = having[-1]
-    metric, found = evidence_on((frame, theirs), columns, settings, seeds, parts_too=True)
-    best, way = judged(metric, found), found.direction(metric)
-    if best is None or not way or best.refused:
-        why = best.refused if best else "no metric"
-        return _because(base, why or f"which way of {metric} is better is not known")
-    (group,) = found.groups.values()
-    parts = np.array(group.differences[metric].parts) * way
-    look = looks.Look(parts, (found.fit(metric) or 0.0) / 1.96)
-    expected, observed = _means(frame, columns)
-    return Partition(
-        *(name, rows, base.refused, base.labelled, challenger.name),
-        *(best, look, expected, observed),
+    return _held_against(
+        replace(base, challenger=challenger.name), (frame, theirs), columns, settings, seeds
     )
 
 
-def _because(partition: Partition, why: str) -> Partition:
-    return Partition(partition.name, partition.rows, partition.refused, partition.labelled, why=why)
+def judge_on(
+    champion: Revision,
+    challenger: Revision,
+    learned: Sequence[Learned],
+    paths: Sequence[Path],
+    settings: Settings,
+    seeds: tuple[Seeds | None, Seeds | None],
+    notes: list[str],
+) -> list[Partition]:
+    """Hold two revisions against each other on each of some files of rows, which both score.
+
+    Rows that one of them may have ``learned`` from are left out; ``notes`` gets how many, or why
+    nothing tells. Raises Fault if one of them cannot score or a file cannot be read.
+    """
+    sides = [scored_by(side, list(paths)) for side in (champion, challenger)]
+    found = []
+    for at, path in enumerate(paths):
+        both = [side[side[FILE] == at].drop(columns=FILE) for side in sides]
+        keys = list(dict.fromkeys(key for side in learned for key in side.dtypes))
+        columns = replace(roles(challenger.root, path, sides[1]), key=keys)
+        rows = rows_of(path)
+        base = Partition(path.stem, rows, rows - len(both[0]), 0)
+        labels = _labels(path, columns)
+        if labels.empty:
+            found.append(replace(base, why=UNLABELLED))
+            continue
+        base = replace(base, labelled=len(labels), challenger=str(challenger.commit)[:9])
+        labels = labels[labels[AT].isin(both[0][AT]) & labels[AT].isin(both[1][AT])]
+        if labels.empty:
+            found.append(replace(base, why="none of its rows with labels fits both models"))
+            continue
+        labels = _unlearned(labels, learned, path.stem, notes)
+        if labels.empty:
+            found.append(replace(base, why="one of the two may have learned from it"))
+            continue
+        frames = (_joined(both[0], labels), _joined(both[1], labels))
+        told = _held_against(base, frames, replace(columns, key=[AT]), settings, seeds)
+        itself = champion.commit == challenger.commit
+        found.append(replace(told, look=None, why=ITSELF) if itself else told)
+    return found
+
+
+def _unlearned(
+    labels: pd.DataFrame, learned: Sequence[Learned], name: str, notes: list[str]
+) -> pd.DataFrame:
+    """The rows that neither may have learned from, as far as can be told."""
+    rest = labels
+    try:
+        for side in learned:
+            rest = rest[~side.has(rest)]
+    except Fault as fault:
+        notes.append(f"Nothing tells whether one of the two has learned from {name}: {fault}.")
+        return labels
+    if len(rest) and (lost := len(labels) - len(rest)):
+        notes.append(
+            f"{lost:,} rows of {name} count not: one of the two may have learned from them."
+        )
+    return rest
+
+
+def _labels(path: Path, columns: Columns) -> pd.DataFrame:
+    """What is known of the rows of a file that have a label, if any has one."""
+    return truth(path, columns) if columns.label in names_of(path) else pd.DataFrame()
+
+
+def _joined(said: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Predictions with what is known of the same rows, which counts where both have a column."""
+    return said.drop(columns=known.columns.difference([AT]), errors="ignore").merge(known)
+
+
+def _held_against(
+    base: Partition,
+    frames: tuple[pd.DataFrame, pd.DataFrame],
+    columns: Columns,
+    settings: Settings,
+    seeds: tuple[Seeds | None, Seeds | None],
+) -> Partition:
+    """What the predictions of champion and challenger, with labels, show of a partition."""
+    metric, found = evidence_on(frames, columns, settings, seeds, parts_too=True)
+    best, way = judged(metric, found), found.direction(metric)
+    if best is None or not way or best.refused:
+        why = best.refused if best else "no metric"
+        return replace(base, why=why or f"which way of {metric} is better is not known")
+    (group,) = found.groups.values()
+    gains = np.array(group.differences[metric].parts) * way
+    look = looks.Look(gains, (found.fit(metric) or 0.0) / 1.96)
+    expected, observed = _means(frames[0], columns)
+    return replace(base, estimate=best, look=look, expected=expected, observed=observed)
 
 
 def _means(frame: pd.DataFrame, columns: Columns) -> tuple[float | None, float | None]:

@@ -40,6 +40,13 @@ def partitions(revision: Revision, folder: str) -> dict[str, str]:
     return found
 
 
+def known(revision: Revision, folder: str, through: str) -> dict[str, str]:
+    """The partitions that a model knew: those of its commit, through the one that the param named
+    ``through`` names, if it names one. Raises Fault if there are none."""
+    last, there = str(revision.params.get(through)), partitions(revision, folder)
+    return {each: path for each, path in there.items() if last not in there or each <= last}
+
+
 def held_out(revision: Revision, columns: Columns) -> pd.DataFrame:
     """A revision's predictions of rows that it did not learn from. Raises Fault."""
     return without_training(

@@ -75,7 +75,7 @@ def rows(found: Watch) -> str:
         found.partitions, found.p_values, found.levels, found.alarms, strict=True
     ):
         refused = f"{each.refused / each.rows:.1%}" if each.rows else "–"
-        if p is None or each.estimate is None:
+        if each.estimate is None:
             continue
         best = each.estimate
         size = max(abs(best.before), abs(best.after))
@@ -85,8 +85,8 @@ def rows(found: Watch) -> str:
         sides = f"{figure(best.before, scale=size)} → {figure(best.after, scale=size)}"
         known = each.expected is not None
         calibrated = f"{each.expected:.3g} / {each.observed:.3g}" if known else ""
-        said = "**stale**" if alarm else "no"
-        surely = f"{p:.2g} / {level:.2g}"
+        said = "**stale**" if alarm else "cannot tell" if p is None else "no"
+        surely = f"{p:.2g} / {level:.2g}" if p is not None else "–"
         first = [each.name, f"{each.rows:,}", refused]
         lines.append([*first, sides, gain, calibrated, surely, said])
     header = ["partition", "rows", "refused", "champion → challenger", "gain, 95% interval"]

@@ -1,0 +1,62 @@
+"""Which rows a model may have learned from: those of its data that it has not held out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pyarrow import ArrowInvalid
+
+from strata.errors import Fault, first_line
+from strata.monitor import past
+from strata.paired import Columns
+from strata.revision import Revision
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The rows, as hashes of the columns that name them, which have these dtypes in the data.
+
+    ``partitions`` are those that were not held out at all.
+    """
+
+    dtypes: dict[str, Any]
+    hashes: npt.NDArray[np.uint64]
+    partitions: list[Path]
+
+    def has(self, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Which rows of a frame are among them. Raises Fault if that can't be told."""
+        return np.isin(hashed(frame, self.dtypes), self.hashes)
+
+
+def learned(revision: Revision, folder: str, through: str, columns: Columns) -> Learned:
+    """What a model may have learned from. Raises Fault if its data or predictions can't be had."""
+    paths = [revision.local(path) for path in past.known(revision, folder, through).values()]
+    if not paths:
+        return Learned({}, np.array([], dtype=np.uint64), [])
+    dtypes = dict(_read(paths[-1], columns.key).dtypes)
+    mine = hashed(past.held_out(revision, columns), dtypes)
+    rows = [hashed(_read(path, columns.key), dtypes) for path in paths]
+    whole = [path for path, each in zip(paths, rows, strict=True) if not np.isin(each, mine).any()]
+    return Learned(dtypes, np.setdiff1d(np.concatenate(rows), mine), whole)
+
+
+def _read(path: Path, key: list[str]) -> pd.DataFrame:
+    """The columns that name a row. Raises Fault if the partition has them not."""
+    try:
+        return pd.read_parquet(path, columns=key)
+    except (ArrowInvalid, KeyError) as error:
+        raise Fault(f"a partition has not all of {', '.join(key)}: {first_line(error)}") from None
+
+
+def hashed(frame: pd.DataFrame, dtypes: dict[str, Any]) -> npt.NDArray[np.uint64]:
+    """A hash of each row by these columns, as of these dtypes. Raises Fault."""
+    if absent := [name for name in dtypes if name not in frame]:
+        raise Fault(f"rows have no column {absent[0]}, which names a row")
+    try:
+        named = frame[list(dtypes)].astype(dtypes)
+    except (ValueError, TypeError) as error:
+        raise Fault(f"what names a row is of another type than in the data: {error}") from None
+    return np.asarray(pd.util.hash_pandas_object(named, index=False), dtype=np.uint64)
