@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -52,10 +53,11 @@ def answers(port: int) -> bool:
         return connection.getresponse().read() == b'{"ready":true}'
 
 
-def served(project: Project, rows: pd.DataFrame, folder: Path) -> list[float]:
-    """What the service of a bundle's ONNX says of rows."""
+def served(project: Project, rows: pd.DataFrame, folder: Path, log: Path) -> Any:
+    """What the service of a bundle's ONNX answers to rows, and logs."""
     port = free_port()
     env = {"SERVE_MODEL": str(folder), "SERVE_ADDRESS": f"127.0.0.1:{port}", "PYTHONPATH": "src"}
+    env |= {"SERVE_LOG": str(log)}
     with subprocess.Popen(
         [sys.executable, "-m", "service"], cwd=project.path, env=project.env | env
     ) as process:
@@ -66,10 +68,9 @@ def served(project: Project, rows: pd.DataFrame, folder: Path) -> list[float]:
             with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
                 body = rows.to_json(orient="records", date_format="iso")
                 connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
-                answer = json.loads(connection.getresponse().read())
+                return json.loads(connection.getresponse().read())
         finally:
             process.terminate()
-    return [each["probability"] for each in answer["predictions"]]
 
 
 def test_the_story_of_two_releases(tmp_path: Path) -> None:
@@ -134,9 +135,21 @@ def test_the_story_of_two_releases(tmp_path: Path) -> None:
     assert second["probability"].tolist() == known
     first = scored(project, "v1.0.0", tmp_path / "first.parquet")
     assert first["probability"].tolist() != known
-    rows = pd.read_parquet(project.path / "data/prepared/2013-04.parquet").head(500)
-    rows = rows.drop(columns="disrupted")
-    assert served(project, rows, tmp_path / "v2.0.0") == known[:500]
+    rows = pd.read_parquet(project.path / "data/prepared/2013-04.parquet")[::50]
+    asked = rows.drop(columns="disrupted")
+    answer = served(project, asked, tmp_path / "v2.0.0", tmp_path / "log")
+    assert [each["probability"] for each in answer["predictions"]] == known[::50]
+
+    # With the labels that come later, what was asked tells how good the first was.
+    names = [f"{answer['request']}-{at + 1}" for at in range(len(rows))]
+    labels = pd.DataFrame({"row": names, "disrupted": rows["disrupted"].to_numpy()})
+    (tmp_path / "labelled").mkdir()
+    log = pd.read_parquet(tmp_path / "log").merge(labels, on="row")
+    log.to_parquet(tmp_path / "labelled/2013-04.parquet")
+    monitor = "strata monitor --champion delays@v1.0.0 --on ../labelled || test $? -eq 3"
+    said = run("sh", "-c", monitor)
+    assert f"| 2013-04 | {len(rows)} | 0.0% |" in said
+    assert "may have learned" not in said
 
     # All else may go; the first is still there, byte for byte, and both prove what they are.
     run("git", "switch", "--quiet", "--detach")

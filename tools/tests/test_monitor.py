@@ -8,7 +8,7 @@ import pytest
 from project import Project, Strata
 from scoring_project import arrive, scores
 
-from strata.monitor import past
+from strata.compare import data
 from strata.revision import Revision
 from strata.store import opened
 
@@ -192,8 +192,30 @@ def test_a_model_of_the_past_knew_nothing_of_what_came_later(watched: Project) -
         commits[last] = watched.commit(f"Through {last}")
     with opened(watched.path) as store:
         months = {
-            last: list(past.known(Revision(store, commit), "data/raw", "data.last"))
+            last: list(data.known(Revision(store, commit), "data/raw", "data.last"))
             for last, commit in commits.items()
         }
     assert months[None] == months["the end of time"] == ["2013-01", "2013-02", "2013-03"]
     assert months["2013-02"] == ["2013-01", "2013-02"]
+
+
+def test_a_champion_of_long_ago_scores_what_a_challenger_held_out(
+    watched: Project, strata: Strata
+) -> None:
+    evaluate = watched.path / "evaluate.py"
+    text = evaluate.read_text()
+    for months, name in (("12", "old"), ("34", "new")):
+        held_out = f'.glob("*-0[{months}].parquet")'
+        evaluate.write_text(text.replace('.glob("*.parquet")', held_out))
+        skill = {"old": 0.3, "new": 3.0}[name]
+        arrive(watched, int(months[-1]), skill)
+        watched.run("git", "tag", name)
+    said = strata(watched, "compare", "old", "new")
+    assert said.startswith("new against old: better")
+    assert "on the 800 rows that neither learned from" in said
+    assert "No row was held out by both: the base has scored this side's now." in said
+    said = strata(watched, "compare", "new", "old", code=4)  # the newer one has learned from all
+    assert "all that the challenger held out is in the data of" in said
+    settings = watched.path / "pyproject.toml"
+    settings.write_text(settings.read_text().replace('data = "data/raw"', ""))
+    assert "no predictions match any" in strata(watched, "compare", "old", "new", code=4)

@@ -90,7 +90,7 @@ def test_data_arrival(repo: Project) -> None:
     change(repo, **{"data.months": 3})
     text = report(repo)
     assert verdict(text) == "no worse"
-    assert "on the 400 rows that both held out" in text
+    assert "on the 400 rows that neither learned from" in text
     assert "| `roc_auc` on common rows |" in text
     assert "| – |  | other rows |" in text
     assert "| `data/raw` | `2013-03.parquet` |  |  | 0 → 400 |" in text

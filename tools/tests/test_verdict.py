@@ -70,7 +70,7 @@ def test_new_months_are_judged_on_the_rows_both_held_out() -> None:
     assert word == "better"
     assert found is not None
     assert found.difference == pytest.approx(0.01)
-    assert "100 rows that both held out" in where
+    assert "100 rows that neither learned from" in where
 
 
 def test_changed_labels_cannot_be_compared() -> None:

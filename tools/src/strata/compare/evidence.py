@@ -6,10 +6,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from strata import git, seeds
+from strata.compare.later import can_score, later
 from strata.compare.verdict import DUMMIES, REGRESSION, Evidence, real
 from strata.errors import Fault
 from strata.markdown import code
-from strata.paired import Group, columns_of, compare, named_columns, predictions_of, table
+from strata.paired import COMMON, Group, columns_of, compare, named_columns, predictions_of, table
 from strata.revision import Revision, Stage
 from strata.scoring import direction, parts
 from strata.settings import names_in, section
@@ -109,7 +110,7 @@ def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[E
     measured = (seeds_of(base, notes) if base else None, seeds_of(this, notes))
     if base:
         try:
-            groups = by_row(base, this)
+            groups = by_row(base, this, notes)
         except (Fault, ValueError, TypeError, OSError) as fault:
             notes.append(f"Not compared row by row: {code(fault, 300)}")
     found = Evidence(
@@ -125,13 +126,20 @@ def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[E
     return found, notes + [note for side in found.measured if (note := outdated(side, this))]
 
 
-def by_row(base: Revision, this: Revision) -> dict[str, Group]:
-    """The comparison of both sides' predictions. Raises Fault or ValueError if it cannot be."""
-    path = predictions_of(this.root, this.made)
-    frames = [table(side.bytes(path)) for side in (base, this)]
+def by_row(base: Revision, this: Revision, notes: list[str]) -> dict[str, Group]:
+    """The comparison of both sides' predictions. Raises Fault or ValueError if it cannot be.
+
+    Where no row was held out by both, as with a base of long ago, the base scores those that this
+    side held out, if it says how.
+    """
+    frames = [table(side.bytes(predictions_of(this.root, this.made))) for side in (base, this)]
     columns = columns_of(this.root, frames[1])
     names = [parts(name)[1] for name in this.metrics if name in base.metrics]
-    return compare(frames[0], frames[1], columns, names)
+    groups = compare(frames[0], frames[1], columns, names)
+    if not groups and can_score(base, this):
+        groups = {COMMON: later(base, this, columns, names)}
+        notes.append("No row was held out by both: the base has scored this side's now.")
+    return groups
 
 
 def same_rows(base: Revision, this: Revision) -> bool:

@@ -111,7 +111,7 @@ class Estimate:
         if self.interval is None or not self.blocks:
             return None
         moved, fit = self.difference * direction, fit or 0.0
-        gap = moved + margin if moved > -margin else -moved
+        gap = max(moved + margin, -moved)  # what half the interval must be below, to tell
         half = max(abs(end - self.difference) for end in self.interval)
         if gap <= fit * (1 + 1e-6):
             return math.inf
@@ -181,7 +181,7 @@ def judged(name: str, found: Evidence) -> Estimate | None:
     group = found.groups.get(COMMON)
     if own is None or own.refused != OTHER_ROWS or not group or metric not in group.differences:
         return own
-    where = f"on the {group.rows:,} rows that both held out"
+    where = f"on the {group.rows:,} rows that neither learned from"
     how, between = f"paired by {group.by}", group.differences[metric]
     own = widened(between, found.fit(metric), how, labels(group), group.blocks)
     return replace(own, where=where)

@@ -14,20 +14,20 @@ from typing import Any
 import pandas as pd
 
 from strata import git, registry
+from strata.compare import data
 from strata.compare.evidence import Settings, load_settings, seeds_of
-from strata.compare.rows import files_of
+from strata.compare.files import files_of
+from strata.compare.learned import Learned, learned
 from strata.errors import Fault
 from strata.markdown import join
 from strata.monitor import drift, looks, past
-from strata.monitor.judging import LEARNED, Partition, judge, judge_on, scored
-from strata.monitor.learned import Learned, learned
+from strata.monitor.judging import LEARNED, Partition, judge, judge_on
 from strata.monitor.watch import Watch
 from strata.monitor.words import document
 from strata.page import page
 from strata.paired import Columns, columns_of, predictions_of, table
 from strata.prediction import scorer
 from strata.revision import Revision
-from strata.settings import section
 from strata.store import Store, opened
 
 SAMPLE = 200_000  # rows of the champion's training that inputs are compared with
@@ -80,12 +80,12 @@ def run(args: argparse.Namespace) -> int:
 def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Watch:
     """Judge each partition since the champion. Raises Fault if that can't even be begun."""
     head = Revision(store, git.commit_of("HEAD", store.root))
-    folder, through = settings_of(head)
+    folder, through = data.settings_of(head)
     settings = load_settings(head)
     theirs = table(head.bytes(predictions_of(store.root, head.made)))
     columns = columns_of(store.root, theirs)
-    there, before = past.partitions(head, folder), past.known(champion, folder, through)
-    mine = past.held_out(champion, columns)
+    there, before = data.partitions(head, folder), data.known(champion, folder, through)
+    mine = data.held_out(champion, columns)
     learned = [each for each in before if each in there]
     notes = list[str]()
     if replayed:
@@ -103,7 +103,7 @@ def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Wat
     if changed:
         notes.append(f"Corrected since: {', '.join(changed)}.")
     with scorer(store, champion) as score:
-        said = scored(score, paths)
+        said = data.scored(score, paths)
     found = [
         judge(
             *(each, paths[each], said[each], mine if each in learned else None),
@@ -130,7 +130,7 @@ def watch_on(store: Store, name: str, champion: Revision, paths: Sequence[Path])
     try:
         theirs = table(head.bytes(predictions_of(store.root, head.made)))
         columns = columns_of(store.root, theirs)
-        sides = [learned(side, *settings_of(head), columns) for side in (champion, head)]
+        sides = [learned(side, *data.settings_of(head), columns) for side in (champion, head)]
         moved = inputs(sides[0].partitions, paths[-1], columns)
     except Fault as fault:
         notes.append(f"Nothing tells whether one of the two has learned from rows: {fault}.")
@@ -156,22 +156,6 @@ def told(
     )
 
 
-def settings_of(revision: Revision) -> tuple[str, str]:
-    """The folder of rows, and the param that says through which partition is trained.
-
-    Raises Fault if no folder is named.
-    """
-    found = section(revision.root, "monitor")
-    if strange := sorted(set(found) - {"data", "through"}):
-        raise Fault(f"{past.PLACE}: {strange[0]} is not known; there are data, through")
-    folder = found.get("data")
-    if not isinstance(folder, str):
-        raise Fault(
-            f"set data in {past.PLACE}: the folder of rows with labels, a Parquet file a partition"
-        )
-    return folder, str(found.get("through", ""))
-
-
 def trained(
     store: Store,
     head: Revision,
@@ -182,14 +166,14 @@ def trained(
 ) -> list[past.Challenger]:
     """A challenger for each partition that the champion did not learn from: `past.replay`."""
     if not through:
-        raise Fault(f"set through in {past.PLACE}: the param that says through when is trained")
+        raise Fault(f"set through in {data.PLACE}: the param that says through when is trained")
     place = "partition" if "partition" in mine else None
     held = set(mine[place].astype(str)) if place else set()
     first = min((at for at, each in enumerate(names) if each in held), default=0)
     found = []
     with past.replay(store, head, through) as train:
         for each in names[first:]:
-            rows = past.without_training(train(each), columns)
+            rows = data.without_training(train(each), columns)
             found.append(past.Challenger(f"through {each}", rows))
     return found
 

@@ -1,26 +1,22 @@
 """Holds the champion against a challenger on each partition since."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
-from pyarrow import ArrowInvalid
 
 from strata.compare.evidence import Settings
-from strata.compare.rows import AT, FILE, evidence_on, names_of, roles, rows_of, truth
-from strata.compare.rows import scored as scored_by
+from strata.compare.files import AT, FILE, joined, names_of, roles, rows_of, scored, truth
+from strata.compare.learned import Learned
+from strata.compare.rows import evidence_on
 from strata.compare.verdict import Estimate, judged
-from strata.errors import Fault, first_line
+from strata.errors import Fault
 from strata.monitor import looks
-from strata.monitor.learned import Learned
 from strata.monitor.past import Challenger
 from strata.paired import Columns
-from strata.prediction import ROW, Scorer
 from strata.revision import Revision
 from strata.seeds import Seeds
 
@@ -49,34 +45,6 @@ class Partition:
     why: str = ""
 
 
-def scored(score: Scorer, paths: Mapping[str, Path]) -> dict[str, tuple[int, pd.DataFrame]]:
-    """The number of rows of each partition, and the champion's predictions by the row's number.
-
-    All are scored as one file, since starting the champion takes longer. Raises Fault.
-    """
-    found, start = {}, 0
-    with TemporaryDirectory(prefix="strata-") as folder:
-        rows, out = Path(folder) / "rows.parquet", Path(folder) / "out.parquet"
-        schema = pq.read_schema(next(iter(paths.values()))).remove_metadata()
-        with pq.ParquetWriter(rows, schema) as writer:
-            for name, path in paths.items():
-                try:
-                    writer.write_table(pq.read_table(path).select(schema.names).cast(schema))
-                except (KeyError, ArrowInvalid) as error:
-                    why = first_line(error)
-                    raise Fault(
-                        f"{name} has other columns than partitions before it: {why}"
-                    ) from None
-        score(rows, out, True)
-        said = pd.read_parquet(out).rename(columns={ROW: AT})
-    for name, path in paths.items():
-        count = pq.read_metadata(path).num_rows
-        own = said[said[AT].between(start + 1, start + count)]
-        found[name] = (count, own.assign(**{AT: own[AT] - start}))
-        start += count
-    return found
-
-
 def judge(
     name: str,
     path: Path,
@@ -96,7 +64,7 @@ def judge(
     labels = _labels(path, columns)
     if labels.empty:
         return replace(base, why=UNLABELLED)
-    base, frame = replace(base, labelled=len(labels)), _joined(champion, labels)
+    base, frame = replace(base, labelled=len(labels)), joined(champion, labels)
     if known is not None:
         frame = frame.merge(known[columns.key])
     if frame.empty:
@@ -129,7 +97,7 @@ def judge_on(
     Rows that one of them may have ``learned`` from are left out; ``notes`` gets how many, or why
     nothing tells. Raises Fault if one of them cannot score or a file cannot be read.
     """
-    sides = [scored_by(side, list(paths)) for side in (champion, challenger)]
+    sides = [scored(side, list(paths)) for side in (champion, challenger)]
     found = []
     for at, path in enumerate(paths):
         both = [side[side[FILE] == at].drop(columns=FILE) for side in sides]
@@ -150,7 +118,7 @@ def judge_on(
         if labels.empty:
             found.append(replace(base, why="one of the two may have learned from it"))
             continue
-        frames = (_joined(both[0], labels), _joined(both[1], labels))
+        frames = (joined(both[0], labels), joined(both[1], labels))
         told = _held_against(base, frames, replace(columns, key=[AT]), settings, seeds)
         itself = champion.commit == challenger.commit
         found.append(replace(told, look=None, why=ITSELF) if itself else told)
@@ -178,11 +146,6 @@ def _unlearned(
 def _labels(path: Path, columns: Columns) -> pd.DataFrame:
     """What is known of the rows of a file that have a label, if any has one."""
     return truth(path, columns) if columns.label in names_of(path) else pd.DataFrame()
-
-
-def _joined(said: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Predictions with what is known of the same rows, which counts where both have a column."""
-    return said.drop(columns=known.columns.difference([AT]), errors="ignore").merge(known)
 
 
 def _held_against(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -16,12 +16,11 @@ import pandas as pd
 
 from strata import git
 from strata.checkout import clone, dvc, environment, run
+from strata.compare import data
 from strata.errors import Fault
 from strata.paired import Columns, predictions_of, table
 from strata.revision import Revision
 from strata.store import Store
-
-PLACE = "[tool.strata.monitor]"
 
 
 @dataclass(frozen=True)
@@ -30,35 +29,6 @@ class Challenger:
 
     name: str
     held_out: pd.DataFrame
-
-
-def partitions(revision: Revision, folder: str) -> dict[str, str]:
-    """The path of each partition by its name, in their order. Raises Fault if there are none."""
-    found = {PurePosixPath(path).stem: path for path in sorted(revision.files(folder))}
-    if not found:
-        raise Fault(f"{revision.name} has no file in {folder}")
-    return found
-
-
-def known(revision: Revision, folder: str, through: str) -> dict[str, str]:
-    """The partitions that a model knew: those of its commit, through the one that the param named
-    ``through`` names, if it names one. Raises Fault if there are none."""
-    last, there = str(revision.params.get(through)), partitions(revision, folder)
-    return {each: path for each, path in there.items() if last not in there or each <= last}
-
-
-def held_out(revision: Revision, columns: Columns) -> pd.DataFrame:
-    """A revision's predictions of rows that it did not learn from. Raises Fault."""
-    return without_training(
-        table(revision.bytes(predictions_of(revision.root, revision.made))), columns
-    )
-
-
-def without_training(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
-    """The rows of predictions that are not of training, by their split, if they have one."""
-    if columns.split and columns.split in frame:
-        return frame[~frame[columns.split].astype(str).str.contains("train")]
-    return frame
 
 
 def since(
@@ -76,7 +46,7 @@ def since(
     found, notes = list[Challenger](), list[str]()
     for commit in dict.fromkeys([*every, *([head] if head != champion else [])]):
         try:
-            rows = held_out(Revision(store, commit), columns)
+            rows = data.held_out(Revision(store, commit), columns)
         except (Fault, ValueError) as fault:
             notes.append(f"The predictions of {commit[:9]} cannot be had: {fault}")
             continue
@@ -96,7 +66,7 @@ def replay(store: Store, head: Revision, setting: str) -> Iterator[Any]:
     path = predictions_of(head.root, head.made)
     stage = next((name for name, each in head.stages.items() if path in each.outs), None)
     if setting not in head.params or stage is None:
-        raise Fault(f"{PLACE}: through is {setting!r}, which is no param of params.yaml")
+        raise Fault(f"{data.PLACE}: through is {setting!r}, which is no param of params.yaml")
     with TemporaryDirectory(prefix="strata-") as parent:
         root = clone(store, str(head.commit), Path(parent) / store.root.name)
         if here := [out.path for out in head.outputs if not store.missing(out)]:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from pyarrow import ArrowInvalid
 
+from strata.compare import data
 from strata.errors import Fault, first_line
-from strata.monitor import past
 from strata.paired import Columns
 from strata.revision import Revision
 
@@ -33,11 +33,11 @@ class Learned:
 
 def learned(revision: Revision, folder: str, through: str, columns: Columns) -> Learned:
     """What a model may have learned from. Raises Fault if its data or predictions can't be had."""
-    paths = [revision.local(path) for path in past.known(revision, folder, through).values()]
+    paths = [revision.local(path) for path in data.known(revision, folder, through).values()]
     if not paths:
         return Learned({}, np.array([], dtype=np.uint64), [])
     dtypes = dict(_read(paths[-1], columns.key).dtypes)
-    mine = hashed(past.held_out(revision, columns), dtypes)
+    mine = hashed(data.held_out(revision, columns), dtypes)
     rows = [hashed(_read(path, columns.key), dtypes) for path in paths]
     whole = [path for path, each in zip(paths, rows, strict=True) if not np.isin(each, mine).any()]
     return Learned(dtypes, np.setdiff1d(np.concatenate(rows), mine), whole)

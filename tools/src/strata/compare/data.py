@@ -1,0 +1,91 @@
+"""The rows of a revision with their labels: a folder with a file a partition, named by its time."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import pyarrow.parquet as pq
+from pyarrow import ArrowInvalid
+
+from strata.compare.files import AT
+from strata.errors import Fault, first_line
+from strata.paired import Columns, predictions_of, table
+from strata.prediction import ROW, Scorer
+from strata.revision import Revision
+from strata.settings import section
+
+PLACE = "[tool.strata.monitor]"
+
+
+def settings_of(revision: Revision) -> tuple[str, str]:
+    """The folder of rows, and the param that says through which partition is trained.
+
+    Raises Fault if no folder is named.
+    """
+    found = section(revision.root, "monitor")
+    if strange := sorted(set(found) - {"data", "through"}):
+        raise Fault(f"{PLACE}: {strange[0]} is not known; there are data, through")
+    folder = found.get("data")
+    if not isinstance(folder, str):
+        raise Fault(
+            f"set data in {PLACE}: the folder of rows with labels, a Parquet file a partition"
+        )
+    return folder, str(found.get("through", ""))
+
+
+def partitions(revision: Revision, folder: str) -> dict[str, str]:
+    """The path of each partition by its name, in their order. Raises Fault if there are none."""
+    found = {PurePosixPath(path).stem: path for path in sorted(revision.files(folder))}
+    if not found:
+        raise Fault(f"{revision.name} has no file in {folder}")
+    return found
+
+
+def known(revision: Revision, folder: str, through: str) -> dict[str, str]:
+    """The partitions that a model knew: those of its commit, through the one that the param named
+    ``through`` names, if it names one. Raises Fault if there are none."""
+    last, there = str(revision.params.get(through)), partitions(revision, folder)
+    return {each: path for each, path in there.items() if last not in there or each <= last}
+
+
+def held_out(revision: Revision, columns: Columns) -> pd.DataFrame:
+    """A revision's predictions of rows that it did not learn from. Raises Fault."""
+    return without_training(
+        table(revision.bytes(predictions_of(revision.root, revision.made))), columns
+    )
+
+
+def without_training(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """The rows of predictions that are not of training, by their split, if they have one."""
+    if columns.split and columns.split in frame:
+        return frame[~frame[columns.split].astype(str).str.contains("train")]
+    return frame
+
+
+def scored(score: Scorer, paths: Mapping[str, Path]) -> dict[str, tuple[int, pd.DataFrame]]:
+    """The number of rows of each partition, and the champion's predictions by the row's number.
+
+    All are scored as one file, since starting the champion takes longer. Raises Fault.
+    """
+    found, start = {}, 0
+    with TemporaryDirectory(prefix="strata-") as folder:
+        rows, out = Path(folder) / "rows.parquet", Path(folder) / "out.parquet"
+        schema = pq.read_schema(next(iter(paths.values()))).remove_metadata()
+        with pq.ParquetWriter(rows, schema) as writer:
+            for name, path in paths.items():
+                try:
+                    writer.write_table(pq.read_table(path).select(schema.names).cast(schema))
+                except (KeyError, ArrowInvalid) as error:
+                    why = first_line(error)
+                    raise Fault(
+                        f"{name} has other columns than partitions before it: {why}"
+                    ) from None
+        score(rows, out, True)
+        said = pd.read_parquet(out).rename(columns={ROW: AT})
+    for name, path in paths.items():
+        count = pq.read_metadata(path).num_rows
+        own = said[said[AT].between(start + 1, start + count)]
+        found[name] = (count, own.assign(**{AT: own[AT] - start}))
+        start += count
+    return found

@@ -1,0 +1,92 @@
+"""Files of rows, and what revisions say of them."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from pyarrow import ArrowInvalid, parquet
+
+from strata.errors import Fault, first_line
+from strata.paired import Columns, columns_of
+from strata.prediction import ROW, scorer
+from strata.revision import Revision
+
+FILE, AT = "strata:file", "strata:row"  # what names a row
+
+
+def files_of(data: Sequence[Path]) -> list[Path]:
+    """The files of rows, those in folders one by one. Raises Fault if there are none."""
+    found = []
+    for path in data:
+        inside = (each for kind in ("*.parquet", "*.csv") for each in path.glob(kind))
+        here = sorted(inside) if path.is_dir() else [path] if path.is_file() else []
+        if not here:
+            raise Fault(f"{path}: no such file, nor a folder with Parquet or CSV files")
+        found += here
+    return found
+
+
+def scored(side: Revision, paths: list[Path]) -> pd.DataFrame:
+    """What a revision says of the rows of files: FILE, AT and its predictions."""
+    with (
+        tempfile.TemporaryDirectory(prefix="strata-") as folder,
+        scorer(side.store, side) as score,
+    ):
+        found = []
+        for at, path in enumerate(paths):
+            out = Path(folder) / f"{at}.parquet"
+            score(path, out, True)
+            found.append(pd.read_parquet(out).rename(columns={ROW: AT}).assign(**{FILE: at}))
+    return pd.concat(found, ignore_index=True)
+
+
+def roles(root: Path, path: Path, scores: pd.DataFrame) -> Columns:
+    """What each column of a file of rows, or of their predictions, is. Raises Fault."""
+    both = dict.fromkeys([*scores.columns.drop([FILE, AT]), *names_of(path)])
+    return replace(columns_of(root, pd.DataFrame(columns=list(both))), key=[FILE, AT], split=None)
+
+
+def truth(path: Path, columns: Columns) -> pd.DataFrame:
+    """AT, key, label, block and weight of each row of a file that has a label. Raises Fault."""
+    names = names_of(path)
+    if columns.label not in names:
+        raise Fault(f"{path}: no column {columns.label}, which is the label")
+    others = filter(None, (columns.block, columns.weight))
+    wanted = dict.fromkeys([*columns.key, columns.label, *others])
+    frame = _read(path, [name for name in wanted if name in names])
+    frame[AT] = range(1, len(frame) + 1)
+    return frame.dropna(subset=[columns.label])
+
+
+def joined(said: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Predictions with what is known of the same rows, which counts where both have a column."""
+    return said.drop(columns=known.columns.difference([AT]), errors="ignore").merge(known)
+
+
+def rows_of(path: Path) -> int:
+    """The number of rows of a file. Raises Fault if it cannot be read."""
+    if path.suffix == ".csv":
+        return len(_read(path, names_of(path)[:1]))
+    return int(parquet.read_metadata(path).num_rows)
+
+
+def names_of(path: Path) -> list[str]:
+    """The columns of a file."""
+    if path.suffix == ".csv":
+        return [str(name) for name in _read(path, None, rows=0).columns]
+    try:
+        return list(parquet.read_schema(path).names)
+    except ArrowInvalid as error:
+        raise Fault(f"{path}: cannot be read: {first_line(error)}") from None
+
+
+def _read(path: Path, columns: list[str] | None, rows: int | None = None) -> pd.DataFrame:
+    """Some columns of a file, and of a CSV file so many rows. Raises Fault."""
+    try:
+        if path.suffix == ".csv":
+            return pd.read_csv(path, usecols=columns, nrows=rows)
+        return pd.read_parquet(path, columns=columns)
+    except ValueError as error:  # of pyarrow and of pandas
+        raise Fault(f"{path}: cannot be read: {first_line(error)}") from None
