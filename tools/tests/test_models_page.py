@@ -241,6 +241,21 @@ def test_the_same_repository_is_the_same_page(evil: Project) -> None:
 
 
 @pytest.mark.slow
+def test_a_release_marks_the_point_whose_metrics_it_has(project: Project, strata: Strata) -> None:
+    (project.path / "notes").write_text("nothing that a stage reads")
+    project.commit("Changes no metric")
+    project.run("git", "tag", "--annotate", "--message", "x", "tiny@v1.0.0")
+    project.set(**{"train.skill": 3.0})
+    project.run("dvc", "repro", "--quiet")
+    project.commit("Changes a metric")
+    strata(project, "models", "--html", "page.html")
+    page = check_inert(project.read("page.html").decode())
+    marked = [label for label in page.values("aria-label") if "tiny v1.0.0" in label]
+    assert len(marked) == 1
+    assert "Changes a metric" not in marked[0]
+
+
+@pytest.mark.slow
 def test_what_is_not_there_is_a_sentence(project: Project, strata: Strata, tmp_path: Path) -> None:
     strata(project, "models", "--html", "page.html")
     page = check_inert(project.read("page.html").decode())

@@ -86,7 +86,7 @@ def test_what_is_not_proven_or_not_stored_is_not_released(
     published: Project, strata: Strata
 ) -> None:
     published.set(**{"train.skill": 2.0})
-    assert "uncommitted files, params.yaml among them" in strata(published, "release", code=1)
+    assert "not committed: params.yaml; commit first" in strata(published, "release", code=1)
     published.commit("Another skill, not reproduced")
     said = strata(published, "release", code=1)
     assert "dvc.lock is stale (train): `dvc repro`" in said

@@ -209,7 +209,7 @@ def test_a_command_that_fails_stops_it(project: Project, strata: Strata) -> None
 def test_what_is_not_committed_is_never_mixed_in(project: Project, strata: Strata) -> None:
     with_arrive(project, months(3))
     (project.path / "notes").touch()
-    assert "1 uncommitted files, notes among them" in retrain(project, strata, code=1)
+    assert "not committed: notes; commit first" in retrain(project, strata, code=1)
     assert not (project.path.parent / "out/decision").exists()
 
 

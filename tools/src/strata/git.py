@@ -188,6 +188,13 @@ def changes(root: Path) -> list[str]:
     return said.split("\0")[:-1]
 
 
+def check_committed(root: Path) -> None:
+    """Raise Fault unless all is committed."""
+    if changed := changes(root):
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise Fault(f"not committed: {changed[0][3:]}{more}; commit first")
+
+
 def position(root: Path) -> str:
     """The branch that is checked out, or where there is none the commit."""
     branch = git("branch", "--show-current", root=root)

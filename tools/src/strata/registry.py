@@ -124,7 +124,11 @@ def model_of(revision: Revision, asked: str | None) -> str:
 def in_stage(here: Revision, stage: str) -> Release:
     """The release that is in a stage. Raises Fault if there is none."""
     model = model_of(here, None)
-    for release in releases(here.root, model):
-        if stage in release.stages:
-            return release
+    if found := holder(releases(here.root, model), stage):
+        return found
     raise Fault(f"no release of {model} is in the stage {stage}; `strata models` lists them")
+
+
+def holder(known: list[Release], stage: str) -> Release | None:
+    """The one of a model's releases that is in a stage, if one is."""
+    return next((release for release in known if stage in release.stages), None)

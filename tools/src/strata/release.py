@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
             raise Fault(f"this commit is {done.name} already")
         unproven(store)
         against = elsewhere(store, model)
-        current = next((one for one in known if args.stage in one.stages), None)
+        current = registry.holder(known, args.stage)
         base = Revision(store, current.commit) if current else None
         said, found = judge(this, base, current)
         against += [*found, *unpushed(store, this)]
@@ -70,9 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 def unproven(store: Store) -> None:
     """Raise Fault if HEAD is not all that there is, or its lock not fresh."""
-    changed = git.changes(store.root)
-    if changed:
-        raise Fault(f"{len(changed)} uncommitted files, {changed[0][3:]} among them: commit them")
+    git.check_committed(store.root)
     old, _ = stale(store)
     if old:
         raise Fault(f"dvc.lock is stale ({', '.join(old)}): `dvc repro`, and commit dvc.lock")

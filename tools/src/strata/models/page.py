@@ -53,13 +53,16 @@ def _curve(record: Record, name: str) -> dict[str, Any]:
 
 
 def _released(record: Record) -> dict[str, str]:
-    """What was released of each commit."""
+    """What was released of each point: of its commit, or of one after it with the same metrics."""
+    points, point, points_of = {each.commit.hash for each in record.points}, "", dict[str, str]()
+    for commit in record.line:
+        point = commit.hash if commit.hash in points else point
+        points_of[commit.hash] = point
     found: dict[str, str] = {}
     for model in record.models:
         for version in model.versions[::-1]:
-            commit = version.release.commit
-            name = version.release.name
-            found[commit] = f"{found[commit]}, {name}" if commit in found else name
+            at, name = points_of.get(version.release.commit, ""), version.release.name
+            found[at] = f"{found[at]}, {name}" if at in found else name
     return found
 
 

@@ -54,8 +54,7 @@ def run(args: argparse.Namespace) -> int:
     root, folder = git.top(), args.output.absolute()
     settings = section(root, "retrain")
     check(settings)
-    if changed := git.changes(root):
-        raise Fault(f"{len(changed)} uncommitted files, {changed[0][3:]} among them: commit them")
+    git.check_committed(root)
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:  # nothing of an earlier run is taken for this one's
         (folder / name).unlink(missing_ok=True)
@@ -148,9 +147,9 @@ def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
 def champion_of(root: Path, this: Revision, base: str) -> tuple[str, str]:
     """What the model has to beat, in words and as a commit: its newest release, else the base."""
     if len(this.models) == 1:
-        for one in registry.releases(root, registry.model_of(this, None)):
-            if STAGE in one.stages:
-                return f"{code(one.tag)}, which is {STAGE}", one.commit
+        known = registry.releases(root, registry.model_of(this, None))
+        if one := registry.holder(known, STAGE):
+            return f"{code(one.tag)}, which is {STAGE}", one.commit
         return f"{code(base[:9])}, as no model is released", base
     return f"{code(base[:9])}, as dvc.yaml names {len(this.models)} models", base
 
