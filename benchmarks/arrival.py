@@ -2,38 +2,73 @@
 
 `prepare` and `featurize` take from the cache what has not changed. The fit does not: it learns from
 all rows, with 200 trees. What is left without it is how far a month that arrives costs a month.
+
+The stages by themselves, each a process of its own, are set beside the same with nothing
+remembered. Most of what is left then is the start of Python and its imports, of which `strata
+repro` has one for all stages.
 """
 
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import reduce
+from operator import add
 from pathlib import Path
 
-from benchmarks.measure import Cost, Row, Section, cost_of, middle
+from benchmarks.measure import Cost, Row, Section, cost_of, middle, run
 from benchmarks.months import arrive, grown
 
 MANY = 50  # months, from which on one round is enough
+DATA = ["prepare", "featurize"]
 
 
 def rows(sizes: list[int]) -> Iterator[Row]:
     for count in sizes:
         rounds = [once(count) for _ in range(3 if count < MANY else 1)]
-        cold, one, fit = (middle(list(costs)) for costs in zip(*rounds, strict=True))
+        cost = {name: middle([each[name] for each in rounds]) for name in rounds[0]}
         on = f"on {count} months"
+        one, cold, fit = cost["month"], cost["all"], cost["fit"]
         yield Row(f"a month arrives {on}", "all of them", one, cold)
         yield Row(f"the fit, {on} and one", "that month's whole arrival", fit, one)
         yield Row(f"a month arrives {on}, less the fit", "all, less it", one - fit, cold - fit)
+        data, every, start = cost["data of a month"], cost["data"], cost["start"]
+        what = f"`prepare` and `featurize`, a month {on}"
+        yield Row(what, "all of them", data, every)
+        yield Row(f"{what}, less the imports", "all, less them", data - start, every - start)
+        evaluated = cost["evaluate after a month"], cost["evaluate"]
+        yield Row(f"`evaluate`, a month {on}", "all of them", *evaluated)
 
 
-def once(count: int) -> tuple[Cost, Cost, Cost]:
-    """What all months take, then one more, and of that the fit by itself."""
+def once(count: int) -> dict[str, Cost]:
+    """What all months take, and then one more, by `dvc repro` and by stages."""
     with tempfile.TemporaryDirectory() as folder:
-        project, names = grown(Path(folder), count + 1)
+        project, names = grown(Path(folder), count + 2)
+        arrive(project, names[-3])
+        found = {"all": cost_of(project, "dvc", "repro", "--quiet")}
+        found["data"] = alone(project, *DATA, RECOMPUTE="1")
+        found["evaluate"] = alone(project, "evaluate", RECOMPUTE="1")
+        found["start"] = reduce(add, (imports(project, name) for name in DATA))
         arrive(project, names[-2])
-        cold = cost_of(project, "dvc", "repro", "--quiet")
+        run(project, sys.executable, "src/ingest.py")
+        found["data of a month"] = alone(project, *DATA)
+        run(project, sys.executable, "src/train.py")
+        found["evaluate after a month"] = alone(project, "evaluate")
+        run(project, "dvc", "repro", "--quiet")
         arrive(project, names[-1])
-        one = cost_of(project, "dvc", "repro", "--quiet")
-        return cold, one, cost_of(project, sys.executable, "src/train.py")
+        found["month"] = cost_of(project, "dvc", "repro", "--quiet")
+        found["fit"] = alone(project, "train")
+        return found
+
+
+def alone(project: Path, *stages: str, **env: str) -> Cost:
+    """Stages one after the other, without DVC."""
+    costs = (cost_of(project, sys.executable, f"src/{name}.py", **env) for name in stages)
+    return reduce(add, costs)
+
+
+def imports(project: Path, stage: str) -> Cost:
+    """What a stage's module takes to be imported."""
+    return cost_of(project, sys.executable, "-c", f"import {stage}", PYTHONPATH="src")
 
 
 SECTION = Section("2. A month arrives", __doc__, rows, [], (10,))

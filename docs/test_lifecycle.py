@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import subprocess
 import sys
 import time
@@ -143,9 +144,11 @@ def test_the_story_of_two_releases(tmp_path: Path) -> None:
     # With the labels that come later, what was asked tells how good the first was.
     names = [f"{answer['request']}-{at + 1}" for at in range(len(rows))]
     labels = pd.DataFrame({"row": names, "disrupted": rows["disrupted"].to_numpy()})
-    (tmp_path / "labelled").mkdir()
-    log = pd.read_parquet(tmp_path / "log").merge(labels, on="row")
-    log.to_parquet(tmp_path / "labelled/2013-04.parquet")
+    labels.to_parquet(tmp_path / "labels.parquet")
+    page = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
+    (joined,) = re.findall(r"^```py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    before = "import os, pandas as pd\nlabels = pd.read_parquet('labels.parquet')\n"
+    Project(tmp_path, project.env).run(sys.executable, "-c", before + joined)
     monitor = "strata monitor --champion delays@v1.0.0 --on ../labelled || test $? -eq 3"
     said = run("sh", "-c", monitor)
     assert f"| 2013-04 | {len(rows)} | 0.0% |" in said

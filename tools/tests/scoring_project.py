@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 rows, out, *options = sys.argv[1:]
-frame = pd.read_csv(rows) if rows.endswith(".csv") else pd.read_parquet(rows)
+is_csv = rows.endswith(".csv")
+frame = pd.read_csv(rows, sep=None, engine="python") if is_csv else pd.read_parquet(rows)
 frame.insert(0, "row", range(1, len(frame) + 1))
 bad = frame[frame["signal"].isna()]
 for row in bad["row"]:

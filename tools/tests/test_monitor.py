@@ -144,14 +144,20 @@ def test_rows_of_ones_own_are_judged_by_the_last_commit(watched: Project, strata
     months[1].loc[7, "signal"] = None
     months[1].to_csv(live / "b.csv", index=False)
     months[1].drop(columns="label").to_parquet(live / "c.parquet", index=False)
+    one = months[1][months[1]["label"] == 1].head(30)  # the first labels that come, of one class
+    one.to_csv(live / "d.csv", index=False, sep=";")
     told = found(watched, strata, 3, "--on", str(live))
     assert told["answer"] == "stale"
-    assert [each["alarm"] for each in rows(told).values()] == [True, True, False]
+    assert [each["alarm"] for each in rows(told).values()] == [True, True, False, False]
     assert rows(told)["c"]["why_not_judged"] == "it has no labels yet"
-    assert [each["rows"] for each in rows(told).values()] == [400, 400, 400]
-    assert [each["refused"] for each in rows(told).values()] == [0, 1, 1]
-    said = strata(watched, "monitor", "--champion", "HEAD", "--on", str(live), code=4)
-    assert "Not judged: a, b (the last commit is the champion itself). Not judged: c (it" in said
+    assert [each["rows"] for each in rows(told).values()] == [400, 400, 400, 30]
+    assert [each["refused"] for each in rows(told).values()] == [0, 1, 1, 0]
+    assert "roc_auc cannot be had" in str(rows(told)["d"]["why_not_judged"])
+    watched.run("git", "tag", "now")
+    (watched.path / "notes").write_text("nothing that a stage reads")
+    watched.commit("The same model")
+    said = strata(watched, "monitor", "--champion", "now", "--on", str(live), code=4)
+    assert "Not judged: a, b (the model of the last commit is the champion itself)" in said
     assert "| cannot tell" in said  # but how the labels came beside what was expected
     said = strata(watched, "monitor", "--on", "nowhere", "--champion", "champion", code=1)
     assert "nowhere: no such file" in said.splitlines()[-1]
@@ -171,17 +177,20 @@ def test_rows_that_a_model_may_have_learned_from_do_not_count(
     live.mkdir()
     months = [pd.read_parquet(watched.path / f"data/raw/2013-0{month}.parquet") for month in (3, 4)]
     pd.concat([months[0], months[1][:30]]).to_parquet(live / "a.parquet", index=False)
-    months[1].to_csv(live / "b.csv", index=False)
+    months[1].to_csv(live / "b.csv", index=False, sep=";")
     told = found(watched, strata, 3, "--on", str(live))
     assert rows(told)["b"]["why_not_judged"] == "one of the two may have learned from it"
     assert [each["name"] for each in told["drift"]] == ["signal"]
-    assert told["notes"] == ["30 rows of a count not: one of the two may have learned from them."]
+    assert told["notes"] == [
+        "30 rows of a do not count: one of the two may have learned from them."
+    ]
     settings = watched.path / "pyproject.toml"
     settings.write_text(settings.read_text().replace('data = "data/raw"', ""))
-    told = found(watched, strata, 3, "--on", str(live))
-    assert rows(told)["b"]["alarm"]
-    (note,) = told["notes"]
-    assert "Nothing tells whether one of the two has learned from rows: set data in" in note
+    told = found(watched, strata, 4, "--on", str(live))
+    assert not any(each["alarm"] for each in rows(told).values())
+    why = "nothing tells whether a model learned from it: set data in"
+    assert str(rows(told)["b"]["why_not_judged"]).startswith(why)
+    assert rows(told)["b"]["challenger_metric"]  # shown, and judging nothing
 
 
 def test_a_model_of_the_past_knew_nothing_of_what_came_later(watched: Project) -> None:
@@ -213,7 +222,7 @@ def test_a_champion_of_long_ago_scores_what_a_challenger_held_out(
     said = strata(watched, "compare", "old", "new")
     assert said.startswith("new against old: better")
     assert "on the 800 rows that neither learned from" in said
-    assert "No row was held out by both: the base has scored this side's now." in said
+    assert "the champion has scored the challenger's now" in said
     said = strata(watched, "compare", "new", "old", code=4)  # the newer one has learned from all
     assert "all that the challenger held out is in the data of" in said
     settings = watched.path / "pyproject.toml"

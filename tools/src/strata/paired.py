@@ -174,10 +174,15 @@ def compare(
     for split, rows in both[both["split"] == both["split this"]].groupby("split", sort=False):
         if all(len(rows) == (side["split"] == split).sum() for side in sides):
             groups[str(split)] = _group(rows, columns, metrics, samples, parts)
-    held_out = both[~(both["split"] + " " + both["split this"]).str.contains(r"\btrain")]
+    held_out = both[~(is_training(both["split"]) | is_training(both["split this"]))]
     if len(groups) < sides[1]["split"].nunique() and len(held_out):
         groups[COMMON] = _group(held_out, columns, metrics, samples, parts)
     return groups
+
+
+def is_training(split: pd.Series) -> pd.Series:
+    """Which rows are of a split that a model was trained on, by its name."""
+    return split.astype(str).str.contains(r"\btrain")
 
 
 def _by_role(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:

@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pyarrow import ArrowInvalid
 
-from strata.compare.files import AT
+from strata.compare.files import AT, said_in
 from strata.errors import Fault, first_line
-from strata.paired import Columns, predictions_of, table
-from strata.prediction import ROW, Scorer
+from strata.paired import Columns, is_training, predictions_of, table
+from strata.prediction import Scorer
 from strata.revision import Revision
 from strata.settings import section
 
@@ -44,7 +44,10 @@ def partitions(revision: Revision, folder: str) -> dict[str, str]:
 
 def known(revision: Revision, folder: str, through: str) -> dict[str, str]:
     """The partitions that a model knew: those of its commit, through the one that the param named
-    ``through`` names, if it names one. Raises Fault if there are none."""
+    ``through`` names, if it names one. Raises Fault if there are none.
+
+    A partition is taken to have rows of its own time only.
+    """
     last, there = str(revision.params.get(through)), partitions(revision, folder)
     return {each: path for each, path in there.items() if last not in there or each <= last}
 
@@ -59,7 +62,7 @@ def held_out(revision: Revision, columns: Columns) -> pd.DataFrame:
 def without_training(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """The rows of predictions that are not of training, by their split, if they have one."""
     if columns.split and columns.split in frame:
-        return frame[~frame[columns.split].astype(str).str.contains("train")]
+        return frame[~is_training(frame[columns.split])]
     return frame
 
 
@@ -82,7 +85,7 @@ def scored(score: Scorer, paths: Mapping[str, Path]) -> dict[str, tuple[int, pd.
                         f"{name} has other columns than partitions before it: {why}"
                     ) from None
         score(rows, out, True)
-        said = pd.read_parquet(out).rename(columns={ROW: AT})
+        said = said_in(out)
     for name, path in paths.items():
         count = pq.read_metadata(path).num_rows
         own = said[said[AT].between(start + 1, start + count)]

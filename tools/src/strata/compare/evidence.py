@@ -10,7 +10,16 @@ from strata.compare.later import can_score, later
 from strata.compare.verdict import DUMMIES, REGRESSION, Evidence, real
 from strata.errors import Fault
 from strata.markdown import code
-from strata.paired import COMMON, Group, columns_of, compare, named_columns, predictions_of, table
+from strata.paired import (
+    COMMON,
+    FEWEST,
+    Group,
+    columns_of,
+    compare,
+    named_columns,
+    predictions_of,
+    table,
+)
 from strata.revision import Revision, Stage
 from strata.scoring import direction, parts
 from strata.settings import names_in, section
@@ -129,17 +138,24 @@ def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[E
 def by_row(base: Revision, this: Revision, notes: list[str]) -> dict[str, Group]:
     """The comparison of both sides' predictions. Raises Fault or ValueError if it cannot be.
 
-    Where no row was held out by both, as with a base of long ago, the base scores those that this
-    side held out, if it says how.
+    Where hardly a row was held out by both, as with a base of long ago, the base scores those that
+    this side held out, if it says how.
     """
     frames = [table(side.bytes(predictions_of(this.root, this.made))) for side in (base, this)]
     columns = columns_of(this.root, frames[1])
     names = [parts(name)[1] for name in this.metrics if name in base.metrics]
     groups = compare(frames[0], frames[1], columns, names)
-    if not groups and can_score(base, this):
-        groups = {COMMON: later(base, this, columns, names)}
-        notes.append("No row was held out by both: the base has scored this side's now.")
-    return groups
+    few = all(name == COMMON and group.blocks < FEWEST for name, group in groups.items())
+    if not few or not can_score(base, this):
+        return groups
+    try:
+        found = {COMMON: later(base, this, columns, names, notes)}
+    except (Fault, ValueError):
+        if not groups:
+            raise
+        return groups
+    notes.append("Hardly a row was held out by both: the champion has scored the challenger's now.")
+    return found
 
 
 def same_rows(base: Revision, this: Revision) -> bool:

@@ -29,7 +29,7 @@ def files_of(data: Sequence[Path]) -> list[Path]:
 
 
 def scored(side: Revision, paths: list[Path]) -> pd.DataFrame:
-    """What a revision says of the rows of files: FILE, AT and its predictions."""
+    """What a revision says of the rows of files: FILE, AT and its predictions. Raises Fault."""
     with (
         tempfile.TemporaryDirectory(prefix="strata-") as folder,
         scorer(side.store, side) as score,
@@ -38,8 +38,16 @@ def scored(side: Revision, paths: list[Path]) -> pd.DataFrame:
         for at, path in enumerate(paths):
             out = Path(folder) / f"{at}.parquet"
             score(path, out, True)
-            found.append(pd.read_parquet(out).rename(columns={ROW: AT}).assign(**{FILE: at}))
+            found.append(said_in(out).assign(**{FILE: at}))
     return pd.concat(found, ignore_index=True)
+
+
+def said_in(out: Path) -> pd.DataFrame:
+    """AT, and the predictions, that a revision's own program wrote. Raises Fault."""
+    found = read(out, None)
+    if ROW not in found:
+        raise Fault(f"the program that scores rows wrote no column {ROW}, which numbers them")
+    return found.rename(columns={ROW: AT})
 
 
 def roles(root: Path, path: Path, scores: pd.DataFrame) -> Columns:
@@ -49,15 +57,24 @@ def roles(root: Path, path: Path, scores: pd.DataFrame) -> Columns:
 
 
 def truth(path: Path, columns: Columns) -> pd.DataFrame:
-    """AT, key, label, block and weight of each row of a file that has a label. Raises Fault."""
+    """AT, key, label, block and weight of each row of a file that has a label. Raises Fault.
+
+    Keys of a CSV file are texts, as they stand there.
+    """
     names = names_of(path)
     if columns.label not in names:
         raise Fault(f"{path}: no column {columns.label}, which is the label")
-    others = filter(None, (columns.block, columns.weight))
-    wanted = dict.fromkeys([*columns.key, columns.label, *others])
-    frame = _read(path, [name for name in wanted if name in names])
+    keys = [name for name in columns.key if name in names]
+    others = dict.fromkeys([columns.label, *filter(None, (columns.block, columns.weight))])
+    frame = read(path, [name for name in others if name in names])
+    if keys:
+        frame = frame.drop(columns=keys, errors="ignore").join(read(path, keys, texts=True))
     frame[AT] = range(1, len(frame) + 1)
-    return frame.dropna(subset=[columns.label])
+    frame = frame.dropna(subset=[columns.label])
+    label = frame[columns.label]
+    if pd.api.types.is_float_dtype(label) and (label % 1 == 0).all():
+        frame[columns.label] = label.astype("int64")  # it is no float but for those missing
+    return frame
 
 
 def joined(said: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
@@ -68,25 +85,34 @@ def joined(said: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
 def rows_of(path: Path) -> int:
     """The number of rows of a file. Raises Fault if it cannot be read."""
     if path.suffix == ".csv":
-        return len(_read(path, names_of(path)[:1]))
+        return len(read(path, names_of(path)[:1]))
     return int(parquet.read_metadata(path).num_rows)
 
 
 def names_of(path: Path) -> list[str]:
-    """The columns of a file."""
+    """The columns of a file. Raises Fault if it cannot be read."""
     if path.suffix == ".csv":
-        return [str(name) for name in _read(path, None, rows=0).columns]
+        return [str(name) for name in read(path, None, rows=0).columns]
     try:
         return list(parquet.read_schema(path).names)
     except ArrowInvalid as error:
         raise Fault(f"{path}: cannot be read: {first_line(error)}") from None
 
 
-def _read(path: Path, columns: list[str] | None, rows: int | None = None) -> pd.DataFrame:
-    """Some columns of a file, and of a CSV file so many rows. Raises Fault."""
+def read(
+    path: Path, columns: list[str] | None, *, rows: int | None = None, texts: bool = False
+) -> pd.DataFrame:
+    """Some columns of a file; of a CSV file so many rows, and its values as texts. Raises Fault."""
     try:
-        if path.suffix == ".csv":
-            return pd.read_csv(path, usecols=columns, nrows=rows)
-        return pd.read_parquet(path, columns=columns)
+        if path.suffix != ".csv":
+            return pd.read_parquet(path, columns=columns)
+        with path.open(encoding="utf-8-sig") as file:
+            head = file.readline()
+        between = max(",;\t", key=head.count)
+        if texts:
+            return pd.read_csv(
+                path, sep=between, usecols=columns, dtype="str", keep_default_na=False
+            )
+        return pd.read_csv(path, sep=between, usecols=columns, nrows=rows)
     except ValueError as error:  # of pyarrow and of pandas
         raise Fault(f"{path}: cannot be read: {first_line(error)}") from None

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from strata.compare import data
-from strata.compare.files import joined, truth
+from strata.compare.files import joined, names_of, truth
 from strata.compare.learned import learned
 from strata.errors import Fault
 from strata.paired import Columns, Group, compare
@@ -23,24 +23,40 @@ def can_score(*sides: Revision) -> bool:
     return named and bool(section(sides[0].root, "monitor").get("data"))
 
 
-def later(champion: Revision, challenger: Revision, columns: Columns, metrics: list[str]) -> Group:
-    """The comparison on these rows. Raises Fault if there are none, or they can't be scored."""
+def later(
+    champion: Revision,
+    challenger: Revision,
+    columns: Columns,
+    metrics: list[str],
+    notes: list[str],
+) -> Group:
+    """The comparison on these rows; ``notes`` gets how many the champion could not score.
+
+    Raises Fault if there are none, or they can't be scored.
+    """
     folder, through = data.settings_of(challenger)
     known, theirs = learned(champion, folder, through, columns), data.held_out(challenger, columns)
     bare = replace(columns, split=None)
-    paths, labels = {}, {}
+    found, paths, labels = 0, {}, {}
     for name, path in data.partitions(challenger, folder).items():
         local = challenger.local(path)
+        if columns.label not in names_of(local):
+            continue  # its labels have not come
         rows = truth(local, bare).merge(theirs[columns.key])
+        found += len(rows)
         rows = rows[~known.has(rows)]
         if len(rows):
             paths[name], labels[name] = local, rows
+    if not found:
+        raise Fault(f"none of the rows that the challenger held out is in {folder}, with a label")
     if not paths:
         raise Fault(f"all that the challenger held out is in the data of {champion.name}")
     with scorer(champion.store, champion) as score:
         said = data.scored(score, paths)
-    frames = [joined(said[name][1], labels[name]) for name in paths]
-    groups = compare(pd.concat(frames, ignore_index=True), theirs, bare, metrics)
+    mine = pd.concat([joined(said[name][1], labels[name]) for name in paths], ignore_index=True)
+    if lost := sum(map(len, labels.values())) - len(mine):
+        notes.append(f"The champion could not score {lost:,} rows.")
+    groups = compare(mine, theirs, bare, metrics)
     if not groups:
         raise Fault(f"none of the rows that came later fits {champion.name}")
     (group,) = groups.values()

@@ -34,13 +34,15 @@ class Learned:
 def learned(revision: Revision, folder: str, through: str, columns: Columns) -> Learned:
     """What a model may have learned from. Raises Fault if its data or predictions can't be had."""
     paths = [revision.local(path) for path in data.known(revision, folder, through).values()]
-    if not paths:
-        return Learned({}, np.array([], dtype=np.uint64), [])
-    dtypes = dict(_read(paths[-1], columns.key).dtypes)
+    dtypes = dict(plain(_read(paths[-1], columns.key)).dtypes)
     mine = hashed(data.held_out(revision, columns), dtypes)
-    rows = [hashed(_read(path, columns.key), dtypes) for path in paths]
-    whole = [path for path, each in zip(paths, rows, strict=True) if not np.isin(each, mine).any()]
-    return Learned(dtypes, np.setdiff1d(np.concatenate(rows), mine), whole)
+    rows, whole = [], []
+    for path in paths:
+        every = hashed(_read(path, columns.key), dtypes)
+        held_out = np.isin(every, mine)
+        rows.append(every[~held_out])
+        whole += [path] * (not held_out.any())
+    return Learned(dtypes, np.concatenate(rows), whole)
 
 
 def _read(path: Path, key: list[str]) -> pd.DataFrame:
@@ -51,12 +53,25 @@ def _read(path: Path, key: list[str]) -> pd.DataFrame:
         raise Fault(f"a partition has not all of {', '.join(key)}: {first_line(error)}") from None
 
 
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Categories as what they are of, and dates as moments: the same key, the same value."""
+    found = {}
+    for name, column in frame.items():
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            found[name] = column.astype(column.cat.categories.dtype)
+        elif pd.api.types.infer_dtype(column, skipna=True) == "date":
+            found[name] = pd.to_datetime(column)
+        else:
+            found[name] = column
+    return pd.DataFrame(found, index=frame.index)
+
+
 def hashed(frame: pd.DataFrame, dtypes: dict[str, Any]) -> npt.NDArray[np.uint64]:
     """A hash of each row by these columns, as of these dtypes. Raises Fault."""
     if absent := [name for name in dtypes if name not in frame]:
         raise Fault(f"rows have no column {absent[0]}, which names a row")
     try:
-        named = frame[list(dtypes)].astype(dtypes)
+        named = plain(frame[list(dtypes)]).astype(dtypes)
     except (ValueError, TypeError) as error:
         raise Fault(f"what names a row is of another type than in the data: {error}") from None
     return np.asarray(pd.util.hash_pandas_object(named, index=False), dtype=np.uint64)

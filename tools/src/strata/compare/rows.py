@@ -54,7 +54,7 @@ def evidence_on(
     metric = parts(settings.headline)[1]
     try:
         groups = compare(*frames, columns, [metric], samples, parts_too)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # as of a block that is missing
         raise Fault(first_line(error)) from None
     (group,) = groups.values() if len(groups) == 1 else [None]
     between = group.differences.get(metric) if group else None

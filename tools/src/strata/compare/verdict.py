@@ -176,7 +176,7 @@ def near(recomputed: float, value: float) -> bool:
 
 
 def judged(name: str, found: Evidence) -> Estimate | None:
-    """The estimate that may judge a metric: on the rows that both held out, if its own differ."""
+    """The estimate that may judge a metric: if its rows differ, on those neither learned from."""
     own, metric = estimate(name, found), parts(name)[1]
     group = found.groups.get(COMMON)
     if own is None or own.refused != OTHER_ROWS or not group or metric not in group.differences:
@@ -236,7 +236,7 @@ def useless(name: str, found: Evidence) -> str:
 def overall(name: str, found: Evidence) -> tuple[str, Estimate | None, str]:
     """The verdict on the headline metric, the estimate behind it, and what there is to say of it.
 
-    Where the split itself has other rows than the base's, the rows that both held out decide.
+    Where the split itself has other rows than the base's, rows that neither learned from decide.
     """
     if not name:
         return "not comparable", None, "no headline metric is known: set it in [tool.strata.report]"

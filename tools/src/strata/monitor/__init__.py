@@ -16,9 +16,9 @@ import pandas as pd
 from strata import git, registry
 from strata.compare import data
 from strata.compare.evidence import Settings, load_settings, seeds_of
-from strata.compare.files import files_of
+from strata.compare.files import files_of, read
 from strata.compare.learned import Learned, learned
-from strata.errors import Fault
+from strata.errors import Fault, first_line
 from strata.markdown import join
 from strata.monitor import drift, looks, past
 from strata.monitor.judging import LEARNED, Partition, judge, judge_on
@@ -118,24 +118,28 @@ def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Wat
 
 
 def watch_on(store: Store, name: str, champion: Revision, paths: Sequence[Path]) -> Watch:
-    """Judge each of some files of rows by the model of the last commit. Raises Fault.
-
-    Rows that one of the two may have learned from are left out; where that can't be told, the
-    notes say so.
-    """
+    """Judge each of some files of rows by the model of the last commit. Raises Fault."""
     head = Revision(store, git.commit_of("HEAD", store.root))
     settings, notes, moved = load_settings(head), list[str](), list[drift.Drift]()
     seeds = (seeds_of(champion, notes), seeds_of(head, notes))
-    sides = list[Learned]()
-    try:
-        theirs = table(head.bytes(predictions_of(store.root, head.made)))
-        columns = columns_of(store.root, theirs)
-        sides = [learned(side, *data.settings_of(head), columns) for side in (champion, head)]
-        moved = inputs(sides[0].partitions, paths[-1], columns)
-    except Fault as fault:
-        notes.append(f"Nothing tells whether one of the two has learned from rows: {fault}.")
-    found = judge_on(champion, head, sides, paths, settings, seeds, notes)
+    theirs = table(head.bytes(predictions_of(store.root, head.made)))
+    columns = columns_of(store.root, theirs)
+    sides = [learned_by(side, head, columns) for side in (champion, head)]
+    found = judge_on(champion, head, sides, paths, columns, settings, seeds, notes)
+    if isinstance(sides[0], Learned):
+        try:
+            moved = inputs(sides[0].partitions, paths[-1], columns)
+        except (ValueError, TypeError) as error:
+            notes.append(f"How far the inputs have moved is not known: {first_line(error)}.")
     return told(name, settings, found, moved, paths[-1].stem, notes)
+
+
+def learned_by(side: Revision, head: Revision, columns: Columns) -> Learned | str:
+    """What a model may have learned from, or why nothing tells."""
+    try:
+        return learned(side, *data.settings_of(head), columns)
+    except (Fault, ValueError) as fault:
+        return first_line(fault)
 
 
 def told(
@@ -182,7 +186,7 @@ def inputs(known: Sequence[Path], newest: Path, columns: Columns) -> list[drift.
     """How far the inputs of the newest partition have moved from what the champion learned from."""
     if not known:
         return []
-    now = table(newest.read_bytes())
+    now = read(newest, None)
     parts = [pd.read_parquet(path) for path in known]
     step = max(1, sum(map(len, parts)) // SAMPLE)
     before = pd.concat([part[::step] for part in parts], ignore_index=True)

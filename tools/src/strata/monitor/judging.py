@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from strata.compare.evidence import Settings
-from strata.compare.files import AT, FILE, joined, names_of, roles, rows_of, scored, truth
+from strata.compare.files import AT, FILE, joined, names_of, rows_of, scored, truth
 from strata.compare.learned import Learned
 from strata.compare.rows import evidence_on
 from strata.compare.verdict import Estimate, judged
@@ -22,7 +22,7 @@ from strata.seeds import Seeds
 
 LEARNED = "the champion learned from it"
 UNLABELLED = "it has no labels yet"
-ITSELF = "the last commit is the champion itself"
+ITSELF = "the model of the last commit is the champion itself"
 
 
 @dataclass(frozen=True)
@@ -86,61 +86,68 @@ def judge(
 def judge_on(
     champion: Revision,
     challenger: Revision,
-    learned: Sequence[Learned],
+    learned: Sequence[Learned | str],
     paths: Sequence[Path],
+    columns: Columns,
     settings: Settings,
     seeds: tuple[Seeds | None, Seeds | None],
     notes: list[str],
 ) -> list[Partition]:
     """Hold two revisions against each other on each of some files of rows, which both score.
 
-    Rows that one of them may have ``learned`` from are left out; ``notes`` gets how many, or why
-    nothing tells. Raises Fault if one of them cannot score or a file cannot be read.
+    Rows that one of them may have ``learned`` from are left out, and ``notes`` gets how many. Where
+    nothing tells which (a str says why), the figures are there and judge nothing. Raises Fault if
+    one of the two cannot score or a file cannot be read.
     """
     sides = [scored(side, list(paths)) for side in (champion, challenger)]
+    same = hashes(champion) == hashes(challenger)
     found = []
     for at, path in enumerate(paths):
         both = [side[side[FILE] == at].drop(columns=FILE) for side in sides]
-        keys = list(dict.fromkeys(key for side in learned for key in side.dtypes))
-        columns = replace(roles(challenger.root, path, sides[1]), key=keys)
-        rows = rows_of(path)
-        base = Partition(path.stem, rows, rows - len(both[0]), 0)
-        labels = _labels(path, columns)
+        rows, labels = rows_of(path), _labels(path, columns)
+        base = Partition(path.stem, rows, rows - len(both[0]), len(labels))
         if labels.empty:
             found.append(replace(base, why=UNLABELLED))
             continue
-        base = replace(base, labelled=len(labels), challenger=str(challenger.commit)[:9])
+        base = replace(base, challenger=str(challenger.commit)[:9])
         labels = labels[labels[AT].isin(both[0][AT]) & labels[AT].isin(both[1][AT])]
         if labels.empty:
             found.append(replace(base, why="none of its rows with labels fits both models"))
             continue
-        labels = _unlearned(labels, learned, path.stem, notes)
-        if labels.empty:
+        new, unknown = _unlearned(labels, learned)
+        if new.empty:
             found.append(replace(base, why="one of the two may have learned from it"))
             continue
-        frames = (joined(both[0], labels), joined(both[1], labels))
-        told = _held_against(base, frames, replace(columns, key=[AT]), settings, seeds)
-        itself = champion.commit == challenger.commit
-        found.append(replace(told, look=None, why=ITSELF) if itself else told)
+        if lost := len(labels) - len(new):
+            notes.append(
+                f"{lost:,} rows of {path.stem} do not count: one of the two may have learned "
+                "from them."
+            )
+        frames = (joined(both[0], new), joined(both[1], new))
+        told = _held_against(base, frames, replace(columns, key=[AT], split=None), settings, seeds)
+        if told.look and (why := ITSELF if same else unknown):
+            told = replace(told, look=None, why=why)
+        found.append(told)
     return found
 
 
-def _unlearned(
-    labels: pd.DataFrame, learned: Sequence[Learned], name: str, notes: list[str]
-) -> pd.DataFrame:
-    """The rows that neither may have learned from, as far as can be told."""
-    rest = labels
-    try:
-        for side in learned:
-            rest = rest[~side.has(rest)]
-    except Fault as fault:
-        notes.append(f"Nothing tells whether one of the two has learned from {name}: {fault}.")
-        return labels
-    if len(rest) and (lost := len(labels) - len(rest)):
-        notes.append(
-            f"{lost:,} rows of {name} count not: one of the two may have learned from them."
-        )
-    return rest
+def hashes(revision: Revision) -> dict[str, str | None]:
+    """The hash of each model of a revision."""
+    outs = {path: revision.output(path) for path in revision.models}
+    return {path: out.hash if out else None for path, out in outs.items()}
+
+
+def _unlearned(labels: pd.DataFrame, learned: Sequence[Learned | str]) -> tuple[pd.DataFrame, str]:
+    """The rows that no side is known to have learned from, and why that is not all if so."""
+    unknown = ""
+    for side in learned:
+        try:
+            if isinstance(side, str):
+                raise Fault(side)
+            labels = labels[~side.has(labels)]
+        except Fault as fault:
+            unknown = f"nothing tells whether a model learned from it: {fault}"
+    return labels, unknown
 
 
 def _labels(path: Path, columns: Columns) -> pd.DataFrame:
@@ -156,7 +163,10 @@ def _held_against(
     seeds: tuple[Seeds | None, Seeds | None],
 ) -> Partition:
     """What the predictions of champion and challenger, with labels, show of a partition."""
-    metric, found = evidence_on(frames, columns, settings, seeds, parts_too=True)
+    try:
+        metric, found = evidence_on(frames, columns, settings, seeds, parts_too=True)
+    except Fault as fault:
+        return replace(base, why=str(fault))
     best, way = judged(metric, found), found.direction(metric)
     if best is None or not way or best.refused:
         why = best.refused if best else "no metric"

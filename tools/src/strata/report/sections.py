@@ -24,7 +24,7 @@ def shown(value: Any) -> str:
 def metrics(names: Sequence[str], found: Evidence, judge: bool) -> str:
     """Some metrics, base against this; with ``judge`` also what the change is worth.
 
-    Beside one whose rows are others, the same metric on the rows that both held out.
+    Beside one whose rows are others, the same metric on rows that neither learned from.
     """
     rows = []
     for name in names:

@@ -1,0 +1,54 @@
+"""Which rows a model may have learned from is told by what names a row, in whatever file."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from strata.compare.files import truth
+from strata.compare.learned import Learned, hashed, plain
+from strata.errors import Fault
+from strata.paired import Columns
+
+KEYS = pd.DataFrame(
+    {
+        "code": ["00123", "NA", "1e3", "x"],
+        "number": [1, 2, 3, 4],
+        "day": pd.to_datetime(["2013-01-01", "2013-01-02", "2013-01-03", "2013-02-01"]),
+    }
+)
+
+
+def of(frame: pd.DataFrame) -> Learned:
+    dtypes = dict(plain(frame).dtypes)
+    return Learned(dtypes, hashed(frame, dtypes), [])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_row_is_known_again_in_a_file(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"rows{suffix}"
+    rows = KEYS.assign(label=[1.0, 0.0, np.nan, 1.0])
+    if suffix == ".csv":
+        rows.to_csv(path, index=False, sep=";")
+    else:
+        rows.to_parquet(path, index=False)
+    found = truth(path, Columns(["code", "number", "day"], "label", ["prediction"]))
+    assert found["label"].tolist() == [1, 0, 1]
+    assert found["label"].dtype == np.dtype("int64")
+    assert of(KEYS[:3]).has(found).tolist() == [True, True, False]
+
+
+def test_categories_and_dates_are_what_they_stand_for() -> None:
+    learned = of(KEYS[:3].astype({"code": "category"}))
+    assert learned.has(KEYS).tolist() == [True, True, True, False]
+    dated = KEYS.assign(day=[date(each.year, each.month, each.day) for each in KEYS["day"]])
+    assert of(dated[:3]).has(KEYS).tolist() == [True, True, True, False]
+
+
+def test_what_cannot_be_told_is_a_fault() -> None:
+    with pytest.raises(Fault, match="no column number"):
+        of(KEYS).has(KEYS.drop(columns="number"))
+    with pytest.raises(Fault, match="another type"):
+        of(KEYS).has(KEYS.assign(number="many"))
