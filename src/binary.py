@@ -31,33 +31,40 @@ def losses(label: Floats, prediction: Floats) -> Floats:
 def scores(label: Floats, prediction: Floats) -> Scores:
     """METRICS as a function of weights, as scikit-learn's functions of these names.
 
-    A metric that does not exist, such as the AUC where all labels are equal, is NaN. What sorts
-    the rows is done once, which makes a resample cheap.
+    A metric that does not exist, such as the AUC where all labels are equal, is NaN. The AUC and
+    the average precision are means over the positives: of the share of negatives that are less
+    probable, and of the precision where each is flagged. The rows are sorted once, so that a
+    resample is cheap.
     """
-    order = np.argsort(prediction, kind="stable")
-    label, prediction = label[order], prediction[order]
-    # Rows of equal probability form one group: no threshold can part them.
-    starts = np.flatnonzero(np.diff(prediction, prepend=-1.0))
+    order = np.argsort(-prediction, kind="stable")
+    likely, hit = -prediction[order], np.flatnonzero(label[order])
+    # No threshold can part rows of equal probability, so each counts with all that share its own.
+    first, last = (np.searchsorted(likely, likely[hit], side) for side in ("left", "right"))
+    found = np.searchsorted(hit, last)
     lost, off = losses(label, prediction), (prediction - label) ** 2
 
     def measure(weight: Floats) -> dict[str, float]:
-        weight = weight[order]
-        positives = np.add.reduceat(weight * label, starts)
-        negatives = np.add.reduceat(weight * (1 - label), starts)
-        positive, negative = positives.sum(), negatives.sum()
-        below = np.cumsum(negatives) - negatives / 2
-        found = np.cumsum(positives[::-1])
-        flagged = np.cumsum((positives + negatives)[::-1])
-        precision = np.divide(found, flagged, out=np.zeros_like(found), where=flagged > 0)
+        missed = weight[order]
+        own = missed[hit]
+        missed[hit] = 0
+        hits, misses = sums(own), sums(missed)
+        flagged = hits[found] + misses[last]
         with np.errstate(invalid="ignore", divide="ignore"):
+            below = 1 - (misses[first] + misses[last]) / 2 / misses[-1]
+            precision = np.where(flagged > 0, hits[found] / flagged, 0)
             return {
-                "roc_auc": float((positives * below).sum() / np.float64(positive * negative)),
-                "average_precision": float((positives[::-1] * precision).sum() / positive),
+                "roc_auc": float((own * below).sum() / hits[-1]),
+                "average_precision": float((own * precision).sum() / hits[-1]),
                 "log_loss": mean(lost, weight),
                 "brier": mean(off, weight),
             }
 
     return measure
+
+
+def sums(values: Floats) -> Floats:
+    """The sum of so many first values, from none to all."""
+    return np.concatenate([[0.0], np.cumsum(values)])
 
 
 def plots(

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.metrics import (
     accuracy_score,
@@ -65,6 +65,7 @@ VALUES = st.floats(-100, 100).map(lambda value: round(value, 3))
 
 
 @given(rows=st.lists(st.tuples(VALUES, VALUES, st.integers(0, 5)), min_size=3, max_size=40))
+@example(rows=[(8.312, 0.0, 0), (8.312, 0.0, 1), (8.312, 0.0, 3)])  # whose mean is another
 def test_figures_of_values_are_those_of_scikit_learn(rows: list[tuple[float, float, int]]) -> None:
     label, value, weight = np.array(rows, dtype=float).T
     weight[0] = 1
