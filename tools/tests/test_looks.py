@@ -86,7 +86,8 @@ def test_models_that_change_places_in_half_of_the_blocks_are_not_called_stale() 
             before, after = (scored("roc_auc", label, side) for side in sides)
             assert before
             assert after
-            past.append(Look(np.array(pseudo_values(before, after, weight, day))))
+            was, now = before.of_blocks(weight, day), after.of_blocks(weight, day)
+            past.append(Look(np.array(pseudo_values(was, now, 30))))
         return alarms(p_values(past))
 
     raised = sum(any(found(0.5)) for _ in range(200))
@@ -101,7 +102,8 @@ def test_pseudo_values_of_a_mean_are_the_means_of_the_blocks(values: list[float]
     zero = scored("neg_mean_absolute_error", np.zeros(len(wrong)), np.zeros(len(wrong)))
     assert score
     assert zero
-    found = pseudo_values(zero, score, np.ones(len(wrong)), np.arange(len(wrong)))
+    rows = np.ones(len(wrong)), np.arange(len(wrong))
+    found = pseudo_values(zero.of_blocks(*rows), score.of_blocks(*rows), len(wrong))
     assert np.allclose(found, np.abs(wrong))
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import metrics
 
 from strata.scoring import Score, direction, parts, scored
@@ -120,3 +122,35 @@ def test_a_row_without_a_prediction_is_no_figure() -> None:
 def test_a_metric_has_its_split_beside_it(name: str, split: str) -> None:
     assert split in parts(name)[0]
     assert parts(name)[1] == "auc"
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.sampled_from([0.1, 0.5, 0.7, 0.9]), st.integers(0, 5)),
+        min_size=2,
+    ),
+    st.lists(st.integers(0, 3), min_size=6, max_size=6),
+    st.sampled_from(["roc_auc", "average_precision", "log_loss", "brier", "accuracy"]),
+)
+def test_blocks_that_are_drawn_count_as_their_rows(
+    rows: list[tuple[bool, float, int]], drawn: list[int], name: str
+) -> None:
+    """Ties, blocks that are never drawn, resamples of one class or of no row at all."""
+    label, probability, block = (np.array(column) for column in zip(*rows, strict=True))
+    score = scored(name, label.astype(int), probability)
+    assert score
+    weight = np.linspace(0.5, 2, len(rows))
+    blocks = np.unique(block)
+    times = np.array(drawn, float)
+    expected = score(times[block] * weight)
+    found = score.of_blocks(weight, np.searchsorted(blocks, block))(times[blocks])
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_many_blocks_are_drawn_row_by_row() -> None:
+    label, probability = RNG.integers(0, 2, 1000), RNG.random(1000)
+    score = scored("roc_auc", label, probability)
+    assert score
+    drawn = RNG.integers(0, 3, 1000).astype(float)
+    found = score.of_blocks(np.ones(1000), np.arange(1000))(drawn)
+    assert found == pytest.approx(score(drawn))

@@ -202,7 +202,7 @@ def _group(
     classes = classes_of(columns.prediction, set(rows["label"].astype(str)))
     scores: dict[str, list[scoring.Score]] = {}
     for metric in dict.fromkeys(metrics):
-        sides = []
+        sides: list[scoring.Score] = []
         for side in ("", " this"):
             likely = [f"prediction {i}{side}" for i in range(len(classes))]
             predicted = rows[likely if len(classes) > 1 else likely[0]].to_numpy()
@@ -210,50 +210,54 @@ def _group(
             if columns.positive is not None and len(classes) == 1:
                 label = _is(label, columns.positive).astype(float)
             with suppress(ValueError):  # not of these predictions
-                sides.append(scoring.scored(metric, label, predicted, classes))
-        if len(sides) == 2 and all(sides):
-            scores[metric] = [side for side in sides if side]
+                if score := scoring.scored(metric, label, predicted, classes):
+                    sides.append(score)
+        if len(sides) == 2:
+            scores[metric] = sides
 
     blocks, index = np.unique(rows["block"].to_numpy(), return_inverse=True)
     weight = rows["weight"].to_numpy(float)
+    resampled = [[side.of_blocks(weight, index) for side in sides] for sides in scores.values()]
     moved = np.full((samples, len(scores)), np.nan)
     random = np.random.default_rng(0)  # the same resamples every time
     for at in range(samples if len(blocks) >= FEWEST else 0):
-        drawn = random.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)))
-        weights = drawn[index] * weight
-        moved[at] = [after(weights) - before(weights) for before, after in scores.values()]
+        drawn = random.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks))).astype(float)
+        moved[at] = [after(drawn) - before(drawn) for before, after in resampled]
     differences = {}
-    for metric, (before, after), column in zip(scores, scores.values(), moved.T, strict=True):
-        was, now = before(weight), after(weight)
+    for (metric, sides), (before, after), column in zip(
+        scores.items(), resampled, moved.T, strict=True
+    ):
+        was, now = (side(weight) for side in sides)
         finite = column[np.isfinite(column)]
         low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (np.nan, np.nan)
         if np.isfinite(was) and np.isfinite(now):
-            said = pseudo_values(before, after, weight, index) if parts else ()
+            said = pseudo_values(before, after, len(blocks)) if parts else ()
             differences[metric] = Difference(was, now, float(low), float(high), said)
     relabelled = int((rows["label"] != rows["label this"]).sum())
     return Group(len(rows), len(blocks), relabelled, differences, columns.block or "row")
 
 
 def pseudo_values(
-    before: scoring.Score, after: scoring.Score, weight: scoring.Floats, blocks: Any
+    before: scoring.OfBlocks, after: scoring.OfBlocks, count: int
 ) -> tuple[float, ...]:
-    """What single blocks say of the difference of two scores: the jackknife's pseudo-values.
+    """What each of ``count`` blocks says of the difference of two scores: the pseudo-values.
 
-    Their mean is the difference but for its bias, and their spread tells its standard error, for
-    a ranking too, which is no mean over rows (Tukey 1958; Efron and Stein 1981,
-    doi:10.1214/aos/1176345462). ``blocks`` numbers the block of each row. More than MOST_PARTS
-    blocks are taken together in so many groups.
+    They are the jackknife's. Their mean is the difference but for its bias, and their spread tells
+    its standard error, for a ranking too, which is no mean over rows (Tukey 1958; Efron and Stein
+    1981, doi:10.1214/aos/1176345462). More than MOST_PARTS blocks are taken together in so many
+    groups.
     """
-    count = int(blocks.max()) + 1
-    shuffled = np.random.default_rng(0).permutation(count) % MOST_PARTS
-    own = shuffled[blocks] if count > MOST_PARTS else blocks
+    own = np.random.default_rng(0).permutation(count) % MOST_PARTS
+    own = own if count > MOST_PARTS else np.arange(count)
     groups = min(count, MOST_PARTS)
-    whole = after(weight) - before(weight)
-    found = []
-    for at in range(groups):
-        rest = np.where(own == at, 0.0, weight)
-        found.append(groups * whole - (groups - 1) * (after(rest) - before(rest)))
-    return tuple(float(value) for value in found)
+
+    def moved(drawn: scoring.Floats) -> float:
+        return after(drawn) - before(drawn)
+
+    whole = moved(np.ones(count))
+    return tuple(
+        groups * whole - (groups - 1) * moved(np.where(own == at, 0.0, 1.0)) for at in range(groups)
+    )
 
 
 def _is(label: Any, name: str) -> Any:

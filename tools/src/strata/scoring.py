@@ -7,6 +7,7 @@
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Score = Callable[[Floats], float]  # a metric of some rows, as a function of their weights
+Blocks = npt.NDArray[np.integer[Any]]  # the number of each row's block
+OfBlocks = Callable[[Floats], float]  # a metric, by how often each block is drawn, (blocks,)
+QUIET = np.errstate(invalid="ignore", divide="ignore")  # NaN where there is only one class
+PAIRED = 300  # blocks up to which it is cheaper to count the pairs of them that a ranking is of
 SHORT = {
     "auc": "roc_auc",
     "mae": "neg_mean_absolute_error",
@@ -22,6 +26,27 @@ SHORT = {
     "rmse": "neg_root_mean_squared_error",
 }
 SPLIT = re.compile(r"(^|[:.])(train|test|val|valid|validation|dev)_")
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric of some rows, as a function of their weights."""
+
+    of: Callable[[Floats], float]
+    by_block: Callable[[Floats, Blocks], OfBlocks] | None = None
+
+    def __call__(self, weight: Floats) -> float:
+        return self.of(weight)
+
+    def of_blocks(self, weight: Floats, index: Blocks) -> OfBlocks:
+        """The metric as a function of how often each block of rows is drawn.
+
+        A mean is made of sums over blocks, and an area under the ROC curve of sums over pairs of
+        them, so that resamples need not go through the rows.
+        """
+        if self.by_block is None or index.max() >= PAIRED:
+            return lambda drawn: self.of(drawn[index] * weight)
+        return self.by_block(weight, index)
 
 
 @cache
@@ -96,7 +121,9 @@ def scored(
         if what == "log_loss":
             return _mean(-np.log(_clipped(np.where(label == 1, prediction, 1 - prediction))))
         if what in ("roc_auc_score", "average_precision_score"):
-            return _ranking(what, label, prediction.astype(float))
+            rows = _Ranking(label, prediction.astype(float))
+            is_area = what == "roc_auc_score"
+            return Score(rows.area, rows.area_of_blocks) if is_area else Score(rows.precision)
     elif what == "log_loss":
         likely = prediction[np.arange(len(label)), np.searchsorted(classes, label)]
         return _mean(-np.log(_clipped(likely)))
@@ -112,7 +139,7 @@ def _of_classes(
     pairs = np.stack([np.unique(side, return_inverse=True)[1] for side in (label, prediction)])
     _, first, index = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
     score = _guarded(function, options, label[first], prediction[first])
-    return lambda weight: score(np.bincount(index.ravel(), weight, len(first)).astype(float))
+    return Score(lambda weight: score(np.bincount(index.ravel(), weight, len(first)).astype(float)))
 
 
 def _guarded(
@@ -131,12 +158,20 @@ def _guarded(
             except ValueError:
                 return np.nan
 
-    return score
+    return Score(score)
 
 
 def _mean(losses: Floats) -> Score:
     # Not by BLAS, whose threads wait for each other on a busy machine: 40 times as long
-    return lambda w: float((w * losses).sum() / w.sum()) if w.any() else np.nan
+    def of(weight: Floats, losses: Floats) -> float:
+        return float((weight * losses).sum() / weight.sum()) if weight.any() else np.nan
+
+    def by_block(weight: Floats, index: Blocks) -> OfBlocks:
+        lost, held = np.bincount(index, weight * losses), np.bincount(index, weight)
+        means = np.divide(lost, held, out=np.zeros_like(lost), where=held > 0)
+        return lambda drawn: of(drawn * held, means)
+
+    return Score(lambda weight: of(weight, losses), by_block)
 
 
 def _clipped(probability: Floats) -> Floats:
@@ -144,21 +179,62 @@ def _clipped(probability: Floats) -> Floats:
     return np.clip(probability, tiny, 1 - tiny)
 
 
-def _ranking(name: str, truth: Floats, probability: Floats) -> Score:
-    """roc_auc_score or average_precision_score of two classes, which sort the rows only once."""
-    order = np.argsort(-probability, kind="stable")
-    truth, likely = truth[order], probability[order]
-    ends = np.flatnonzero(np.diff(likely, append=-np.inf))  # of runs that no threshold can part
+class _Ranking:
+    """Rows of two classes, sorted once: ROC AUC and average precision are means over positives.
 
-    def score(weight: Floats) -> float:
-        w = weight[order]
-        hits, flagged = np.cumsum(w * truth)[ends], np.cumsum(w)[ends]
-        found, misses = np.diff(hits, prepend=0.0), flagged - hits
-        with np.errstate(invalid="ignore", divide="ignore"):
-            if name == "roc_auc_score":
-                area = (np.diff(misses, prepend=0.0) * (hits - found / 2)).sum()
-                return float(area / (hits[-1] * misses[-1]))
-            precision = np.divide(hits, flagged, out=np.zeros_like(hits), where=flagged > 0)
-            return float((found * precision).sum() / hits[-1])
+    No threshold can part rows of equal probability, so each counts with all that share its own.
+    """
 
-    return score
+    def __init__(self, truth: Floats, probability: Floats) -> None:
+        self.order = np.argsort(-probability, kind="stable")
+        likely, self.hit = -probability[self.order], np.flatnonzero(truth[self.order])
+        first, last = (
+            np.searchsorted(likely, likely[self.hit], side) for side in ("left", "right")
+        )
+        self.first, self.last, self.found = first, last, np.searchsorted(self.hit, last)
+
+    def parted(self, weight: Floats) -> tuple[Floats, Floats]:
+        """The weights of the positives, and of all rows with those of the positives as 0."""
+        missed = weight[self.order]
+        own = missed[self.hit]
+        missed[self.hit] = 0
+        return own, missed
+
+    def below(self, missed: Floats) -> Floats:
+        """The weight of negatives that are less probable than each positive; of ties, the half."""
+        above = _sums(missed)
+        return np.asarray(above[-1] - (above[self.first] + above[self.last]) / 2)
+
+    @QUIET
+    def area(self, weight: Floats) -> float:
+        own, missed = self.parted(weight)
+        return float((own * self.below(missed)).sum() / (own.sum() * missed.sum()))
+
+    @QUIET
+    def precision(self, weight: Floats) -> float:
+        own, missed = self.parted(weight)
+        found = _sums(own)[self.found]
+        flagged = found + _sums(missed)[self.last]
+        return float((own * np.where(flagged > 0, found / flagged, 0)).sum() / own.sum())
+
+    def area_of_blocks(self, weight: Floats, index: Blocks) -> OfBlocks:
+        own, missed = self.parted(weight)
+        blocks, block = int(index.max()) + 1, index[self.order]
+        at = block[self.hit]
+        won = np.empty((blocks, blocks))  # pairs of a positive of one and a negative of another
+        for other in range(blocks):
+            below = self.below(np.where(block == other, missed, 0.0))
+            won[:, other] = np.bincount(at, own * below, blocks)
+        hits, misses = np.bincount(at, own, blocks), np.bincount(block, missed, blocks)
+
+        @QUIET
+        def of(drawn: Floats) -> float:
+            pairs = (drawn * hits).sum() * (drawn * misses).sum()
+            return float((drawn[:, None] * won * drawn).sum() / pairs)
+
+        return of
+
+
+def _sums(values: Floats) -> Floats:
+    """The sum of so many first values, from none to all."""
+    return np.concatenate([[0.0], np.cumsum(values)])
