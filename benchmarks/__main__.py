@@ -79,7 +79,8 @@ def written(text: str, heading: str, part: str) -> str:
 
 
 def main() -> None:
-    changed = run(HOME, "git", "status", "--porcelain", "--", ".", f":!{README}")
+    others = f":!{README.relative_to(HOME)}"  # which a section before this one may have written
+    changed = run(HOME, "git", "status", "--porcelain", "--", ".", others)
     if changed:
         raise SystemExit(f"commit first, since what is measured is a clone of HEAD:\n{changed}")
     name, *sizes = sys.argv[1:] or [""]
