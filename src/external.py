@@ -1,7 +1,7 @@
-"""Boosted trees on more rows than memory holds as numbers: XGBoost reads them part by part.
+"""Boosted trees of XGBoost, which reads the rows part by part and keeps a byte a cell.
 
-It keeps a byte for a cell, its bin, where scikit-learn's needs eight and the bin. Its package
-`xgboost-cpu` has to be among the dependencies in pyproject.toml, and so in requirements.lock.
+Its package `xgboost-cpu` has to be among the dependencies in pyproject.toml, and so in
+requirements.lock.
 """
 
 from collections.abc import Callable, Iterable, Iterator

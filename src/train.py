@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+import bins
 import external
 import params
 import split
@@ -23,21 +23,18 @@ from labels import predict, target, weights
 from models import MODEL, build, feature_names, precision, save
 from stage import Fault, run
 
+Parts = Callable[..., Iterable[pd.DataFrame]]  # of all rows, with some columns or all of them
 SEEN = 500_000  # rows that the encoders of columns learn from; of more, evenly spaced ones
 
 
 def fit(
-    seen: pd.DataFrame,
-    settings: params.Train,
-    data: params.Data,
-    parts: Callable[[], Iterable[pd.DataFrame]] | None = None,
-    rows: int | None = None,
+    seen: pd.DataFrame, settings: params.Train, data: params.Data, parts: Parts | None = None
 ) -> Pipeline:
     """Fit the model that the params name to the training split.
 
     The encoders of columns learn from ``seen``. The estimator learns from the ``parts`` of all
-    rows, so many as ``rows`` says, of which one is held at a time beside the matrix that it fits;
-    from ``seen``, where there are none. Raises Fault if there is nothing to learn.
+    rows, of which one is held at a time beside what it fits; from ``seen``, where there are none.
+    Raises Fault if there is nothing to learn.
     """
     names = feature_names(seen, data)
     model = build(settings, data, seen[names])
@@ -45,53 +42,60 @@ def fit(
     # BLAS adds up in another order on another number of cores, and gives other bytes.
     with threadpool_limits(limits=1, user_api="blas"):
         columns = model[0].fit(seen[names])
-        if parts is None or rows is None:
-            parts, rows = partial(iter, [seen]), len(seen)
+        is_large = parts is not None
+        parts = parts or partial(only, seen)
         del seen  # it may be large, and so is what comes
+
+        def encode(part: pd.DataFrame) -> Any:
+            return columns.transform(part[names])
+
         if settings.model == "xgboost":
-            bins, label = external.matrix(columns, parts, names, data)
+            matrix, label = external.matrix(columns, parts, names, data)
             refuse_what_cannot_be_learnt(label, known, data)
-            external.fit(model[-1], bins)
+            external.fit(model[-1], matrix)
             return model
-        cells, label, weight = encoded(columns, parts(), rows, names, data, precision(settings))
+        label, weight = labelled(parts, data)
         refuse_what_cannot_be_learnt(label, known, data)
-        model[-1].fit(cells, label, sample_weight=weight)
+        if is_large and settings.model == "hist_gradient_boosting":
+            bins.fit(model[-1], parts, encode, label, weight)
+        else:
+            cells = encoded(map(encode, parts()), len(label), precision(settings))
+            model[-1].fit(cells, label, sample_weight=weight)
     return model
 
 
-def encoded(
-    columns: ColumnTransformer,
-    parts: Iterable[pd.DataFrame],
-    rows: int,
-    names: list[str],
-    data: params.Data,
-    dtype: Any,
-) -> tuple[Any, pd.Series, Any]:
-    """What an estimator is fitted to: cells of shape (rows, columns), labels, weights or None.
+def only(frame: pd.DataFrame, columns: list[str] | None = None) -> Iterable[pd.DataFrame]:
+    """A frame as the one part of all rows."""
+    return [frame]
+
+
+def labelled(parts: Parts, data: params.Data) -> tuple[pd.Series, Any]:
+    """The labels of all rows, and their weights or None."""
+    label: list[pd.Series] = []
+    weight: list[Any] = []
+    for part in parts([data.target, *([data.weight] if data.weight else [])]):
+        label.append(target(part, data))
+        if data.weight:
+            weight.append(weights(part, data))
+    return pd.concat(label, ignore_index=True), np.concatenate(weight) if weight else None
+
+
+def encoded(parts: Iterable[Any], rows: int, dtype: Any) -> Any:
+    """The cells that an estimator is fitted to, shape (rows, columns).
 
     Written part by part into one matrix, since a second copy is what memory runs out on.
     """
     cells: Any = None
     thin: list[Any] = []
-    label: list[pd.Series] = []
-    weight: list[Any] = []
     at = 0
     for part in parts:
-        found = columns.transform(part[names])
-        if sparse.issparse(found):
-            thin.append(found)
+        if sparse.issparse(part):
+            thin.append(part)
         else:
-            cells = np.empty((rows, found.shape[1]), dtype) if cells is None else cells
-            cells[at : at + len(part)] = found
-        label.append(target(part, data))
-        if data.weight:
-            weight.append(weights(part, data))
-        at += len(part)
-    return (
-        sparse.vstack(thin, format="csr") if thin else cells,
-        pd.concat(label, ignore_index=True),
-        np.concatenate(weight) if weight else None,
-    )
+            cells = np.empty((rows, part.shape[1]), dtype) if cells is None else cells
+            cells[at : at + len(part)] = part
+        at += part.shape[0]
+    return sparse.vstack(thin, format="csr") if thin else cells
 
 
 def refuse_what_cannot_be_learnt(label: pd.Series, known: list[Any], data: params.Data) -> None:
@@ -119,7 +123,7 @@ def main() -> str:
     print(f"train: fitting {settings.model} to {rows:,} rows, {some.shape[1]} features")
     seen = split.rows("train", sides, step=-(-rows // SEEN))
     every = partial(split.rows, "train", sides) if rows > SEEN else None
-    model = fit(pd.concat(seen, ignore_index=True), settings, data, every, rows)
+    model = fit(pd.concat(seen, ignore_index=True), settings, data, every)
     if is_constant(model, some):
         print("train: WARNING: the model says the same of every row; let it split more finely")
     save(model)

@@ -12,6 +12,7 @@ import pytest
 from frames import PARAMS_YAML, SETTINGS, TARGET, features
 from sklearn.pipeline import Pipeline
 
+import bins
 import models
 import params
 import train
@@ -172,7 +173,32 @@ def test_a_model_fitted_part_by_part_is_the_same(model: str) -> None:
     parts = [frame.iloc[at : at + 30] for at in range(0, 200, 30)]
     found = [
         train.fit(frame, settings(model), data),
-        train.fit(frame, settings(model), data, lambda: parts, len(frame)),
+        train.fit(frame, settings(model), data, lambda columns=None: parts),
+    ]
+    first, second = (joblib.hash(models.portable(one)) for one in found)
+    assert first == second
+
+
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_boosting_on_a_byte_a_cell_is_the_same(weight: str | None) -> None:
+    """On more rows than scikit-learn makes its bins of."""
+    rng, rows = np.random.default_rng(0), bins.SAMPLE + 50_000
+    frame = pd.DataFrame(
+        {
+            "place": rng.choice(["a", "b", "c"], rows),
+            "hour": rng.normal(size=rows).astype("float32"),
+            "gaps": np.where(rng.random(rows) < 0.3, np.nan, rng.gamma(2, size=rows)),
+            "w": rng.integers(0, 5, rows).astype(float),
+        }
+    )
+    frame[TARGET] = (frame["hour"] + rng.normal(size=rows) > 0).astype(int)
+    data = SETTINGS.data.model_copy(update={"weight": weight})
+    own = SETTINGS.train.hist_gradient_boosting.model_copy(update={"max_iter": 3})
+    chosen = SETTINGS.train.model_copy(update={"hist_gradient_boosting": own})
+    parts = [frame.iloc[at : at + 70_000] for at in range(0, rows, 70_000)]
+    found = [
+        train.fit(frame, chosen, data),
+        train.fit(frame, chosen, data, lambda columns=None: parts),
     ]
     first, second = (joblib.hash(models.portable(one)) for one in found)
     assert first == second
