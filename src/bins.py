@@ -11,11 +11,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
 from sklearn.utils import check_random_state
 
 Cells = npt.NDArray[np.floating[Any]]
 SAMPLE = 200_000  # rows that the bins are made of, as in scikit-learn
+
+
+def can_fit(estimator: Any) -> bool:
+    """Whether an estimator would bin all features as numbers, each row with its own weight."""
+    boosting = HistGradientBoostingClassifier | HistGradientBoostingRegressor
+    return (
+        isinstance(estimator, boosting)
+        and isinstance(estimator.categorical_features, str | None)
+        and getattr(estimator, "class_weight", None) is None
+    )
 
 
 def fit(
@@ -25,30 +36,31 @@ def fit(
     label: pd.Series,
     weight: Any,
 ) -> None:
-    """Fit a HistGradientBoosting estimator to what ``encode`` makes of each part's features.
+    """Fit an estimator that ``can_fit`` takes to what ``encode`` makes of each part's features.
 
     The ``parts`` are gone through twice; ``label`` and ``weight``, or None, are those of all rows.
     """
     rows = len(label)
     seed = check_random_state(boosting.random_state).randint(np.iinfo(np.uint32).max, dtype="u8")
     bins = _BinMapper(n_bins=boosting.max_bins + 1, subsample=None, random_state=seed)
-    bins.fit(encode(pd.concat(taken(parts(), chosen(rows, weight, seed)))))
+    some = encode(pd.concat(taken(parts(), chosen(rows, weight, seed))))
+    bins.fit(some, sample_weight=weight if rows <= SAMPLE else None)
     cells, at = np.empty((rows, len(bins.bin_thresholds_)), np.uint8, order="F"), 0
     for part in parts():
         cells[at : at + len(part)] = bins.transform(encode(part))
         at += len(part)
     learned = {name: value for name, value in vars(bins).items() if name.endswith("_")}
 
-    def accepted(cells: Any, *, reset: bool) -> tuple[Any, None]:
+    def accepted(features: Any, *, reset: bool) -> tuple[Any, None]:
         """In the place of what checks the features, and would make numbers of them."""
         boosting.is_categorical_ = boosting._preprocessor = boosting._is_categorical_remapped = None
-        boosting.n_features_in_ = cells.shape[1]
-        return cells, None
+        boosting.n_features_in_ = features.shape[1]
+        return features, None
 
-    def binned(cells: Any, weight: Any, is_training_data: bool) -> Any:
+    def binned(features: Any, *_: Any, **__: Any) -> Any:
         """In the place of what would bin them."""
         vars(boosting._bin_mapper).update(learned)
-        return cells
+        return features
 
     boosting._preprocess_X, boosting._bin_data = accepted, binned
     try:

@@ -31,12 +31,13 @@ def scores(label: Floats, prediction: Floats) -> Scores:
     def measure(weight: Floats) -> dict[str, float]:
         squared = mean(off**2, weight)
         # Asked of the labels themselves, since a mean of equal values is off by its rounding.
-        varies = np.ptp(label[weight > 0]) > 0
+        counted = label[weight > 0]
+        varies = (counted != counted[:1]).any()
         spread = mean((label - mean(label, weight)) ** 2, weight)
         return {
             "mean_absolute_error": mean(np.abs(off), weight),
             "root_mean_squared_error": float(np.sqrt(squared)),
-            "r2": 1 - squared / spread if varies else np.nan,
+            "r2": 1 - squared / spread if varies and spread > 0 else np.nan,
         }
 
     return measure

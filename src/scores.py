@@ -17,8 +17,9 @@ DIGITS = 6  # more would differ between processors
 
 
 def mean(values: Floats, weight: Floats) -> float:
-    """The weighted mean. (Not by BLAS, which may add up in any order.)"""
-    return float((values * weight).sum() / weight.sum())
+    """The weighted mean, NaN of no weight. (Not by BLAS, which may add up in any order.)"""
+    with np.errstate(invalid="ignore"):
+        return float((values * weight).sum() / weight.sum())
 
 
 def resamples(block: npt.NDArray[np.generic], samples: int, seed: int) -> tuple[Floats, Floats]:

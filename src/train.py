@@ -37,8 +37,9 @@ def fit(
     Raises Fault if there is nothing to learn.
     """
     names = feature_names(seen, data)
+    target(seen.head(0), data)  # says so if there is none
     model = build(settings, data, seen[names])
-    known = seen[data.target].unique().tolist() if data.target in seen else []
+    known = seen[data.target].unique().tolist()
     # BLAS adds up in another order on another number of cores, and gives other bytes.
     with threadpool_limits(limits=1, user_api="blas"):
         columns = model[0].fit(seen[names])
@@ -56,7 +57,7 @@ def fit(
             return model
         label, weight = labelled(parts, data)
         refuse_what_cannot_be_learnt(label, known, data)
-        if is_large and settings.model == "hist_gradient_boosting":
+        if is_large and bins.can_fit(model[-1]):
             bins.fit(model[-1], parts, encode, label, weight)
         else:
             cells = encoded(map(encode, parts()), len(label), precision(settings))
@@ -80,21 +81,21 @@ def labelled(parts: Parts, data: params.Data) -> tuple[pd.Series, Any]:
     return pd.concat(label, ignore_index=True), np.concatenate(weight) if weight else None
 
 
-def encoded(parts: Iterable[Any], rows: int, dtype: Any) -> Any:
+def encoded(pieces: Iterable[Any], rows: int, dtype: Any) -> Any:
     """The cells that an estimator is fitted to, shape (rows, columns).
 
-    Written part by part into one matrix, since a second copy is what memory runs out on.
+    Written piece by piece into one matrix, since a second copy is what memory runs out on.
     """
     cells: Any = None
     thin: list[Any] = []
     at = 0
-    for part in parts:
-        if sparse.issparse(part):
-            thin.append(part)
+    for piece in pieces:
+        if sparse.issparse(piece):
+            thin.append(piece)
         else:
-            cells = np.empty((rows, part.shape[1]), dtype) if cells is None else cells
-            cells[at : at + len(part)] = part
-        at += part.shape[0]
+            cells = np.empty((rows, piece.shape[1]), dtype) if cells is None else cells
+            cells[at : at + len(piece)] = piece
+        at += piece.shape[0]
     return sparse.vstack(thin, format="csr") if thin else cells
 
 

@@ -57,6 +57,15 @@ def test_a_metric_that_does_not_exist_is_nan(label: float) -> None:
     assert np.isfinite([found["log_loss"], found["brier"]]).all()
 
 
+@pytest.mark.parametrize("label", [[1.0, 2.0], [0.0, 1e-170]])
+@pytest.mark.parametrize("weight", [[0.0, 0.0], [1.0, 1.0]])
+def test_a_spread_that_is_none_or_too_small_for_numbers_has_no_r2(
+    label: list[float], weight: list[float]
+) -> None:
+    found = regression.scores(np.array(label), np.ones(2))(np.array(weight))["r2"]
+    assert np.isnan(found) == (label != [1.0, 2.0] or not any(weight))
+
+
 def test_certainty_that_is_wrong_costs_much_but_not_everything() -> None:
     assert 30 < binary.losses(np.array([1.0]), np.array([0.0]))[0] < 40
 

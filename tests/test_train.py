@@ -10,6 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from frames import PARAMS_YAML, SETTINGS, TARGET, features
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.pipeline import Pipeline
 
 import bins
@@ -166,21 +171,27 @@ def test_the_stage_fits_all_but_the_newest_months(
     assert models.MODEL.read_bytes() == before
 
 
+def in_parts(frame: pd.DataFrame, size: int) -> train.Parts:
+    """A frame as parts, whose rows keep the numbers they have in it."""
+    return lambda columns=None: (frame.iloc[at : at + size] for at in range(0, len(frame), size))
+
+
+@pytest.mark.parametrize("weight", [None, "w"])
 @pytest.mark.parametrize("model", MODELS)
-def test_a_model_fitted_part_by_part_is_the_same(model: str) -> None:
-    frame = features(rows=200).assign(w=np.linspace(1, 2, 200))
-    data = SETTINGS.data.model_copy(update={"weight": "w"})
-    parts = [frame.iloc[at : at + 30] for at in range(0, 200, 30)]
+def test_a_model_fitted_part_by_part_is_the_same(model: str, weight: str | None) -> None:
+    frame = features(rows=200).assign(w=np.arange(200) % 3)
+    data = SETTINGS.data.model_copy(update={"weight": weight})
     found = [
         train.fit(frame, settings(model), data),
-        train.fit(frame, settings(model), data, lambda columns=None: parts),
+        train.fit(frame, settings(model), data, in_parts(frame, 30)),
     ]
     first, second = (joblib.hash(models.portable(one)) for one in found)
     assert first == second
 
 
 @pytest.mark.parametrize("weight", [None, "w"])
-def test_boosting_on_a_byte_a_cell_is_the_same(weight: str | None) -> None:
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_boosting_on_a_byte_a_cell_is_the_same(task: str, weight: str | None) -> None:
     """On more rows than scikit-learn makes its bins of."""
     rng, rows = np.random.default_rng(0), bins.SAMPLE + 50_000
     frame = pd.DataFrame(
@@ -191,17 +202,31 @@ def test_boosting_on_a_byte_a_cell_is_the_same(weight: str | None) -> None:
             "w": rng.integers(0, 5, rows).astype(float),
         }
     )
-    frame[TARGET] = (frame["hour"] + rng.normal(size=rows) > 0).astype(int)
-    data = SETTINGS.data.model_copy(update={"weight": weight})
-    own = SETTINGS.train.hist_gradient_boosting.model_copy(update={"max_iter": 3})
+    value = frame["hour"] + rng.normal(size=rows)
+    kinds = {"binary": (value > 0).astype(int), "multiclass": value.round().clip(-1, 1)}
+    frame[TARGET] = kinds.get(task, value)
+    data = SETTINGS.data.model_copy(update={"weight": weight, "task": task})
+    own = SETTINGS.train.hist_gradient_boosting.model_copy(update={"max_iter": 2})
     chosen = SETTINGS.train.model_copy(update={"hist_gradient_boosting": own})
-    parts = [frame.iloc[at : at + 70_000] for at in range(0, rows, 70_000)]
     found = [
         train.fit(frame, chosen, data),
-        train.fit(frame, chosen, data, lambda columns=None: parts),
+        train.fit(frame, chosen, data, in_parts(frame, 70_000)),
     ]
     first, second = (joblib.hash(models.portable(one)) for one in found)
     assert first == second
+
+
+def test_what_bins_otherwise_is_fitted_to_numbers() -> None:
+    assert bins.can_fit(HistGradientBoostingRegressor())
+    assert not bins.can_fit(HistGradientBoostingRegressor(categorical_features=[0]))
+    assert not bins.can_fit(HistGradientBoostingClassifier(class_weight="balanced"))
+    assert not bins.can_fit(RandomForestClassifier())
+
+
+def test_a_target_that_is_nowhere_is_said_of_large_data_too() -> None:
+    frame = features().drop(columns=TARGET)
+    with pytest.raises(Fault, match=r"data\.target is 'label', and there is no such column"):
+        train.fit(frame, SETTINGS.train, SETTINGS.data, in_parts(frame, 30))
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
