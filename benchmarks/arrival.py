@@ -47,11 +47,11 @@ def once(count: int) -> dict[str, Cost]:
         project, names = grown(Path(folder), count + 2)
         arrive(project, names[-3])
         found = {"all": cost_of(project, "dvc", "repro", "--quiet")}
-        found["data"] = data(project, RECOMPUTE="1")
+        found["data"] = made_anew(project, RECOMPUTE="1")
         found["start"] = reduce(add, (imports(project, name) for name in DATA))
         arrive(project, names[-2])
         run(project, sys.executable, "src/ingest.py")
-        found["data of a month"] = data(project)
+        found["data of a month"] = made_anew(project)
         run(project, sys.executable, "src/train.py")
         found["evaluate"] = alone(project, "evaluate")
         score = project / "benchmarks/peers/score_all.py"
@@ -63,7 +63,7 @@ def once(count: int) -> dict[str, Cost]:
         return found
 
 
-def data(project: Path, **env: str) -> Cost:
+def made_anew(project: Path, **env: str) -> Cost:
     """The stages that make data, whose outputs DVC would remove before it runs them."""
     for name in ("prepared", "features"):
         shutil.rmtree(project / "data" / name)

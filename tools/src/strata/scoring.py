@@ -42,9 +42,9 @@ class Score:
         """The metric as a function of how often each block of rows is drawn.
 
         A mean is made of sums over blocks, and an area under the ROC curve of sums over pairs of
-        them, so that resamples need not go through the rows.
+        them, if they are few. So resamples of these do not go through the rows.
         """
-        if self.by_block is None or index.max() >= PAIRED:
+        if self.by_block is None:
             return lambda drawn: self.of(drawn[index] * weight)
         return self.by_block(weight, index)
 
@@ -218,6 +218,8 @@ class _Ranking:
         return float((own * np.where(flagged > 0, found / flagged, 0)).sum() / own.sum())
 
     def area_of_blocks(self, weight: Floats, index: Blocks) -> OfBlocks:
+        if index.max() >= PAIRED:
+            return lambda drawn: self.area(drawn[index] * weight)
         own, missed = self.parted(weight)
         blocks, block = int(index.max()) + 1, index[self.order]
         at = block[self.hit]
