@@ -22,7 +22,7 @@ import pandas as pd
 import params
 import split
 import summary
-from labels import Floats, classes_of, labels, predict, table, target, weights
+from labels import Floats, classes_of, label_columns, labels, predict, table, target, weights
 from models import baseline, dummy, feature_names, load
 from partitions import write, write_text
 from scores import DIGITS, is_better, standard_errors
@@ -83,8 +83,7 @@ def predictions(
 
 def baselines(sides: split.Sides, data: params.Data) -> dict[str, Any]:
     """What a better model must beat, fitted to the training split."""
-    columns = [data.target, *([data.weight] if data.weight else [])]
-    known = split.rows("train", sides, columns)
+    known = split.rows("train", sides, label_columns(data))
     names = [name for name, side in sides.items() if split.count("train", {name: side})]
     few = {name: sides[name] for name in names[:: -(-len(names) // PARTITIONS)]}
     some = pd.concat(split.rows("train", few, most=-(-ROWS // len(few))), ignore_index=True)

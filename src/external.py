@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pandas as pd
-from sklearn.compose import ColumnTransformer
 
 import params
 from labels import target, weights
@@ -34,13 +33,12 @@ def estimator(own: dict[str, Any], seed: int, *, regression: bool) -> Any:
 
 
 def matrix(
-    columns: ColumnTransformer,
     parts: Callable[[], Iterable[pd.DataFrame]],
-    names: list[str],
+    encode: Callable[[pd.DataFrame], Any],
     data: params.Data,
 ) -> tuple[Any, pd.Series]:
-    """What is fitted to, made of parts, which are gone through several times; and its labels, at
-    most two of each part."""
+    """What is fitted to, as ``encode`` makes it of parts, which are gone through several times; and
+    its labels, at most two of each part."""
     xgboost, seen = package(), set[Any]()
 
     class Parts(xgboost.DataIter):  # type: ignore
@@ -54,7 +52,7 @@ def matrix(
             label = target(part, data)
             seen.update(label.unique().tolist()[:2])
             weight = weights(part, data) if data.weight else None
-            add(data=columns.transform(part[names]), label=label.to_numpy(), weight=weight)
+            add(data=encode(part), label=label.to_numpy(), weight=weight)
             return True
 
     found = Parts()

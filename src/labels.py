@@ -57,6 +57,11 @@ def predict(model: Pipeline, features: pd.DataFrame) -> Floats:
     return likely[:, 1] if likely.shape[1] == 2 else likely
 
 
+def label_columns(data: Data) -> list[str]:
+    """The columns that ``target`` and ``weights`` read."""
+    return [data.target, *([data.weight] if data.weight else [])]
+
+
 def weights(frame: pd.DataFrame, data: Data) -> Floats:
     """How much each row counts."""
     return frame[data.weight].to_numpy(dtype=float) if data.weight else np.ones(len(frame))

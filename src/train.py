@@ -19,7 +19,7 @@ import bins
 import external
 import params
 import split
-from labels import predict, target, weights
+from labels import label_columns, predict, target, weights
 from models import MODEL, build, feature_names, precision, save
 from stage import Fault, run
 
@@ -51,7 +51,7 @@ def fit(
             return columns.transform(part[names])
 
         if settings.model == "xgboost":
-            matrix, label = external.matrix(columns, parts, names, data)
+            matrix, label = external.matrix(parts, encode, data)
             refuse_what_cannot_be_learnt(label, known, data)
             external.fit(model[-1], matrix)
             return model
@@ -74,7 +74,7 @@ def labelled(parts: Parts, data: params.Data) -> tuple[pd.Series, Any]:
     """The labels of all rows, and their weights or None."""
     label: list[pd.Series] = []
     weight: list[Any] = []
-    for part in parts([data.target, *([data.weight] if data.weight else [])]):
+    for part in parts(label_columns(data)):
         label.append(target(part, data))
         if data.weight:
             weight.append(weights(part, data))

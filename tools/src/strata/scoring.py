@@ -44,9 +44,12 @@ class Score:
         A mean is made of sums over blocks, and an area under the ROC curve of sums over pairs of
         them, if they are few. So resamples of these do not go through the rows.
         """
-        if self.by_block is None:
-            return lambda drawn: self.of(drawn[index] * weight)
-        return self.by_block(weight, index)
+        return self.by_block(weight, index) if self.by_block else _by_row(self.of, weight, index)
+
+
+def _by_row(of: Callable[[Floats], float], weight: Floats, index: Blocks) -> OfBlocks:
+    """Any metric of weighted rows as one of how often each block is drawn."""
+    return lambda drawn: of(drawn[index] * weight)
 
 
 @cache
@@ -219,7 +222,7 @@ class _Ranking:
 
     def area_of_blocks(self, weight: Floats, index: Blocks) -> OfBlocks:
         if index.max() >= PAIRED:
-            return lambda drawn: self.area(drawn[index] * weight)
+            return _by_row(self.area, weight, index)
         own, missed = self.parted(weight)
         blocks, block = int(index.max()) + 1, index[self.order]
         at = block[self.hit]
