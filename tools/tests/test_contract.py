@@ -146,6 +146,28 @@ def test_status_and_data_status_have_their_shape(
         assert "committed" in data
 
 
+def test_an_experiment_is_made_of_parts_that_can_be_had(project: Project, tmp_path: Path) -> None:
+    """That they come to what ``dvc exp run`` makes is in test_zoo.py."""
+    from dvc.repo.experiments.executor.base import BaseExecutor
+    from dvc.stage.utils import _get_stage_files
+    from dvc.utils.cli_parse import to_path_overrides
+
+    copy = project.copy(tmp_path / "p")
+    seen = []
+    with dvc_repo(copy.path) as repo, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(copy.path)
+        repo.experiments.workspace_queue._update_params(to_path_overrides(["lr=2"]))
+        assert copy.read("params.yaml") == b"lr: 2\n"
+        lock = copy.read("dvc.lock")
+        repo.reproduce(repro_fn=lambda stage, **how: seen.append(stage.reproduce(**how)))
+        assert copy.read("dvc.lock") == lock, "written before it was asked for"
+        made = [stage for stage in seen if stage]
+        made[0].dvcfile.dump_stages(made, update_pipeline=False)
+        assert copy.read("dvc.lock") != lock
+        assert "metrics.json" in _get_stage_files(named(repo, "evaluate"))
+        assert list(BaseExecutor._get_top_level_paths(repo)) == []
+
+
 def test_a_folders_listing_is_json_sorted_by_path(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     for name in "ba":

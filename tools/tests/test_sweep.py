@@ -189,6 +189,44 @@ def test_a_grid_leaves_experiments_a_table_and_the_workspace_as_it_was(tiny: Pro
         assert float(row["score"]) == metrics["score"]
 
 
+def test_an_experiment_has_what_dvcs_own_would_have(tiny: Project) -> None:
+    """Of new files those that dvc.yaml names; two stages write one dvc.lock."""
+    (tiny.path / "also.py").write_text(
+        "from pathlib import Path\n"
+        "Path('new').mkdir(exist_ok=True)\n"
+        "for name in ('new/curve.csv', 'top.json', 'undeclared.txt', 'ignored.json'):\n"
+        "    Path(name).write_text('{\"a\": 1}')\n"
+    )
+    (tiny.path / "dvc.yaml").write_text(
+        PIPELINE + "  also:\n    cmd: python also.py\n    deps: [also.py, model.txt]\n"
+        "    outs:\n      - new: {cache: false}\nplots: [top.json, ignored.json]\n"
+    )
+    (tiny.path / ".gitignore").write_text("/model.txt\n/ignored.json\n/sweeps\n")
+    tiny.commit("a second stage, never run")
+    tiny.run("strata", "sweep", "--name", "ours", "-S", "step.x=31", *AIM)
+    tiny.run("dvc", "exp", "run", "--name", "theirs-1", "-S", "step.x=31")
+    files = ["dvc.lock", "metrics.json", "params.yaml", "new/curve.csv", "top.json"]
+    assert [show(tiny, "ours-1", name) for name in files] == [
+        show(tiny, "theirs-1", name) for name in files
+    ]
+    refs = tiny.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    assert tiny.run("git", "diff", "--stat", *refs) == ""
+    assert "undeclared.txt" not in tiny.run("git", "ls-tree", "-r", "--name-only", refs[0])
+
+
+def test_hydra_composes_the_params_where_dvc_is_told_so(tiny: Project) -> None:
+    (tiny.path / "conf").mkdir()
+    (tiny.path / "conf/config.yaml").write_text("step: {x: 1, y: 4, sleep: 0.0}\n")
+    tiny.run("dvc", "config", "hydra.enabled", "true")
+    tiny.commit("hydra")
+    tiny.run("strata", "sweep", "--name", "ours", "-S", "step.x=31", *AIM)
+    assert yaml.safe_load(show(tiny, "ours-1", "params.yaml"))["step"] == {
+        "x": 31,
+        "y": 4,
+        "sleep": 0.0,
+    }
+
+
 def test_a_search_finds_the_best_and_applies_it(tiny: Project) -> None:
     search = ("-S", "step.x=interval(0,9)", "-S", "step.y=tag(log,interval(0.01,1))")
     same = [

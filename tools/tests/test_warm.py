@@ -54,11 +54,14 @@ def test_libraries_are_those_of_the_sources_that_stages_name(root: Path) -> None
         root,
         [
             stage("python -m pack.part --fast", "src/pack/part.py", "src/pack/other.py"),
-            stage("python part/script.py", "helper.py", "broken.py", "gone.py", "data"),
+            stage("true && python part/script.py", "helper.py", "broken.py", "gone.py", "data"),
         ],
     )
-    assert {"colorsys", "json.tool", "xml", "xml.dom", "tabnanny"} <= set(found)
-    assert not {"helper", "pack", "pack.other", "wave", "sched", "beside"} & set(found)
+    assert found == {
+        "python -m pack.part --fast": ["colorsys"],
+        "python part/script.py": ["json.tool", "tabnanny", "xml", "xml.dom"],
+        "true": found["python part/script.py"],
+    }
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork there is no warm Python")
@@ -78,7 +81,10 @@ class TestWarm:
         programs = Path(sys.executable).parent
         monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setenv("SHELL", "/bin/sh")
-        stages = [stage("python -m probe", "probe.py", "helper.py")]
+        stages = [
+            stage("python -m probe", "probe.py", "helper.py"),
+            stage("python part/script.py", "part/helper.py"),
+        ]
         self.warm = Warm(root, stages, tmp_path / "warm")
         yield
         self.warm.close()
@@ -116,6 +122,12 @@ class TestWarm:
             "import sys\nprint([name in sys.modules for name in ('xml.dom', 'strata', 'helper')])\n"
         )
         assert self.ask(root, "python -m probe").stdout == "[True, False, False]\n"
+
+    def test_a_command_waits_for_its_own_libraries_only(self, root: Path) -> None:
+        (root / "part/script.py").write_text("import sys\nprint('xml.dom' in sys.modules)\n")
+        assert self.ask(root, "python part/script.py").stdout == "False\n"
+        self.ask(root, "python -m probe")
+        assert self.ask(root, "python part/script.py").stdout == "True\n"
 
     def test_each_run_draws_other_random_numbers(self, root: Path) -> None:
         first, second = (self.ask(root, "python -m probe").stderr.split() for _ in range(2))

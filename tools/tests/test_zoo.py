@@ -90,3 +90,14 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
         assert "2 finished" in said
     assert state(project) == new
     assert packages() == installed
+    if shape.vary:
+        everywhere = [] if (project.path / "dvc.yaml").exists() else ["--all-pipelines"]
+        project.run("dvc", "exp", "run", "-n", "d", "-S", shape.vary.split(",")[0], *everywhere)
+        assert tree(project, "s-1") == tree(project, "d")
+
+
+def tree(project: Project, experiment: str) -> str:
+    """The hash of all files of an experiment."""
+    refs = project.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    (ref,) = [ref for ref in refs if ref.endswith(f"/{experiment}")]
+    return project.run("git", "rev-parse", f"{ref}^{{tree}}")

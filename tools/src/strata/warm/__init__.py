@@ -6,10 +6,13 @@ streams to server.py on a Unix socket. The server forks: the child is a Python t
 imports and nothing else. Any other command goes to the shell it would have gone to. Without fork,
 all of them do.
 
-Only libraries are imported beforehand, never the pipeline's own code, which a trial may change.
+Only libraries are imported beforehand, when the first stage asks that needs them, and never the
+pipeline's own code, which a trial may change.
 """
 
 import ast
+import functools
+import json
 import os
 import shlex
 import shutil
@@ -24,18 +27,22 @@ from strata.revision import Stage
 HERE = Path(__file__).parent
 
 
-def libraries(root: Path, stages: Iterable[Stage]) -> list[str]:
-    """The modules from outside of the repository that stages import, sorted.
+def libraries(root: Path, stages: Iterable[Stage]) -> dict[str, list[str]]:
+    """The modules from outside of the repository that each command of the stages imports, sorted.
 
-    Found in the sources that the stages run or depend on, at their top level: what a function
+    Found in the sources that its stage runs or depends on, at their top level: what a function
     imports it may not need.
     """
-    named = {word for stage in stages for word in [*stage.cmd.split(), *stage.deps]}
-    sources = [root / name for name in sorted(named) if name.endswith(".py")]
     tracked = git("ls-files", "--", "*.py", root=root).splitlines()
     inside = {part for path in tracked for part in Path(path).with_suffix("").parts}
-    found = {name for source in sources for name in _imports(source)}
-    return sorted(name for name in found if name.partition(".")[0] not in inside)
+    imports = functools.cache(_imports)  # stages share sources
+    found: dict[str, list[str]] = {}
+    for stage in stages:
+        sources = {name for name in [*stage.cmd.split(), *stage.deps] if name.endswith(".py")}
+        modules = {module for name in sources for module in imports(root / name)}
+        outside = sorted(name for name in modules if name.partition(".")[0] not in inside)
+        found |= dict.fromkeys(stage.cmd.split(" && "), outside)  # DVC runs a list one by one
+    return found
 
 
 def _imports(source: Path) -> list[str]:
@@ -73,8 +80,10 @@ class Warm:
         shell = folder / "shell"
         shell.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
         shell.chmod(0o700)
+        known = json.dumps(libraries(root, stages))
+        (folder / "libraries.json").write_text(known, encoding="utf-8")
         self._server = subprocess.Popen(
-            [sys.executable, str(HERE / "server.py"), str(folder), *libraries(root, stages)],
+            [sys.executable, str(HERE / "server.py"), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -4,6 +4,7 @@ loaded in it, or in the stages that it becomes."""
 import contextlib
 import gc
 import importlib
+import json
 import os
 import random
 import runpy
@@ -16,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 
-def serve(folder: str, modules: list[str]) -> list[str] | None:
-    """Fork for each request, one at a time, until standard input closes. The first request waits
-    for the imports: there may be none.
+def serve(folder: str) -> list[str] | None:
+    """Fork for each request, one at a time, until standard input closes. A request waits for the
+    imports of its command, which libraries.json names, and which the next one finds done.
 
     Returns the words of a command in a child that is to run it, None in the server at its end.
     """
@@ -29,22 +30,21 @@ def serve(folder: str, modules: list[str]) -> list[str] | None:
         os.write(1, b"listening\n")
         os.dup2(2, 1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the stage, and for DVC
-        is_warm = False
+        libraries = json.loads(Path("libraries.json").read_text(encoding="utf-8"))
         while _readable(listener, 0) is listener:
             connection = listener.accept()[0]
             with connection:
                 data, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
                 while not data.endswith(b"\0\0"):
                     data += connection.recv(1 << 16)
-                if not is_warm:
-                    _warm_up(modules)
-                    is_warm = True
+                request = os.fsdecode(data[:-2]).split("\0")
+                _warm_up(libraries.pop(request[1], []))
                 ended, ends = os.pipe()
                 child = os.fork()
                 if child == 0:
                     listener.close()
                     os.close(ended)
-                    return _become(os.fsdecode(data[:-2]).split("\0"), streams)
+                    return _become(request, streams)
                 for stream in (*streams, ends):
                     os.close(stream)
                 # The pipe closes with the child; the connection when DVC's process is killed.
@@ -59,6 +59,8 @@ def serve(folder: str, modules: list[str]) -> list[str] | None:
 
 
 def _warm_up(modules: list[str]) -> None:
+    if not modules:
+        return
     for name in modules:
         with contextlib.suppress(Exception):  # the stage that needs it will say so
             importlib.import_module(name)
@@ -92,7 +94,7 @@ def _become(request: list[str], streams: list[int]) -> list[str]:
 
 
 def main() -> None:
-    words = serve(sys.argv[1], sys.argv[2:])
+    words = serve(sys.argv[1])
     if words and words[1] == "-m":
         sys.argv = words[2:]
         runpy.run_module(words[2], run_name="__main__", alter_sys=True)
