@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +99,45 @@ def test_a_truncated_file_is_a_fault_of_one_line(tmp_path: Path, kept: int) -> N
     with pytest.raises(Fault, match=r"2013-01.parquet: cannot be read as Parquet: ") as fault:
         partitions.read(path)
     assert len(str(fault.value).splitlines()) == 1
+
+
+ODD = pd.DataFrame(
+    {
+        "b.c": ["x", None, "y"],
+        "a": pd.Categorical(["u", "v", "u"]),
+        "moment": pd.to_datetime(["2013-01-01", None, "2013-01-03"]).tz_localize("UTC"),
+        "whole": pd.array([1, None, 3], dtype="Int64"),
+        "list": [[1], [], None],
+        "flag": [True, False, True],
+        "nothing": [None, None, None],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [ODD, ODD.set_index("a"), ODD.set_index(pd.Index([7, 8, 9])), ODD[::-1], ODD[:0]],
+    ids=["plain", "named index", "index", "reversed", "empty"],
+)
+@pytest.mark.parametrize("columns", [None, ["moment"], ["whole", "b.c"]], ids=str)
+def test_a_file_is_read_as_pandas_reads_it(
+    tmp_path: Path, frame: pd.DataFrame, columns: list[str] | None
+) -> None:
+    path = tmp_path / "odd.parquet"
+    frame.to_parquet(path)
+    by_pandas = pd.read_parquet(path, columns=columns).reset_index(drop=True)
+    pd.testing.assert_frame_equal(partitions.read(path, columns), by_pandas)
+    bare = pq.read_table(path).replace_schema_metadata(None)  # as other programs write it
+    pq.write_table(bare, path)
+    by_pandas = pd.read_parquet(path, columns=columns)
+    pd.testing.assert_frame_equal(partitions.read(path, columns), by_pandas)
+
+
+def test_a_column_that_a_file_has_not_is_a_fault_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "2013-01.parquet"
+    partitions.write(path, FRAME)
+    with pytest.raises(Fault, match=r"2013-01.parquet: has no column gone, lost$"):
+        partitions.read(path, [FRAME.columns[0], "gone", "lost"])
 
 
 def test_a_folder_holds_just_the_months_given(tmp_path: Path) -> None:
