@@ -36,17 +36,22 @@ def partitions(folder: Path) -> list[str]:
 def read(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read one Parquet file, its rows numbered from 0 whatever index it was written with.
 
-    Raises Fault if it is missing, truncated or not Parquet, or has not all of ``columns``.
+    Raises Fault if it is missing, truncated or not Parquet, or has not all of
+    ``columns``, or one of its columns twice.
     """
     try:
         # As one file: pyarrow takes twice as long to find out that it is not a folder of many.
         with pq.ParquetFile(path) as file:
-            if absent := [name for name in columns or [] if name not in file.schema_arrow.names]:
+            names = file.schema_arrow.names
+            if absent := [name for name in columns or [] if name not in names]:
                 raise Fault(f"{path}: has no column {', '.join(absent)}")
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise Fault(f"{path}: has more than one column {', '.join(twice)}")
             table = file.read(columns)
         if columns:
             table = table.select(columns)  # in this order
-        return table.to_pandas().reset_index(drop=True)
+        frame: pd.DataFrame = table.to_pandas()
+        return frame.reset_index(drop=True)
     except FileNotFoundError:
         raise Fault(f"{path}: not found; `dvc repro` makes it") from None
     except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError

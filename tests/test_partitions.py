@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -105,7 +106,7 @@ ODD = pd.DataFrame(
     {
         "b.c": ["x", None, "y"],
         "a": pd.Categorical(["u", "v", "u"]),
-        "moment": pd.to_datetime(["2013-01-01", None, "2013-01-03"]).tz_localize("UTC"),
+        "moment": pd.to_datetime(["2013-01-01", "NaT", "2013-01-03"]).tz_localize("UTC"),
         "whole": pd.array([1, None, 3], dtype="Int64"),
         "list": [[1], [], None],
         "flag": [True, False, True],
@@ -138,6 +139,14 @@ def test_a_column_that_a_file_has_not_is_a_fault_that_names_it(tmp_path: Path) -
     partitions.write(path, FRAME)
     with pytest.raises(Fault, match=r"2013-01.parquet: has no column gone, lost$"):
         partitions.read(path, [FRAME.columns[0], "gone", "lost"])
+
+
+def test_two_columns_of_one_name_are_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "2013-01.parquet"
+    pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), path)
+    for columns in (None, ["a"]):
+        with pytest.raises(Fault, match=r"2013-01.parquet: has more than one column a$"):
+            partitions.read(path, columns)
 
 
 def test_a_folder_holds_just_the_months_given(tmp_path: Path) -> None:

@@ -90,10 +90,14 @@ def lock_of(project: Project, experiment: str) -> Any:
     return yaml.safe_load(show(project, experiment, "dvc.lock"))
 
 
-def show(project: Project, experiment: str, path: str) -> str:
+def ref_of(project: Project, experiment: str) -> str:
     refs = project.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
     (ref,) = [ref for ref in refs if ref.endswith(f"/{experiment}")]
-    return project.run("git", "show", f"{ref}:{path}")
+    return ref
+
+
+def show(project: Project, experiment: str, path: str) -> str:
+    return project.run("git", "show", f"{ref_of(project, experiment)}:{path}")
 
 
 def begin(project: Project, *arguments: str) -> subprocess.Popen[str]:
@@ -209,9 +213,30 @@ def test_an_experiment_has_what_dvcs_own_would_have(tiny: Project) -> None:
     assert [show(tiny, "ours-1", name) for name in files] == [
         show(tiny, "theirs-1", name) for name in files
     ]
-    refs = tiny.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
-    assert tiny.run("git", "diff", "--stat", *refs) == ""
-    assert "undeclared.txt" not in tiny.run("git", "ls-tree", "-r", "--name-only", refs[0])
+    ours, theirs = ref_of(tiny, "ours-1"), ref_of(tiny, "theirs-1")
+    assert tiny.run("git", "diff", "--stat", ours, theirs) == ""
+    assert "undeclared.txt" not in tiny.run("git", "ls-tree", "-r", "--name-only", ours)
+
+
+def test_a_trial_finds_nothing_of_another_but_what_git_ignores(tiny: Project) -> None:
+    text = STEP + "\nassert not Path('left/over').exists()\n"
+    (tiny.path / "step.py").write_text(
+        text + "Path('left').mkdir()\nPath('left/over').write_text('undeclared')\n"
+    )
+    tiny.commit("it leaves something behind")
+    said = tiny.run("strata", "sweep", "--name", "l", "-S", "step.x=31,32", "--jobs", "1", *AIM)
+    assert "2 finished + 0 failed" in said
+    assert "left" not in tiny.run("git", "ls-tree", "-r", "--name-only", ref_of(tiny, "l-2"))
+
+
+def test_params_may_be_in_a_file_that_dvc_keeps(tiny: Project) -> None:
+    tiny.run("git", "rm", "--quiet", "--cached", "params.yaml")
+    tiny.run("dvc", "add", "params.yaml")
+    tiny.commit("params in DVC")
+    tiny.run("strata", "sweep", "--name", "ours", "-S", "step.x=31,32", "--jobs", "1", *AIM)
+    assert [row["score"] for row in table(tiny, "ours")] == ["-7.41", "-8.0"]
+    tiny.run("dvc", "exp", "run", "--name", "theirs", "-S", "step.x=31")
+    assert tiny.run("git", "diff", ref_of(tiny, "ours-1"), ref_of(tiny, "theirs")) == ""
 
 
 def test_hydra_composes_the_params_where_dvc_is_told_so(tiny: Project) -> None:

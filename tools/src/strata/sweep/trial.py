@@ -1,8 +1,8 @@
 """A worker of a sweep: a process of its own that runs one trial after the other.
 
 It works in a clone of its own, so that the user's workspace stays as it is, and keeps it, with
-the data in it and a warm Python beside it (see warm.py), from trial to trial. Whoever started it
-writes a trial a line to its standard input and reads a result a line from its standard output,
+the data in it and a warm Python beside it (see strata/warm), from trial to trial. Whoever started
+it writes a trial a line to its standard input and reads a result a line from its standard output,
 both as JSON. When the input closes, because the sweep ended or died, the worker and all that it
 started end at once. A worker that dies takes nothing with it but its clone.
 """

@@ -14,6 +14,7 @@ import ast
 import functools
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -28,21 +29,22 @@ HERE = Path(__file__).parent
 
 
 def libraries(root: Path, stages: Iterable[Stage]) -> dict[str, list[str]]:
-    """The modules from outside of the repository that each command of the stages imports, sorted.
+    """The modules from outside of the repository that each program of the stages imports, sorted.
 
-    Found in the sources that its stage runs or depends on, at their top level: what a function
-    imports it may not need.
+    A program is the FILE.py or MODULE of a command. What it imports is found in the sources that
+    its stages run or depend on, at their top level: what a function imports it may not need.
     """
     tracked = git("ls-files", "--", "*.py", root=root).splitlines()
     inside = {part for path in tracked for part in Path(path).with_suffix("").parts}
     imports = functools.cache(_imports)  # stages share sources
-    found: dict[str, list[str]] = {}
+    found: dict[str, set[str]] = {}
     for stage in stages:
         sources = {name for name in [*stage.cmd.split(), *stage.deps] if name.endswith(".py")}
         modules = {module for name in sources for module in imports(root / name)}
-        outside = sorted(name for name in modules if name.partition(".")[0] not in inside)
-        found |= dict.fromkeys(stage.cmd.split(" && "), outside)  # DVC runs a list one by one
-    return found
+        outside = {name for name in modules if name.partition(".")[0] not in inside}
+        for program in re.findall(r"\bpython (?:-m )?(\S+)", stage.cmd):
+            found.setdefault(program, set()).update(outside)
+    return {program: sorted(names) for program, names in found.items()}
 
 
 def _imports(source: Path) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 def serve(folder: str) -> list[str] | None:
     """Fork for each request, one at a time, until standard input closes. A request waits for the
-    imports of its command, which libraries.json names, and which the next one finds done.
+    imports of its program, which libraries.json names, and which the next one finds done.
 
     Returns the words of a command in a child that is to run it, None in the server at its end.
     """
@@ -34,38 +34,64 @@ def serve(folder: str) -> list[str] | None:
         while _readable(listener, 0) is listener:
             connection = listener.accept()[0]
             with connection:
-                data, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
-                while not data.endswith(b"\0\0"):
-                    data += connection.recv(1 << 16)
-                request = os.fsdecode(data[:-2]).split("\0")
-                _warm_up(libraries.pop(request[1], []))
-                ended, ends = os.pipe()
-                child = os.fork()
-                if child == 0:
-                    listener.close()
-                    os.close(ended)
-                    return _become(request, streams)
-                for stream in (*streams, ends):
+                request, streams = _received(connection)
+                child = None
+                if request and _warm_up(libraries.pop(_program(request[1]), [])):
+                    ended, ends = os.pipe()
+                    child = os.fork()
+                    if child == 0:
+                        listener.close()
+                        os.close(ended)
+                        return _become(request, streams)
+                    os.close(ends)
+                for stream in streams:
                     os.close(stream)
-                # The pipe closes with the child; the connection when DVC's process is killed.
-                if _readable(ended, connection, 0) is not ended:
-                    os.kill(child, signal.SIGKILL)
-                os.close(ended)
-                code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+                code = _code_of(child, ended, connection) if child else 130  # as Ctrl-C gives
                 with contextlib.suppress(OSError):
-                    connection.sendall(str(code if code >= 0 else 128 - code).encode())
+                    connection.sendall(str(code).encode())
     shutil.rmtree(folder, ignore_errors=True)
     return None
 
 
-def _warm_up(modules: list[str]) -> None:
-    if not modules:
-        return
+def _received(connection: socket.socket) -> tuple[list[str], list[int]]:
+    """What a client asks, nothing if it has died, and its standard streams."""
+    data, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
+    more = data
+    while more and not data.endswith(b"\0\0"):
+        more = connection.recv(1 << 16)
+        data += more
+    return os.fsdecode(data[:-2]).split("\0") if more else [], list(streams)
+
+
+def _program(command: str) -> str:
+    words = command.split()
+    return words[2] if words[1] == "-m" else words[1]
+
+
+def _code_of(child: int, ended: int, connection: socket.socket) -> int:
+    """Wait for a child, as a shell would; kill it when the client or this server ends."""
+    # The pipe closes with the child; the connection when DVC's process is killed.
+    if _readable(ended, connection, 0) is not ended:
+        os.kill(child, signal.SIGKILL)
+    os.close(ended)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return code if code >= 0 else 128 - code
+
+
+def _warm_up(modules: list[str]) -> bool:
+    """Import modules; False if Ctrl-C came meanwhile, which is for the stage that waits."""
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     for name in modules:
-        with contextlib.suppress(Exception):  # the stage that needs it will say so
+        with contextlib.suppress(Exception, SystemExit):  # the stage that needs it will say so
             importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # the children share these pages as long as nobody touches them
+        if came:
+            break
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if modules:
+        gc.collect()
+        gc.freeze()  # the children share these pages as long as nobody touches them
+    return not came
 
 
 def _readable(*sources: Any) -> Any:
