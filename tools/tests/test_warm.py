@@ -74,6 +74,7 @@ class TestWarm:
             capture_output=True,
             text=True,
             check=False,
+            timeout=300,
         )
 
     @pytest.fixture(autouse=True)
@@ -108,6 +109,7 @@ class TestWarm:
             "python none.py",
             "python -m probe | cat",
             "python -m none",
+            "python -m",
             "true; false",
             "echo 'x'",
         ],

@@ -6,7 +6,7 @@ from typing import Any
 
 from strata import checkout
 from strata.errors import Fault
-from strata.git import git
+from strata.git import git, succeeds, tracked
 from strata.revision import Revision, Stage
 from strata.store import Store, dvc_repo, opened
 from strata.values import Leaves
@@ -61,11 +61,11 @@ def run(root: Path, base: str, name: str, overrides: list[str], stages: list[str
     from dvc.env import DVC_EXP_BASELINE_REV, DVC_EXP_NAME, DVC_ROOT
 
     git("checkout", "--quiet", "--force", "--detach", base, root=root)
-    git("clean", "--quiet", "-ffd", "--exclude=.dvc", "--", ":/", root=root)
+    succeeds("clean", "--quiet", "-ffd", "--exclude=.dvc", "--", ":/", root=root)  # or it stays
     git("update-ref", "-d", ref(base, name), root=root)
     with dvc_repo(root) as repo:
+        _set(repo, overrides, stages)
         repo.checkout(stages, with_deps=bool(stages), force=True, allow_missing=True)
-        _set(repo, overrides)  # last, since a file of params may be in DVC
         env = {DVC_EXP_BASELINE_REV: base, DVC_EXP_NAME: name, DVC_ROOT: str(root)}
         everywhere = not stages and not (root / "dvc.yaml").exists()
         seen = _reproduce(repo, stages, all_pipelines=everywhere, run_env=env)
@@ -74,14 +74,20 @@ def run(root: Path, base: str, name: str, overrides: list[str], stages: list[str
         return Revision(Store(root, repo), None).metrics
 
 
-def _set(repo: Any, overrides: list[str]) -> None:
-    """Write parameters into their files, which Hydra composes where DVC is set up so."""
+def _set(repo: Any, overrides: list[str], stages: list[str]) -> None:
+    """Write parameters into their files, which Hydra composes where DVC is set up so.
+
+    A file that DVC keeps is entered in its .dvc file, else a checkout would bring it back.
+    """
     from dvc.utils.cli_parse import to_path_overrides
 
     by_file = to_path_overrides(overrides)
     if repo.config.get("hydra", {}).get("enabled"):
         by_file.setdefault("params.yaml", [])
-    repo.experiments.workspace_queue._update_params(by_file)
+    queue = repo.experiments.workspace_queue
+    queue._update_params(by_file)
+    if not all(tracked(Path(repo.root_dir), path) for path in by_file):
+        queue._stash_commit_deps(stages)
 
 
 def _reproduce(repo: Any, stages: list[str], **options: Any) -> list[Any]:

@@ -146,6 +146,8 @@ atexit.register(end_all)
 class Workshop:
     """The clone in which a worker runs its trials, and its warm Python; made by the first one."""
 
+    _warm: Warm
+
     def __init__(self, home: Path, folder: Path) -> None:
         self.home = home
         self.root = self.clone = folder / "clone"
@@ -186,7 +188,7 @@ class Workshop:
         return experiments.run(self.root, base, name, overrides, stages)
 
     def _prepare(self, base: str) -> None:
-        if base != self._base:
+        if base != self._base or not self._warm.is_alive:
             os.chdir(self.home)
             shutil.rmtree(self.clone, ignore_errors=True)
             self.root, stages = experiments.prepare(self.home, base, self.clone)
@@ -209,6 +211,8 @@ def value_of(metrics: dict[str, Any], metric: str) -> tuple[float, float | None]
 
 def main() -> None:
     home, folder = map(Path, sys.argv[1:])
+    # Without its clone, removed under it, Git would find the user's repository further up.
+    os.environ["GIT_CEILING_DIRECTORIES"] = str(folder.resolve())
     results = os.fdopen(os.dup(1), "w", encoding="utf-8")
     log = folder / "log"
     output = os.open(log, os.O_RDWR | os.O_CREAT | os.O_APPEND)

@@ -83,14 +83,14 @@ def _warm_up(modules: list[str]) -> bool:
     came: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     for name in modules:
-        with contextlib.suppress(Exception, SystemExit):  # the stage that needs it will say so
+        with contextlib.suppress(BaseException):  # the stage that needs it will say so
             importlib.import_module(name)
         if came:
             break
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if modules:
         gc.collect()
         gc.freeze()  # the children share these pages as long as nobody touches them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     return not came
 
 

@@ -15,7 +15,8 @@ server = socket.socket(socket.AF_UNIX)
 address = os.environ.pop("STRATA_WARM")
 os.environ["SHELL"] = shell = os.environ.pop("STRATA_SHELL")
 words = [*command.split(), "", ""]
-module, script = words[1] == "-m", words[1].endswith(".py") and os.path.isfile(words[1])
+module = words[1] == "-m" and words[2]
+script = words[1].endswith(".py") and os.path.isfile(words[1])
 warm = words[0] == "python" and (module or script) and not SYNTAX & set(command)
 if warm:
     folder = os.getcwd()
