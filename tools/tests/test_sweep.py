@@ -229,6 +229,22 @@ def test_a_trial_finds_nothing_of_another_but_what_git_ignores(tiny: Project) ->
     assert "left" not in tiny.run("git", "ls-tree", "-r", "--name-only", ref_of(tiny, "l-2"))
 
 
+def test_a_clone_that_loses_its_git_leaves_the_users_repository_alone(tiny: Project) -> None:
+    """Git would go up from it, and find the user's."""
+    text = STEP + "\nif step['x'] == 3:\n    import shutil\n\n    shutil.rmtree('.git')\n"
+    (tiny.path / "step.py").write_text(text)
+    tiny.commit("it removes its .git")
+    (tiny.path / "notes.txt").write_text("mine")
+    before = tiny.run("git", "status", "--porcelain"), tiny.run("git", "rev-parse", "HEAD")
+    how = ("--jobs", "1", *AIM)
+    tiny.run("strata", "sweep", "--name", "g", "-S", "step.x=3,4", *how, fails=True)
+    assert (
+        tiny.run("git", "status", "--porcelain"),
+        tiny.run("git", "rev-parse", "HEAD"),
+    ) == before
+    assert tiny.read("notes.txt") == b"mine"
+
+
 def test_params_may_be_in_a_file_that_dvc_keeps(tiny: Project) -> None:
     tiny.run("git", "rm", "--quiet", "--cached", "params.yaml")
     tiny.run("dvc", "add", "params.yaml")
