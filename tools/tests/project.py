@@ -72,6 +72,13 @@ class Project:
         return Project(path, self.env | {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc-site")})
 
 
+def ref_of(project: Project, experiment: str) -> str:
+    """The full reference of an experiment."""
+    refs = project.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    (ref,) = [ref for ref in refs if ref.endswith(f"/{experiment}")]
+    return ref
+
+
 def push_of(project: Project, to: str = "origin") -> tuple[list[str], str]:
     """The arguments and the input with which Git runs pre-push for HEAD, to a remote without it."""
     head = project.run("git", "rev-parse", "HEAD").strip()

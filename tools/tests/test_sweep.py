@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from project import Project, heed_ctrl_c, sandbox, sources
+from project import Project, heed_ctrl_c, ref_of, sandbox, sources
 from tiny import create
 
 pytestmark = pytest.mark.slow
@@ -88,12 +88,6 @@ def table(project: Project, name: str) -> list[dict[str, str]]:
 
 def lock_of(project: Project, experiment: str) -> Any:
     return yaml.safe_load(show(project, experiment, "dvc.lock"))
-
-
-def ref_of(project: Project, experiment: str) -> str:
-    refs = project.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
-    (ref,) = [ref for ref in refs if ref.endswith(f"/{experiment}")]
-    return ref
 
 
 def show(project: Project, experiment: str, path: str) -> str:

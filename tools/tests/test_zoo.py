@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 import zoo
-from project import Project, Strata, push_of, state
+from project import Project, Strata, push_of, ref_of, state
 
 from strata import git
 from strata.revision import Revision
@@ -98,6 +98,4 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
 
 def tree(project: Project, experiment: str) -> str:
     """The hash of all files of an experiment."""
-    refs = project.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
-    (ref,) = [ref for ref in refs if ref.endswith(f"/{experiment}")]
-    return project.run("git", "rev-parse", f"{ref}^{{tree}}")
+    return project.run("git", "rev-parse", f"{ref_of(project, experiment)}^{{tree}}")
