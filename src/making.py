@@ -17,12 +17,12 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from memo import Memo, digest
+from memo import Made, Memo, made
 from partitions import keep_only, write, write_bytes
 from stage import Fault
 
 Make = Callable[[str], pd.DataFrame]
-Done = Iterator[tuple[str, str, int]]  # name, hash and rows of each partition
+Done = Iterator[tuple[str, Made]]  # each partition, by name
 
 
 def make_all(
@@ -35,7 +35,7 @@ def make_all(
     from DVC's cache. It has to be a function at the top of a file. Raises Fault, as ``make`` does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    memo, rows, made = Memo(stage), dict[str, int](), dict[str, tuple[str, int]]()
+    memo, rows, new = Memo(stage), dict[str, int](), dict[str, Made]()
     keys = {name: memo.key(name, inputs(name)) for name in names}
     for name, key in keys.items():
         if (taken := memo.take(key, folder / f"{name}.parquet")) is not None:
@@ -43,10 +43,10 @@ def make_all(
     missing = [name for name in names if name not in rows]
     far = os.environ.get("STRATA_SCHEDULER")
     done = _far(far, folder, make, missing, inputs) if far else _here(folder, make, missing)
-    for name, oid, count in tqdm(done, stage, len(missing), leave=False, disable=None):
-        rows[name] = count
-        made[keys[name]] = oid, count
-    memo.keep(made)
+    for name, one in tqdm(done, stage, len(missing), leave=False, disable=None):
+        rows[name] = one.rows
+        new[keys[name]] = one
+    memo.keep(new)
     keep_only(folder, rows)
     return sum(rows.values())
 
@@ -60,7 +60,7 @@ def _far(
     for name, content, rows in cluster.spread(address, make, names, inputs):
         path = folder / f"{name}.parquet"
         write_bytes(path, content)
-        yield name, digest(path), rows
+        yield name, made(path, rows)
 
 
 def _here(folder: Path, make: Make, names: list[str]) -> Done:
@@ -69,10 +69,10 @@ def _here(folder: Path, make: Make, names: list[str]) -> Done:
         yield from apply(functools.partial(_made, folder, make), names)
 
 
-def _made(folder: Path, make: Make, name: str) -> tuple[str, str, int]:
+def _made(folder: Path, make: Make, name: str) -> tuple[str, Made]:
     frame, path = make(name), folder / f"{name}.parquet"
     write(path, frame)
-    return name, digest(path), len(frame)
+    return name, made(path, len(frame))
 
 
 @contextlib.contextmanager
