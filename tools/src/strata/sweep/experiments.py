@@ -59,11 +59,12 @@ def run(root: Path, base: str, name: str, overrides: list[str], stages: list[str
     Returns the metrics. Raises Fault with DVC's reason if a stage fails.
     """
     from dvc.env import DVC_EXP_BASELINE_REV, DVC_EXP_NAME, DVC_ROOT
+    from dvc.repo import lock_repo
 
     git("checkout", "--quiet", "--force", "--detach", base, root=root)
     succeeds("clean", "--quiet", "-ffd", "--exclude=.dvc", "--", ":/", root=root)  # or it stays
     git("update-ref", "-d", ref(base, name), root=root)
-    with dvc_repo(root) as repo:
+    with dvc_repo(root) as repo, lock_repo(repo):  # one lock, so one reading of all for each step
         _set(repo, overrides, stages)
         repo.checkout(stages, with_deps=bool(stages), force=True, allow_missing=True)
         env = {DVC_EXP_BASELINE_REV: base, DVC_EXP_NAME: name, DVC_ROOT: str(root)}
