@@ -6,10 +6,10 @@
 - DVC's queue, tuned: `dvc exp run --queue` and `dvc queue start -j 2` with OMP_NUM_THREADS=1;
 - DVC's queue as it is: without, so that the fits of two workers compete for the processors.
 
-The ways take turns, at most a dozen trials each, in clones with caches of their own; DVC's queue
-as it is, which takes long, gets the first turn only. All figures are of one trial, with its share
-of the start of its turn. What a way adds is its CPU time less that of the limit. That MLflow's
-trials come to the same metrics is checked.
+The ways take turns, at most two dozen trials each, in clones with caches of their own; DVC's
+queue as it is, which takes long, gets the first turn only. All figures are of one trial, with its
+share of the start of its turn. What a way adds is its CPU time less that of the limit. That
+MLflow's trials come to the same metrics is checked.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ from benchmarks.measure import HOME, NOTHING, ONE_THREAD, Cost, Row, Section, cl
 SUBREAPER = 36  # of prctl: who adopts the processes that detach themselves
 SETTING = "train.hist_gradient_boosting"
 JOBS = 2
-ROUND = 12  # trials that a way runs before it is the next one's turn
+ROUND = 24  # trials that a way runs before it is the next one's turn
 PATIENCE = 60  # seconds without a finished trial, after which the queue is looked at
 Trials = list[dict[str, Any]]
 
