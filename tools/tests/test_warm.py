@@ -1,9 +1,11 @@
 """The warm Python: a fork of it is what a fresh Python would have been."""
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,6 +179,62 @@ class TestWarm:
     def test_a_stage_killed_by_a_signal_fails(self, root: Path) -> None:
         (root / "probe.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
         assert self.ask(root, "python -m probe").returncode == 137
+
+    def test_a_stage_is_waited_for_and_what_it_started_is_not(self, root: Path) -> None:
+        (root / "probe.py").write_text(
+            "import os, time\nfrom pathlib import Path\n"
+            "if child := os.fork():\n    Path('child').write_text(str(child))\n"
+            "    os.kill(os.getpid(), 9)\nos.closerange(0, 3)\ntime.sleep(3600)\n"
+        )
+        try:
+            assert self.ask(root, "python -m probe").returncode == 137
+        finally:
+            psutil.Process(int((root / "child").read_text())).kill()
+
+    def test_a_stage_ends_with_a_server_that_is_killed(self, root: Path) -> None:
+        """It would write beside its own repetition; here it would keep its output open."""
+        (root / "probe.py").write_text(
+            "import os, psutil, time\n"
+            "assert 'server.py' in str(psutil.Process().parent().cmdline())\n"
+            "os.kill(os.getppid(), 9)\ntime.sleep(3600)\n"
+        )
+        asked = self.ask(root, "python -m probe")
+        assert asked.returncode == 1
+        assert "has died. Run it again" in asked.stderr
+
+    @pytest.mark.parametrize(
+        ("answer", "code"), [("GONE\n0", 0), ("\n130", 130), ("GONE\n", 1), ("", 1)]
+    )
+    def test_a_client_ends_as_the_server_says(self, root: Path, answer: str, code: int) -> None:
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        folder = Path(self.warm.environment["STRATA_WARM"])
+        (folder / "socket").unlink()
+        with socket.socket(socket.AF_UNIX) as server:
+            with contextlib.chdir(folder):  # its path may be too long
+                server.bind("socket")
+            server.listen()
+
+            def serve() -> None:
+                with server.accept()[0] as connection:
+                    asked = b""
+                    while not asked.endswith(b"\0\0"):
+                        asked += connection.recv(1 << 16)
+                    connection.sendall(answer.replace("GONE", str(gone.pid)).encode())
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            assert self.ask(root, "python -m probe").returncode == code
+            thread.join()
+
+    def test_the_users_shell_is_known_to_a_second_server_too(
+        self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in self.warm.environment.items():
+            monkeypatch.setenv(name, value)
+        self.warm.close()
+        self.warm = Warm(root, [], tmp_path / "second")
+        assert self.ask(root, "echo a b | wc -w").stdout.strip() == "2"
 
     def test_without_a_server_the_shell_runs_it(self, root: Path) -> None:
         for child in psutil.Process().children():

@@ -94,7 +94,8 @@ class Warm:
         self._server.stdout.close()
         self.environment = {
             "SHELL": str(shell),
-            "STRATA_SHELL": os.environ.get("SHELL") or "/bin/sh",
+            # Not that of a server before this one, whose environment this process has taken over.
+            "STRATA_SHELL": os.environ.get("STRATA_SHELL") or os.environ.get("SHELL") or "/bin/sh",
             "STRATA_WARM": str(folder),
         }
 

@@ -30,6 +30,8 @@ def serve(folder: str) -> list[str] | None:
         os.write(1, b"listening\n")
         os.dup2(2, 1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the stage, and for DVC
+        ended, ends = os.pipe()
+        os.set_blocking(ends, False)
         libraries = json.loads(Path("libraries.json").read_text(encoding="utf-8"))
         while _readable(listener, 0) is listener:
             connection = listener.accept()[0]
@@ -37,18 +39,20 @@ def serve(folder: str) -> list[str] | None:
                 request, streams = _received(connection)
                 child = None
                 if request and _warm_up(libraries.pop(_program(request[1]), [])):
-                    ended, ends = os.pipe()
+                    _tell_of_children(ends)
                     child = os.fork()
                     if child == 0:
-                        listener.close()
+                        signal.set_wakeup_fd(-1)
+                        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                         os.close(ended)
+                        os.close(ends)
+                        listener.close()
+                        _send(connection, str(os.getpid()))
                         return _become(request, streams)
-                    os.close(ends)
                 for stream in streams:
                     os.close(stream)
                 code = _code_of(child, ended, connection) if child else 130  # as Ctrl-C gives
-                with contextlib.suppress(OSError):
-                    connection.sendall(str(code).encode())
+                _send(connection, f"\n{code}")
     shutil.rmtree(folder, ignore_errors=True)
     return None
 
@@ -68,13 +72,31 @@ def _program(command: str) -> str:
     return words[2] if words[1] == "-m" else words[1]
 
 
+def _send(connection: socket.socket, text: str) -> None:
+    with contextlib.suppress(OSError):  # a client that has died
+        connection.sendall(text.encode())
+
+
+def _tell_of_children(ends: int) -> None:
+    """Write to a pipe when a child ends, whatever a library that was imported may have set."""
+    signal.set_wakeup_fd(ends)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+
+
 def _code_of(child: int, ended: int, connection: socket.socket) -> int:
-    """Wait for a child, as a shell would; kill it when the client or this server ends."""
-    # The pipe closes with the child; the connection when DVC's process is killed.
-    if _readable(ended, connection, 0) is not ended:
-        os.kill(child, signal.SIGKILL)
-    os.close(ended)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    """Wait for a child, as a shell would; kill it when the client or this server ends.
+
+    For it alone: what it has started itself may go on, and keep its pipes open.
+    """
+    while not (done := os.waitpid(child, os.WNOHANG))[0]:
+        if _readable(ended, connection, 0) is ended:
+            os.read(ended, 1 << 10)
+        else:  # the connection closes when DVC's process is killed
+            os.kill(child, signal.SIGKILL)
+            done = os.waitpid(child, 0)
+            break
+    code = os.waitstatus_to_exitcode(done[1])
     return code if code >= 0 else 128 - code
 
 

@@ -3,6 +3,7 @@
 It starts for every command, so it imports next to nothing and takes about 15 ms.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -31,7 +32,17 @@ if not warm:
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # the stage gets it too, and what it says counts
 environment = [f"{name}={value}" for name, value in os.environ.items()]
 request = os.fsencode("\0".join([folder, command, *environment]) + "\0\0")
-sent = socket.send_fds(server, [request], [0, 1, 2])
-server.sendall(request[sent:])
-code = server.recv(16)
-sys.exit(int(code) if code else "The Python that the stages are forks of has died. Run it again")
+answer = b""  # the process of the stage, and in a second line how it ended
+with contextlib.suppress(OSError):  # the server has died
+    sent = socket.send_fds(server, [request], [0, 1, 2])
+    if rest := request[sent:]:  # an empty one fails if the answer is already there
+        server.sendall(rest)
+    while part := server.recv(64):
+        answer += part
+process, _, code = answer.partition(b"\n")
+if code:
+    sys.exit(int(code))
+if process:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(process), signal.SIGKILL)  # it would write beside its own repetition
+sys.exit("The Python that the stages are forks of has died. Run it again")
