@@ -53,7 +53,7 @@ def once(count: int) -> dict[str, Cost]:
         arrive(project, names[-2])
         run(project, sys.executable, "src/ingest.py")
         found["data of a month"] = made_anew(project, alone)
-        # Once more, since DVC's cache does not have that month yet.
+        # That month is computed once more: DVC's cache does not have it yet.
         found["data of a month, in one"] = made_anew(project, in_one)
         run(project, sys.executable, "src/train.py")
         found["evaluate"] = alone(project, "evaluate")

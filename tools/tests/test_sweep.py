@@ -223,15 +223,19 @@ def test_a_trial_finds_nothing_of_another_but_what_git_ignores(tiny: Project) ->
     assert "left" not in tiny.run("git", "ls-tree", "-r", "--name-only", ref_of(tiny, "l-2"))
 
 
-def test_a_clone_that_loses_its_git_leaves_the_users_repository_alone(tiny: Project) -> None:
-    """Git would go up from it, and find the user's."""
-    text = STEP + "\nif step['x'] == 3:\n    import shutil\n\n    shutil.rmtree('.git')\n"
+@pytest.mark.parametrize(
+    "harm", ["shutil.rmtree('.git')", "open('.git/index.lock', 'x')", "shutil.rmtree('.')"]
+)
+def test_a_trial_that_breaks_its_clone_harms_nothing_else(tiny: Project, harm: str) -> None:
+    """Without a .git in it, Git would go up from it and find the user's."""
+    text = STEP + f"\nif step['x'] == 3:\n    import shutil\n\n    {harm}\n"
     (tiny.path / "step.py").write_text(text)
-    tiny.commit("it removes its .git")
+    tiny.commit("it breaks its clone")
     (tiny.path / "notes.txt").write_text("mine")
     before = tiny.run("git", "status", "--porcelain"), tiny.run("git", "rev-parse", "HEAD")
     how = ("--jobs", "1", *AIM)
-    tiny.run("strata", "sweep", "--name", "g", "-S", "step.x=3,4", *how, fails=True)
+    said = tiny.run("strata", "sweep", "--name", "g", "-S", "step.x=3,4", *how)
+    assert "2 trials asked = 1 finished + 1 failed" in said
     assert (
         tiny.run("git", "status", "--porcelain"),
         tiny.run("git", "rev-parse", "HEAD"),
@@ -247,6 +251,33 @@ def test_params_may_be_in_a_file_that_dvc_keeps(tiny: Project) -> None:
     assert [row["score"] for row in table(tiny, "ours")] == ["-7.41", "-8.0"]
     tiny.run("dvc", "exp", "run", "--name", "theirs", "-S", "step.x=31")
     assert tiny.run("git", "diff", ref_of(tiny, "ours-1"), ref_of(tiny, "theirs")) == ""
+
+
+TWO = """
+import os
+from pathlib import Path
+from strata.git import git
+from strata.sweep import experiments
+
+home = Path.cwd()
+base = git("rev-parse", "HEAD")
+root, _ = experiments.prepare(home, base, home.with_name("worker"))
+os.chdir(root)
+found = []
+for name, said in (("a", "step.x=31"), ("b", "step.y=2")):
+    experiments.clean(root, base)
+    found.append(experiments.run(root, base, name, [said], [])["score"])
+print(found)
+"""
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_param_that_a_trial_does_not_set_is_that_of_the_commit(tiny: Project, kept: bool) -> None:
+    if kept:
+        tiny.run("git", "rm", "--quiet", "--cached", "params.yaml")
+        tiny.run("dvc", "add", "params.yaml")
+        tiny.commit("params in DVC")
+    assert "[-7.41, 0.988]" in tiny.run("python", "-c", TWO)
 
 
 def test_hydra_composes_the_params_where_dvc_is_told_so(tiny: Project) -> None:

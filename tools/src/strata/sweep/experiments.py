@@ -47,47 +47,59 @@ def prepare(home: Path, base: str, folder: Path) -> tuple[Path, list[Stage]]:
         return root, list(Revision(Store(root, repo), None).stages.values())
 
 
+def clean(root: Path, base: str) -> None:
+    """Bring a clone back to a commit: what a trial left in it goes, but for what Git ignores.
+
+    Raises Fault if the clone is broken.
+    """
+    git("checkout", "--quiet", "--force", "--detach", base, root=root)
+    succeeds("clean", "--quiet", "-ffd", "--exclude=.dvc", "--", ":/", root=root)  # or it stays
+
+
 def run(root: Path, base: str, name: str, overrides: list[str], stages: list[str]) -> Leaves:
     """Run stages with changed parameters as an experiment, as ``dvc exp run -S`` does.
 
     All are run if none is named. Without a dvc.yaml at the top, where DVC would run nothing, all
-    pipelines below it are run. ``root`` is a clone that nobody else uses and the current folder;
-    what an earlier trial left in it goes, but for what Git ignores. So there is nothing to stash
-    and bring back, and no half-done run to save: a trial takes less than half of what ``exp run``
-    adds to its stages. Unlike that it pushes nothing, and tells DVC Studio nothing.
+    pipelines below it are run. ``root`` is a clone that nobody else uses, clean, and the current
+    folder. So there is nothing to stash and bring back, and no half-done run to save: a trial takes
+    less than half of what ``exp run`` adds to its stages. Unlike that it pushes nothing, and tells
+    DVC Studio nothing.
 
     Returns the metrics. Raises Fault with DVC's reason if a stage fails.
     """
     from dvc.env import DVC_EXP_BASELINE_REV, DVC_EXP_NAME, DVC_ROOT
     from dvc.repo import lock_repo
 
-    git("checkout", "--quiet", "--force", "--detach", base, root=root)
-    succeeds("clean", "--quiet", "-ffd", "--exclude=.dvc", "--", ":/", root=root)  # or it stays
     git("update-ref", "-d", ref(base, name), root=root)
-    with dvc_repo(root) as repo, lock_repo(repo):  # one lock, so one reading of all for each step
+    with dvc_repo(root) as repo:
         _set(repo, overrides, stages)
-        repo.checkout(stages, with_deps=bool(stages), force=True, allow_missing=True)
-        env = {DVC_EXP_BASELINE_REV: base, DVC_EXP_NAME: name, DVC_ROOT: str(root)}
-        everywhere = not stages and not (root / "dvc.yaml").exists()
-        seen = _reproduce(repo, stages, all_pipelines=everywhere, run_env=env)
-        _commit(repo, root, seen, f"dvc: commit experiment {name}")
-        git("update-ref", ref(base, name), "HEAD", root=root)
-        return Revision(Store(root, repo), None).metrics
+        with lock_repo(repo):  # so that checkout and reproduce share a reading of the pipeline
+            repo.checkout(stages, with_deps=bool(stages), force=True, allow_missing=True)
+            env = {DVC_EXP_BASELINE_REV: base, DVC_EXP_NAME: name, DVC_ROOT: str(root)}
+            everywhere = not stages and not (root / "dvc.yaml").exists()
+            seen = _reproduce(repo, stages, all_pipelines=everywhere, run_env=env)
+            _commit(repo, root, seen, f"dvc: commit experiment {name}")
+            git("update-ref", ref(base, name), "HEAD", root=root)
+            return Revision(Store(root, repo), None).metrics
 
 
 def _set(repo: Any, overrides: list[str], stages: list[str]) -> None:
     """Write parameters into their files, which Hydra composes where DVC is set up so.
 
-    A file that DVC keeps is entered in its .dvc file, else a checkout would bring it back.
+    One that DVC keeps is what an earlier trial has made of it, so it is brought back first; then it
+    is entered in its .dvc file, else a checkout would bring it back again.
     """
     from dvc.utils.cli_parse import to_path_overrides
 
     by_file = to_path_overrides(overrides)
     if repo.config.get("hydra", {}).get("enabled"):
         by_file.setdefault("params.yaml", [])
+    kept = not all(tracked(Path(repo.root_dir), path) for path in by_file)
+    if kept:
+        repo.checkout(force=True, allow_missing=True)
     queue = repo.experiments.workspace_queue
     queue._update_params(by_file)
-    if not all(tracked(Path(repo.root_dir), path) for path in by_file):
+    if kept:
         queue._stash_commit_deps(stages)
 
 

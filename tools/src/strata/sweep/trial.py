@@ -146,11 +146,12 @@ atexit.register(end_all)
 class Workshop:
     """The clone in which a worker runs its trials, and its warm Python; made by the first one."""
 
+    root: Path
     _warm: Warm
 
     def __init__(self, home: Path, folder: Path) -> None:
-        self.home = home
-        self.root = self.clone = folder / "clone"
+        self.home, self._folder = home, folder
+        self._place = folder / "none"
         self.top = git.git("rev-parse", "--show-toplevel", root=home)
         self._base = ""
 
@@ -183,19 +184,29 @@ class Workshop:
         except Fault:
             if self._warm.is_alive:
                 raise
-        self._base = ""
         self._prepare(base)
         return experiments.run(self.root, base, name, overrides, stages)
 
     def _prepare(self, base: str) -> None:
-        if base != self._base or not self._warm.is_alive:
-            os.chdir(self.home)
-            shutil.rmtree(self.clone, ignore_errors=True)
-            self.root, stages = experiments.prepare(self.home, base, self.clone)
-            self._warm = Warm(self.root, stages, self.clone.with_name("warm"))
-            os.environ.update(self._warm.environment)
-            os.chdir(self.root)
-            self._base = base
+        """Make the clone, unless there is one that can be used again."""
+        if base == self._base and self._warm.is_alive:
+            with contextlib.suppress(Fault, OSError):  # an earlier trial broke it
+                experiments.clean(self.root, base)
+                os.chdir(self.root)
+                return
+        if self._base:
+            self._warm.close()
+        self._base = ""
+        os.chdir(self.home)
+        shutil.rmtree(self._place, ignore_errors=True)
+        self._place = Path(
+            tempfile.mkdtemp(dir=self._folder)
+        )  # somebody may still write to the old
+        self.root, stages = experiments.prepare(self.home, base, self._place / "clone")
+        self._warm = Warm(self.root, stages, self._place / "warm")
+        os.environ.update(self._warm.environment)
+        os.chdir(self.root)
+        self._base = base
 
 
 def value_of(metrics: dict[str, Any], metric: str) -> tuple[float, float | None]:
