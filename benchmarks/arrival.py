@@ -3,9 +3,9 @@
 `prepare` and `featurize` take from the cache what has not changed. The fit does not: it learns from
 all rows, with 200 trees. What is left without it is how far a month that arrives costs a month.
 
-The stages by themselves, each a process of its own as `dvc repro` has it, or both in one Python as
-`strata repro` has it, are set beside the same with nothing remembered. Half of what is left then is
-the start of Python and its imports. The model is a new one, so `evaluate` has nothing to
+The stages by themselves are set beside the same with nothing remembered: each in a process of its
+own, as under `dvc repro`, and both in one Python, as under `strata repro`. Half of what is left
+then is the start of Python and its imports. The model is a new one, so `evaluate` has nothing to
 remember: it scores the newest rows, a fixed number, and is set beside a program that scores all
 there are.
 """

@@ -199,9 +199,7 @@ class Workshop:
         self._base = ""
         os.chdir(self.home)
         shutil.rmtree(self._place, ignore_errors=True)
-        self._place = Path(
-            tempfile.mkdtemp(dir=self._folder)
-        )  # somebody may still write to the old
+        self._place = Path(tempfile.mkdtemp(dir=self._folder))  # the old one may still be in use
         self.root, stages = experiments.prepare(self.home, base, self._place / "clone")
         self._warm = Warm(self.root, stages, self._place / "warm")
         os.environ.update(self._warm.environment)
