@@ -243,10 +243,15 @@ def test_a_trial_that_breaks_its_clone_harms_nothing_else(tiny: Project, harm: s
     assert tiny.read("notes.txt") == b"mine"
 
 
+def keep_params(project: Project) -> None:
+    """Let DVC keep the params, and Git no more."""
+    project.run("git", "rm", "--quiet", "--cached", "params.yaml")
+    project.run("dvc", "add", "params.yaml")
+    project.commit("params in DVC")
+
+
 def test_params_may_be_in_a_file_that_dvc_keeps(tiny: Project) -> None:
-    tiny.run("git", "rm", "--quiet", "--cached", "params.yaml")
-    tiny.run("dvc", "add", "params.yaml")
-    tiny.commit("params in DVC")
+    keep_params(tiny)
     tiny.run("strata", "sweep", "--name", "ours", "-S", "step.x=31,32", "--jobs", "1", *AIM)
     assert [row["score"] for row in table(tiny, "ours")] == ["-7.41", "-8.0"]
     tiny.run("dvc", "exp", "run", "--name", "theirs", "-S", "step.x=31")
@@ -274,9 +279,7 @@ print(found)
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_param_that_a_trial_does_not_set_is_that_of_the_commit(tiny: Project, kept: bool) -> None:
     if kept:
-        tiny.run("git", "rm", "--quiet", "--cached", "params.yaml")
-        tiny.run("dvc", "add", "params.yaml")
-        tiny.commit("params in DVC")
+        keep_params(tiny)
     assert "[-7.41, 0.988]" in tiny.run("python", "-c", TWO)
 
 
