@@ -43,7 +43,7 @@ def reproduce(project: Project) -> None:
     project.run("git", "init", "--quiet")
     for number, trees in enumerate((20, 25), start=1):
         project.set(**SMALL | {"train.hist_gradient_boosting.max_iter": trees})
-        project.run("dvc", "repro")
+        project.run("strata", "repro")
         project.commit(f"Model {number}")
         project.run("git", "tag", f"v{number}")
 

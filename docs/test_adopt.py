@@ -120,7 +120,7 @@ def test_a_project_lives_on_with_more_data_and_another_column(
     first.assign(visit_id=[f"2024-{n}" for n in range(len(first))]).to_csv(
         template.path / "data/source/2024.csv", index=False
     )
-    template.run("dvc", "repro")
+    template.run("strata", "repro")
     new = json.loads((template.path / "metrics/metrics.json").read_text())
     assert new["test"]["n"] > old["test"]["n"]
     changed = template.run("git", "status", "--porcelain")
@@ -131,10 +131,10 @@ def test_a_project_lives_on_with_more_data_and_another_column(
     (template.path / "data/source/2025.csv").write_text(
         ",".join(first.columns) + "\n" + "1,2,three,4,5,new,True\n"
     )
-    said = template.run("dvc", "repro", fails=True)
+    said = template.run("strata", "repro", fails=True)
     assert "2025.csv: column x2: a number: 1 rows fail it: 'three' in row 0" in said
     (template.path / "data/source/2025.csv").unlink()
-    template.run("dvc", "repro")
+    template.run("strata", "repro")
 
     for path in Path(place).iterdir():
         pd.read_csv(path).assign(height=np.arange(1_000) % 50).to_csv(path, index=False)
@@ -176,7 +176,7 @@ def test_an_adoption_that_does_not_end_leaves_all_as_it_was(
                 os.kill(process.pid, end)
     assert process.returncode != 0, said
     if end is None:
-        assert "`dvc repro` fails on what was written" in "".join(said)
+        assert "`strata repro` fails on what was written" in "".join(said)
     after = template.run("git", "status", "--porcelain"), template.run("git", "rev-parse", "HEAD")
     assert after == before
     assert not (template.path / "data/source").exists()

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from project import S3, Project
+from project import S3, Project, end_queue
 
 import params
 
@@ -119,7 +119,10 @@ def test_storage(desk: Project, s3: S3) -> None:
 
 
 def test_sweeps(desk: Project) -> None:
-    output = desk.run("bash", "-euxc", commands("docs/sweeps.md"))
+    try:
+        output = desk.run("bash", "-euxc", commands("docs/sweeps.md"))
+    finally:
+        end_queue(desk)
     assert "4 trials asked = 4 finished + 0 failed" in output
     assert "6 trials asked = 6 finished + 0 failed" in output
     assert "metrics/seeds.json is committed" in output

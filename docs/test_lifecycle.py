@@ -90,7 +90,7 @@ def test_the_story_of_two_releases(tmp_path: Path) -> None:
 
         # The first release, of a model that knows little.
         project.set(**SMALL | {"train.hist_gradient_boosting.max_iter": 3})
-        run("dvc", "repro")
+        run("strata", "repro")
         project.commit("A first model")
         run("git", "clone", "--quiet", "--bare", ".", str(github.repository))
         run("git", "remote", "add", "origin", str(github.repository))
@@ -100,7 +100,7 @@ def test_the_story_of_two_releases(tmp_path: Path) -> None:
 
         # Somebody makes a better one, and a month arrives.
         project.set(**{"train.hist_gradient_boosting.max_iter": 60})
-        run("dvc", "repro")
+        run("strata", "repro")
         project.commit("More trees")
         run("dvc", "push", "--quiet")
         run("git", "push", "--quiet", "--no-verify", "origin", "main")

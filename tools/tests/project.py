@@ -7,16 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 Strata = Callable[..., str]  # (project, *arguments, code=0): see the fixture of this name
 ROOT = Path(__file__).parents[2]  # of the template, whose .github the tools come with
+PATIENCE = 1200  # seconds, on any machine, after which a command is said to hang
 
 
 @dataclass(frozen=True)
@@ -29,20 +32,27 @@ class Project:
     def run(self, *command: str, fails: bool = False, **env: str) -> str:
         """Run a command in the project and return all that it printed, both streams.
 
-        Its exit code must be 0, or with ``fails`` anything else.
+        Its exit code must be 0, or with ``fails`` anything else. What it leaves running, as DVC's
+        queue does, is not waited for: its output goes to a file, not to a pipe with a second end.
         """
-        done = subprocess.run(
-            command,
-            cwd=self.path,
-            env=self.env | env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
-        assert (done.returncode != 0) == fails, f"{command} gave {done.returncode}\n{done.stdout}"
-        return done.stdout
+        hung: list[str] = []
+        with (
+            tempfile.TemporaryFile("a+", encoding="utf-8") as output,
+            subprocess.Popen(
+                command, cwd=self.path, env=self.env | env, stdout=output, stderr=subprocess.STDOUT
+            ) as process,
+        ):
+            try:
+                code = process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                top = psutil.Process(process.pid)
+                hung = kill([top, *top.children(recursive=True)])
+                code = process.wait()
+            output.seek(0)
+            said = output.read()
+        assert not hung, f"{command} had not ended after {PATIENCE} s, at work: {hung}\n{said}"
+        assert (code != 0) == fails, f"{command} gave {code}\n{said}"
+        return said
 
     def set(self, **params: Any) -> None:
         """Write values into params.yaml by dotted keys, as a hand would."""
@@ -70,6 +80,27 @@ class Project:
         """The same project, cache and all, in another folder."""
         shutil.copytree(self.path, path, symlinks=True)
         return Project(path, self.env | {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc-site")})
+
+
+def kill(processes: Iterable[psutil.Process]) -> list[str]:
+    """Kill processes, and say what they were."""
+    said = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            said.append(" ".join(process.cmdline()))
+            process.kill()
+    return said
+
+
+def end_queue(project: Project) -> None:
+    """End the workers of DVC's queue: one that has lost a message waits for ever."""
+
+    def is_ours(process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return "queue-worker" in process.cmdline() and process.cwd() == str(project.path)
+        return False
+
+    kill(filter(is_ours, psutil.process_iter()))
 
 
 def ref_of(project: Project, experiment: str) -> str:

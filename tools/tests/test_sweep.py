@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from project import Project, heed_ctrl_c, ref_of, sandbox, sources
+from project import PATIENCE, Project, end_queue, heed_ctrl_c, ref_of, sandbox, sources
 from tiny import create
 
 pytestmark = pytest.mark.slow
@@ -126,36 +126,25 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return processes
 
 
-def start_queue(project: Project) -> None:
-    """Start DVC's queue. Its workers would keep a pipe open, for ever if one of them hangs."""
-    subprocess.run(
-        ["dvc", "queue", "start", "-j", "2"],
-        cwd=project.path,
-        env=project.env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=True,
-    )
-
-
 def test_dvcs_own_queue_works_as_documented(tiny: Project) -> None:
     tiny.run("dvc", "exp", "run", "--name", "one", "-S", "step.x=3")
     tiny.run("git", "reset", "--quiet", "--hard")
     tiny.run("dvc", "exp", "run", "--queue", "--name", "q", "-S", "step.x=2,4", "-S", "step.y=5,6")
-    start_queue(tiny)
-    deadline = time.monotonic() + 120
-    while (done := tiny.run("dvc", "queue", "status").count("Success")) < 4:
-        assert time.monotonic() < deadline, f"{done} of 4"
-        if "0 active" in tiny.run("dvc", "queue", "status"):
-            start_queue(tiny)
-        time.sleep(1)
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while (done := tiny.run("dvc", "queue", "status").count("Success")) < 4:
+            assert time.monotonic() < deadline, f"{done} of 4"
+            if "0 active" in tiny.run("dvc", "queue", "status"):
+                tiny.run("dvc", "queue", "start", "-j", "2")
+            time.sleep(1)
+    finally:
+        end_queue(tiny)
     shown = tiny.run("dvc", "exp", "show", "--csv")
     assert all(f"\nq-{number}," in shown for number in (1, 2, 3, 4))
     tiny.run("dvc", "exp", "apply", "q-3")
     assert tiny.read("model.txt").startswith(b"4 5")
     tiny.run("dvc", "exp", "branch", "q-2", "second")
     assert "x: 2" in tiny.run("git", "show", "second:params.yaml")
-    tiny.run("dvc", "queue", "stop")
 
 
 def test_a_grid_leaves_experiments_a_table_and_the_workspace_as_it_was(tiny: Project) -> None:

@@ -216,10 +216,14 @@ def adopt(store: Store, made: Proposal, texts: dict[str, str], gone: list[str]) 
         dvc("add", "--quiet", "data/source", root=there)
         print("running the pipeline", file=sys.stderr, flush=True)
         env = programs()
-        for command in (["dvc", "repro"], ["pytest", "-q", "-p", "no:cacheprovider", "tests"]):
+        for command in (
+            ["strata.cli", "repro"],
+            ["pytest", "-q", "-p", "no:cacheprovider", "tests"],
+        ):
             if checkout.run([sys.executable, "-P", "-m", *command], there, env):
+                said = " ".join(command).replace("strata.cli", "strata")
                 raise Fault(
-                    f"`{' '.join(command)}` fails on what was written; its own message is above. "
+                    f"`{said}` fails on what was written; its own message is above. "
                     "Your repository is as it was"
                 )
         commit = committed(there)
