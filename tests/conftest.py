@@ -139,7 +139,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Proj
 
 
 def reproduce(project: Project) -> None:
-    """Copy this repository, as it stands, and run its pipeline."""
+    """Copy this repository, as it stands, and run its pipeline as `make repro` does."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.check_output(listed, cwd=ROOT, encoding="utf-8").split("\0"):
         if (ROOT / name).is_file():
@@ -147,7 +147,7 @@ def reproduce(project: Project) -> None:
             shutil.copy2(ROOT / name, project.path / name)
     project.run("git", "init", "--quiet")
     project.set(**SMALL)
-    project.run("dvc", "repro")
+    project.run("strata", "repro")
     project.run("git", "add", "--all")
     project.run("git", "commit", "--quiet", "--no-verify", "--message", "Reproduce three months")
 

@@ -45,7 +45,7 @@ def test_the_bytes_of_other_models_do_not_depend_on_threads_either(
         own = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
         env = project.env | dict.fromkeys(own, threads)
         stages = ("--force", "--single-item", "train", "evaluate")
-        Project(project.path, env).run("dvc", "repro", *stages)
+        Project(project.path, env).run("strata", "repro", *stages)
         locks.append(project.read("dvc.lock"))
     assert locks[0] == locks[1]
 

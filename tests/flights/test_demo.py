@@ -18,7 +18,7 @@ def test_the_model_learns_and_nothing_leaks(project: Project) -> None:
 def test_a_month_that_arrives_adds_one_file_a_table_and_changes_no_other(project: Project) -> None:
     before = project.files("data")
     project.set(**{"ingest.through": "2013-04"})
-    project.run("dvc", "repro")
+    project.run("strata", "repro")
     after = project.files("data")
     tables = ["raw/flights", "raw/weather", "prepared", "features"]
     assert set(after) - set(before) == {f"data/{table}/2013-04.parquet" for table in tables}
