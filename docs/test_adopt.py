@@ -164,7 +164,7 @@ def test_an_adoption_that_does_not_end_leaves_all_as_it_was(
     with subprocess.Popen(
         ["strata", "adopt", place, "--target", "kind", "--yes"],
         cwd=template.path,
-        env=template.env | {"PYTHONUNBUFFERED": "1"},
+        env=template.env | {"PYTHONUNBUFFERED": "1", "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -182,6 +182,7 @@ def test_an_adoption_that_does_not_end_leaves_all_as_it_was(
     assert not (template.path / "data/source").exists()
     if end is not signal.SIGKILL:
         assert not list((template.path / ".dvc/tmp").glob("adopt-*"))
+        assert not list(tmp_path.glob("strata-*"))
 
 
 def test_nothing_is_asked_twice_and_nothing_is_written_without_a_yes(

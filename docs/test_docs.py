@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from project import S3, Project, end_queue
+from project import S3, Project, ref_of, run_queue
 
 import params
 
@@ -20,12 +20,17 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 
 
-def commands(page: str) -> str:
-    """The text of all ``sh`` blocks of a page."""
+def blocks(page: str) -> list[str]:
+    """The ``sh`` blocks of a page."""
     text = (ROOT / page).read_text(encoding="utf-8")
     found = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert found
-    return "".join(found)
+    return found
+
+
+def commands(page: str) -> str:
+    """The text of all of them."""
+    return "".join(blocks(page))
 
 
 def test_the_tour_of_the_readme(desk: Project) -> None:
@@ -119,10 +124,11 @@ def test_storage(desk: Project, s3: S3) -> None:
 
 
 def test_sweeps(desk: Project) -> None:
-    try:
-        output = desk.run("bash", "-euxc", commands("docs/sweeps.md"))
-    finally:
-        end_queue(desk)
+    queue, *others = blocks("docs/sweeps.md")
+    desk.run("bash", "-uxc", queue)  # without -e: see run_queue
+    run_queue(desk, 2)
+    assert ref_of(desk, "rate-1") != ref_of(desk, "rate-2")
+    output = desk.run("bash", "-euxc", "".join(others))
     assert "4 trials asked = 4 finished + 0 failed" in output
     assert "6 trials asked = 6 finished + 0 failed" in output
     assert "metrics/seeds.json is committed" in output
@@ -176,15 +182,15 @@ def test_own_data(desk: Project) -> None:
     """Its settings keep the contract of params.yaml, and its commands do what they say."""
     page = "docs/own-data.md"
     text = (ROOT / page).read_text("utf-8")
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", text, re.M | re.S)
-    assert [params.Data(**yaml.safe_load(block)["data"]).task for block in blocks] == ["regression"]
+    shown = re.findall(r"^```yaml\n(.*?)^```$", text, re.M | re.S)
+    assert [params.Data(**yaml.safe_load(each)["data"]).task for each in shown] == ["regression"]
     assert "strata adopt ../customers.csv --target churned\n" in (ROOT / "README.md").read_text()
     rng = np.random.default_rng(0)
     for name, rows in (("customers", 600), ("more", 700)):
         table = pd.DataFrame({"customer": np.arange(rows), "visits": rng.integers(0, 9, rows)})
         table["churned"] = np.where(table["visits"] + rng.normal(size=rows) > 4, "no", "yes")
         table.to_csv(desk.path.parent / f"{name}.csv", index=False)
-    for block in re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S):
+    for block in blocks(page):
         Path(sys.prefix, ".ready").touch()  # the environment is not this project's alone
         output = desk.run("bash", "-euxc", block)
     assert "ingest: 700 rows" in output

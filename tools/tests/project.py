@@ -19,7 +19,7 @@ import yaml
 
 Strata = Callable[..., str]  # (project, *arguments, code=0): see the fixture of this name
 ROOT = Path(__file__).parents[2]  # of the template, whose .github the tools come with
-PATIENCE = 1200  # seconds, on any machine, after which a command is said to hang
+PATIENCE = 900  # seconds, on any machine, after which a command is said to hang
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,22 @@ class Project:
         queue does, is not waited for: its output goes to a file, not to a pipe with a second end.
         """
         hung: list[str] = []
-        with (
-            tempfile.TemporaryFile("a+", encoding="utf-8") as output,
-            subprocess.Popen(
-                command, cwd=self.path, env=self.env | env, stdout=output, stderr=subprocess.STDOUT
-            ) as process,
-        ):
-            try:
-                code = process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                top = psutil.Process(process.pid)
-                hung = kill([top, *top.children(recursive=True)])
-                code = process.wait()
-            output.seek(0)
-            said = output.read()
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            output = Path(folder, "output")
+            with (
+                output.open("ab") as file,
+                subprocess.Popen(
+                    command, cwd=self.path, env=self.env | env, stdout=file, stderr=file
+                ) as process,
+            ):
+                try:
+                    code = process.wait(PATIENCE)
+                except BaseException as error:
+                    hung = kill(family(psutil.Process(process.pid)))
+                    code = process.wait()
+                    if not isinstance(error, subprocess.TimeoutExpired):
+                        raise
+            said = output.read_text(encoding="utf-8")
         assert not hung, f"{command} had not ended after {PATIENCE} s, at work: {hung}\n{said}"
         assert (code != 0) == fails, f"{command} gave {code}\n{said}"
         return said
@@ -82,6 +84,11 @@ class Project:
         return Project(path, self.env | {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc-site")})
 
 
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """A process and all that it has started."""
+    return [process, *process.children(recursive=True)]
+
+
 def kill(processes: Iterable[psutil.Process]) -> list[str]:
     """Kill processes, and say what they were."""
     said = []
@@ -92,15 +99,31 @@ def kill(processes: Iterable[psutil.Process]) -> list[str]:
     return said
 
 
-def end_queue(project: Project) -> None:
-    """End the workers of DVC's queue: one that has lost a message waits for ever."""
+def run_queue(project: Project, trials: int) -> None:
+    """Have DVC's queue finish so many trials, and end its workers.
 
-    def is_ours(process: psutil.Process) -> bool:
+    Its processes now and then read a message of each other half written. Then a command of the
+    queue fails after its work, or a worker ends early, or idles for ever.
+    """
+
+    def is_worker(process: psutil.Process) -> bool:
         with contextlib.suppress(psutil.Error):
             return "queue-worker" in process.cmdline() and process.cwd() == str(project.path)
         return False
 
-    kill(filter(is_ours, psutil.process_iter()))
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while "Failed" not in (said := project.run("sh", "-c", "dvc queue status || true")):
+            if said.count("Success") == trials:
+                return
+            if "Running" not in said:
+                project.run("sh", "-c", "dvc queue start -j 2 || true")
+            assert time.monotonic() < deadline, said
+            time.sleep(1)
+        raise AssertionError(said)
+    finally:
+        for worker in filter(is_worker, psutil.process_iter()):
+            kill(family(worker))
 
 
 def ref_of(project: Project, experiment: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from project import PATIENCE, Project, end_queue, heed_ctrl_c, ref_of, sandbox, sources
+from project import Project, heed_ctrl_c, ref_of, run_queue, sandbox, sources
 from tiny import create
 
 pytestmark = pytest.mark.slow
@@ -130,15 +130,7 @@ def test_dvcs_own_queue_works_as_documented(tiny: Project) -> None:
     tiny.run("dvc", "exp", "run", "--name", "one", "-S", "step.x=3")
     tiny.run("git", "reset", "--quiet", "--hard")
     tiny.run("dvc", "exp", "run", "--queue", "--name", "q", "-S", "step.x=2,4", "-S", "step.y=5,6")
-    deadline = time.monotonic() + PATIENCE
-    try:
-        while (done := tiny.run("dvc", "queue", "status").count("Success")) < 4:
-            assert time.monotonic() < deadline, f"{done} of 4"
-            if "0 active" in tiny.run("dvc", "queue", "status"):
-                tiny.run("dvc", "queue", "start", "-j", "2")
-            time.sleep(1)
-    finally:
-        end_queue(tiny)
+    run_queue(tiny, 4)
     shown = tiny.run("dvc", "exp", "show", "--csv")
     assert all(f"\nq-{number}," in shown for number in (1, 2, 3, 4))
     tiny.run("dvc", "exp", "apply", "q-3")

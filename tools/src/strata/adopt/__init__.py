@@ -215,7 +215,7 @@ def adopt(store: Store, made: Proposal, texts: dict[str, str], gone: list[str]) 
         copy(made.table.source, there / "data/source")
         dvc("add", "--quiet", "data/source", root=there)
         print("running the pipeline", file=sys.stderr, flush=True)
-        env = programs()
+        env = programs() | {"TMPDIR": folder}  # what is killed there leaves nothing elsewhere
         for command in (
             ["strata.cli", "repro"],
             ["pytest", "-q", "-p", "no:cacheprovider", "tests"],
