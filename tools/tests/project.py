@@ -194,6 +194,7 @@ def sandbox(home: Path) -> dict[str, str]:
         "XDG_CACHE_HOME": str(home / "cache"),
         "XDG_CONFIG_HOME": str(home / "config"),
         "DVC_SITE_CACHE_DIR": str(home / "dvc-site"),
+        "DVC_NO_ANALYTICS": "true",  # `dvc init` would report, before a repository can say no
         "GIT_CONFIG_GLOBAL": str(config),
         "GIT_CONFIG_NOSYSTEM": "1",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
