@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,6 @@ class Project:
         Its exit code must be 0, or with ``fails`` anything else. What it leaves running, as DVC's
         queue does, is not waited for: its output goes to a file, not to a pipe with a second end.
         """
-        hung: list[str] = []
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             output = Path(folder, "output")
             with (
@@ -45,15 +44,13 @@ class Project:
                 ) as process,
             ):
                 try:
-                    code = process.wait(PATIENCE)
-                except BaseException as error:
-                    hung = kill(family(psutil.Process(process.pid)))
-                    code = process.wait()
-                    if not isinstance(error, subprocess.TimeoutExpired):
-                        raise
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(PATIENCE)
+                finally:
+                    hung = kill(process.pid) if process.poll() is None else []
             said = output.read_text(encoding="utf-8")
         assert not hung, f"{command} had not ended after {PATIENCE} s, at work: {hung}\n{said}"
-        assert (code != 0) == fails, f"{command} gave {code}\n{said}"
+        assert (process.returncode != 0) == fails, f"{command} gave {process.returncode}\n{said}"
         return said
 
     def set(self, **params: Any) -> None:
@@ -84,18 +81,15 @@ class Project:
         return Project(path, self.env | {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc-site")})
 
 
-def family(process: psutil.Process) -> list[psutil.Process]:
-    """A process and all that it has started."""
-    return [process, *process.children(recursive=True)]
-
-
-def kill(processes: Iterable[psutil.Process]) -> list[str]:
-    """Kill processes, and say what they were."""
+def kill(number: int) -> list[str]:
+    """Kill a process and all that it has started, and say what they were."""
     said = []
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            said.append(" ".join(process.cmdline()))
-            process.kill()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        top = psutil.Process(number)
+        for process in (top, *top.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                said.append(" ".join(process.cmdline()))
+                process.kill()
     return said
 
 
@@ -111,19 +105,18 @@ def run_queue(project: Project, trials: int) -> None:
             return "queue-worker" in process.cmdline() and process.cwd() == str(project.path)
         return False
 
+    status = ("sh", "-c", "dvc queue status || true")
     deadline = time.monotonic() + PATIENCE
     try:
-        while "Failed" not in (said := project.run("sh", "-c", "dvc queue status || true")):
-            if said.count("Success") == trials:
-                return
+        while (said := project.run(*status)).count("Success") < trials:
+            assert "Failed" not in said, said
+            assert time.monotonic() < deadline, said
             if "Running" not in said:
                 project.run("sh", "-c", "dvc queue start -j 2 || true")
-            assert time.monotonic() < deadline, said
             time.sleep(1)
-        raise AssertionError(said)
     finally:
         for worker in filter(is_worker, psutil.process_iter()):
-            kill(family(worker))
+            kill(worker.pid)
 
 
 def ref_of(project: Project, experiment: str) -> str:

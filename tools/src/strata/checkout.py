@@ -16,6 +16,7 @@ from strata.store import Offline, Store
 from strata.trust import within
 
 DEV_LOCK = "requirements-dev.lock"
+STRATA = (sys.executable, "-P", "-m", "strata.cli")  # this installation's command
 ANEW = {"RECOMPUTE": "1"}  # what tells the template's stages to take no partition from the cache
 
 

@@ -216,12 +216,13 @@ def adopt(store: Store, made: Proposal, texts: dict[str, str], gone: list[str]) 
         dvc("add", "--quiet", "data/source", root=there)
         print("running the pipeline", file=sys.stderr, flush=True)
         env = programs() | {"TMPDIR": folder}  # what is killed there leaves nothing elsewhere
-        for command in (
-            ["strata.cli", "repro"],
-            ["pytest", "-q", "-p", "no:cacheprovider", "tests"],
-        ):
-            if checkout.run([sys.executable, "-P", "-m", *command], there, env):
-                said = " ".join(command).replace("strata.cli", "strata")
+        tests = "pytest -q -p no:cacheprovider tests"
+        commands = {
+            "strata repro": [*checkout.STRATA, "repro"],
+            tests: [sys.executable, "-P", "-m", *tests.split()],
+        }
+        for said, command in commands.items():
+            if checkout.run(command, there, env):
                 raise Fault(
                     f"`{said}` fails on what was written; its own message is above. "
                     "Your repository is as it was"

@@ -5,13 +5,12 @@ import sys
 from pathlib import Path
 
 from strata import git
-from strata.checkout import dvc, programs
+from strata.checkout import STRATA, dvc, programs
 from strata.errors import Fault, without_secrets
 from strata.markdown import code
 from strata.revision import Revision
 from strata.store import Offline, Store
 
-STRATA = (sys.executable, "-P", "-m", "strata.cli")
 WHO = ("strata retrain", "retrain@strata.invalid")  # whose commits a later run may replace
 MOST = 20  # lines of a failure that are shown
 
