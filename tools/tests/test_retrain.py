@@ -1,6 +1,7 @@
 """`strata retrain`: what new data comes to, on the tiny pipeline."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,20 @@ def read(project: Project, name: str) -> str:
 
 def retrain(project: Project, strata: Strata, code: int = 0) -> str:
     return strata(project, "retrain", "-o", str(project.path.parent / "out"), code=code)
+
+
+@pytest.mark.slow
+def test_a_change_that_its_length_and_time_do_not_show_is_committed(
+    project: Project, strata: Strata
+) -> None:
+    """As of a param that is set in the second of a checkout."""
+    with_arrive(project, f"{months(3)} && touch -d @1 params.yaml")
+    os.utime(project.path / "params.yaml", (1, 1))
+    project.run("git", "config", "core.trustctime", "false")
+    project.run("git", "update-index", "--refresh")
+    retrain(project, strata)
+    branch = read(project, "branch")
+    assert "months: 3" in project.run("git", "show", f"{branch}:params.yaml")
 
 
 @pytest.mark.slow

@@ -16,8 +16,12 @@ from strata.store import Offline, Store
 from strata.trust import within
 
 DEV_LOCK = "requirements-dev.lock"
-STRATA = (sys.executable, "-P", "-m", "strata.cli")  # this installation's command
 ANEW = {"RECOMPUTE": "1"}  # what tells the template's stages to take no partition from the cache
+
+
+def strata_command(*arguments: str) -> list[str]:
+    """A command of this installation's strata."""
+    return [sys.executable, "-P", "-m", "strata.cli", *arguments]
 
 
 def dvc(*arguments: str, root: Path, env: dict[str, str] | None = None) -> str:

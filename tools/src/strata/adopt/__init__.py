@@ -218,7 +218,7 @@ def adopt(store: Store, made: Proposal, texts: dict[str, str], gone: list[str]) 
         env = programs() | {"TMPDIR": folder}  # what is killed there leaves nothing elsewhere
         tests = "pytest -q -p no:cacheprovider tests"
         commands = {
-            "strata repro": [*checkout.STRATA, "repro"],
+            "strata repro": checkout.strata_command("repro"),
             tests: [sys.executable, "-P", "-m", *tests.split()],
         }
         for said, command in commands.items():
@@ -256,7 +256,7 @@ def copy(source: Source, folder: Path) -> None:
 def committed(there: Path) -> str:
     """A commit of all that lies in a clone, on no branch."""
     name = ("-c", "user.name=strata", "-c", "user.email=strata@localhost")
-    git.git("add", "--all", root=there)
+    git.add(there, "--all")
     git.git(*git.QUIET, *name, "commit", "--quiet", "--no-verify", "-m", "Adopt", root=there)
     return git.commit_of("HEAD", there)
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from strata import git
-from strata.checkout import STRATA, dvc, programs
+from strata.checkout import dvc, programs, strata_command
 from strata.errors import Fault, without_secrets
 from strata.markdown import code
 from strata.revision import Revision
@@ -52,7 +52,7 @@ def heard(command: str | list[str], root: Path) -> tuple[int, str]:
 def strata(arguments: list[str], root: Path) -> "subprocess.CompletedProcess[str]":
     """Run another command of these tools; what it said is captured."""
     return subprocess.run(
-        [*STRATA, *arguments],
+        strata_command(*arguments),
         cwd=root,
         env=programs() | {"PYTHONIOENCODING": "utf-8"},
         capture_output=True,
@@ -82,7 +82,7 @@ def arrive(root: Path, command: str | None, imports: list[str]) -> None:
 
 def reproduce(root: Path) -> str:
     """Bring all up to date; what the pipeline said. Raises Stopped with a stage's own words."""
-    rc, said = heard([*STRATA, "repro", "--all-pipelines"], root)
+    rc, said = heard(strata_command("repro", "--all-pipelines"), root)
     if rc:
         stage, lines = failing(said)
         raise Stopped(f"stage {stage} fails" if stage else "the pipeline fails", lines)
@@ -120,7 +120,7 @@ def commit(root: Path, base: str, branch: str, message: str) -> str:
     for role in ("AUTHOR", "COMMITTER"):
         env |= {f"GIT_{role}_NAME": WHO[0], f"GIT_{role}_EMAIL": WHO[1]}
     git.git(*git.QUIET, "checkout", "--quiet", "--no-track", "-B", branch, root=root)
-    git.git("add", "--all", root=root)
+    git.add(root, "--all")
     plain = ("-c", "commit.gpgsign=false", "commit", "--quiet", "--no-verify")
     git.git(*git.QUIET, *plain, "--message", message, root=root, env=env)
     return git.commit_of("HEAD", root)

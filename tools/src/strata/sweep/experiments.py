@@ -6,7 +6,7 @@ from typing import Any
 
 from strata import checkout
 from strata.errors import Fault
-from strata.git import git, succeeds, tracked
+from strata.git import add, git, succeeds, tracked
 from strata.revision import Revision, Stage
 from strata.store import Store, dvc_repo, opened
 from strata.values import Leaves
@@ -129,15 +129,14 @@ def _commit(repo: Any, root: Path, stages: list[Any], message: str) -> None:
     from dvc.repo.experiments.executor.base import BaseExecutor
     from dvc.stage.utils import _get_stage_files
 
-    add = ("-c", "core.safecrlf=false", "--literal-pathspecs", "add")
-    git(*add, "--update", root=root)
+    add(root, "--update")
     found = git("ls-files", "-z", "--others", "--exclude-standard", root=root)
     new = [PurePath(path) for path in found.split("\0")[:-1]]
     if new:
         named = [*BaseExecutor._get_top_level_paths(repo), *chain(*map(_get_stage_files, stages))]
         around = {path for file in new for path in (file, *file.parents)}
         if declared := sorted({path for path in named if PurePath(path) in around}):
-            git(*add, "--", *declared, root=root)
+            add(root, "--", *declared)
     repo.scm.commit(message, no_verify=True)
 
 

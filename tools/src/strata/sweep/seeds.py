@@ -122,7 +122,7 @@ def commit(home: Path, path: str, measured: Seeds) -> None:
     """Write the file and commit it, and nothing else."""
     (home / path).parent.mkdir(parents=True, exist_ok=True)
     (home / path).write_text(measured.dump(), encoding="utf-8", newline="\n")
-    git.git("add", "--", path, root=home)
+    git.add(home, "--", path)
     if not git.uncommitted(home, [path]):
         print(f"{path} has it already")
         return
