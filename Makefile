@@ -9,7 +9,7 @@ export DVC_SITE_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvc-site
 # training takes 10 s so and 30 to 70 s with OpenMP's default; alone, 7 s and 6 s.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: setup help repro serve undo report test test-pipeline test-docs test-tools test-adopt test-faults lint format pictures bench bench-sweep lock hooks storage
+.PHONY: setup help repro serve undo report test test-pipeline test-docs test-tools test-thorough test-all test-faults lint format pictures bench bench-sweep lock hooks storage
 READY := .venv/.ready
 
 setup: $(READY) ## make .venv, with every tool at its pinned version
@@ -46,22 +46,30 @@ report: $(READY) ## say what differs from the main branch, as a pull request wou
 	@strata report $(if $(BASE),--base "$(BASE)")
 
 # A project with data of its own has no tests of the documentation, and seldom changes the tools.
-test: test-pipeline $(if $(wildcard docs/test_docs.py),test-docs test-tools) ## run all tests that this project has to keep
+TEMPLATE := $(wildcard docs/test_docs.py)
+JOBS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
+TESTED = python -m pytest -n $(JOBS) --dist worksteal $(if $(THOROUGH),-m thorough)
+
+test: $(READY) ## run the tests: eight minutes; docs/contributing.md tells which for what
+	@$(TESTED) $(if $(TEMPLATE),docs) tests $(if $(THOROUGH),|| test $$? = 5 # none is thorough)
+	@$(if $(TEMPLATE),cd tools && $(TESTED))
+
+test-thorough: ## run the tests that `make test` leaves out: a quarter of an hour
+	@$(MAKE) --no-print-directory test THOROUGH=1
+
+test-all: test test-thorough ## run all tests
 
 test-pipeline: $(READY) ## run the tests of the pipeline
-	@python -m pytest -n 2 tests
+	@$(TESTED) tests
 
-test-docs: $(READY) ## run the commands of the documentation, on the demo
-	@python -m pytest -n 2 docs
+test-docs: $(READY) ## run the tour of the README; THOROUGH=1: the other pages
+	@$(TESTED) docs
 
-test-tools: $(READY) ## run the tests of tools/
-	@cd tools && python -m pytest -n 2
-
-test-adopt: $(READY) ## put tables of many shapes in the place of the demo's: half an hour
-	@python -m pytest -n 2 -m tables docs
+test-tools: $(READY) ## run the tests of tools/; THOROUGH=1: those that `make test` leaves out
+	@cd tools && $(TESTED)
 
 test-faults: $(READY) ## kill a hundred restores, and make the table of faults in docs/reliability.md
-	@cd tools && python -m pytest -n 2 -m "fault" --fault-table=../docs/reliability.md
+	@cd tools && $(TESTED) -m fault --fault-table=../docs/reliability.md
 
 lint: $(READY) ## check format, lint, types and workflows
 	ruff format --check .

@@ -5,19 +5,18 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import warm
 import yaml
-from conftest import ROOT
-from project import Project, copy_tracked, sandbox
+from project import ROOT, Project, copy_tracked, sandbox
 from tables import CASES
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def template(tmp_path: Path) -> Project:
     copy_tracked(ROOT, project.path)
     project.run("git", "init", "--quiet")
     project.commit("Use the template")
-    (project.path / ".venv").symlink_to(sys.prefix)
+    warm.set_up(project.path)
     return project
 
 
@@ -67,7 +66,6 @@ def serve(project: Project) -> None:
         assert "{" in project.run("python", "-c", code, PYTHONPATH="src")
 
 
-@pytest.mark.tables
 @pytest.mark.parametrize("name", CASES)
 def test_a_table_becomes_a_project_that_is_green(
     template: Project, tmp_path: Path, name: str

@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import SMALL
 from github import serve
 from project import ROOT, Project, copy_tracked, free_port, sandbox
+from small import SMALL
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 GUARD = """
 import socket
 def cut(*arguments, **options):

@@ -3,15 +3,14 @@
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 import yaml
-from conftest import ROOT
-from project import Project, copy_tracked, sandbox
+from project import ROOT, Project, copy_tracked, sandbox
 from tables import CASES
 
 from strata import doctor
@@ -87,12 +86,13 @@ def cloned(template: Project, path: Path) -> Project:
     return project
 
 
-@pytest.mark.parametrize("made", [pytest.param(copied, marks=pytest.mark.tables), cloned])
+@pytest.mark.thorough
+@pytest.mark.parametrize("made", [copied, cloned])
 def test_a_project_with_data_of_its_own_gets_newer_tools_and_keeps_its_stages(
     template: Project, tmp_path: Path, made: Callable[[Project, Path], Project]
 ) -> None:
     project = made(template, tmp_path / "project")
-    (project.path / ".venv").symlink_to(sys.prefix)
+    warm.set_up(project.path)
     (tmp_path / "data").mkdir()
     case = CASES["wine"]
     place = tmp_path / "data" / case.write(tmp_path / "data", np.random.default_rng(3))

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from conftest import Project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @dataclass

@@ -5,17 +5,20 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 import tiny
+import warm
+from fixtures import home, pytest_configure, pytest_unconfigure, s3
 from hypothesis import settings
-from project import S3, Project, Strata, sandbox
+from project import Project, Strata, sandbox
 
 from strata import cli
+
+__all__ = ["home", "pytest_configure", "pytest_unconfigure", "s3"]
 
 TABLE = re.compile(r"(?<=<!-- made by `make test-faults` -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _faults: dict[str, tuple[str, str]] = {}  # a test, its case, and the result, if it held
@@ -58,16 +61,6 @@ settings.register_profile(
 settings.load_profile("strata")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What runs in the tests' own process cannot see the user's home either."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in sandbox(tmp_path_factory.mktemp("home")).items():
-            if os.environ.get(name) != value:
-                patch.setenv(name, value)
-        yield
-
-
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The tiny pipeline, reproduced and committed. Do not change it."""
@@ -100,13 +93,6 @@ def versions(two_models: Project, tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def s3(tmp_path: Path) -> Iterator[S3]:
-    """A running S3 server with one bucket, named ``bucket``."""
-    with S3.serving(tmp_path / "s3") as server:
-        yield server
-
-
-@pytest.fixture
 def strata(capfd: pytest.CaptureFixture[str]) -> Strata:
     """Run ``strata`` as a user does, in this process (a second faster); returns what it printed.
 
@@ -119,6 +105,8 @@ def strata(capfd: pytest.CaptureFixture[str]) -> Strata:
         with (
             contextlib.chdir(project.path),
             mock.patch("sys.stdin", stdin),
+            mock.patch.dict(os.environ, warm.variables(os.environ)),
+            mock.patch("sys.executable", warm.python(os.environ)),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")

@@ -244,7 +244,7 @@ def serve(folder: Path) -> Iterator[GitHub]:
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    github = GitHub(folder)
+    github, one_at_a_time = GitHub(folder), threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def handle_git(self, path: str, query: str, data: bytes) -> None:
@@ -300,7 +300,8 @@ def serve(folder: Path) -> Iterator[GitHub]:
             elif fault and not fault.done:
                 status, content = 0, None
             else:
-                status, content = github.answer(self.command, url.path, query, body)
+                with one_at_a_time:  # as GitHub sees to it that a branch has one pull request
+                    status, content = github.answer(self.command, url.path, query, body)
             if isinstance(content, list):
                 size, page = int(query.get("per_page", 30)), int(query.get("page", 1))
                 if content[page * size :]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import warm
 import yaml
 
 Strata = Callable[..., str]  # (project, *arguments, code=0): see the fixture of this name
@@ -35,12 +36,14 @@ class Project:
         Its exit code must be 0, or with ``fails`` anything else. What it leaves running, as DVC's
         queue does, is not waited for: its output goes to a file, not to a pipe with a second end.
         """
+        environment = self.env | env
+        environment |= warm.variables(environment)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             output = Path(folder, "output")
             with (
                 output.open("ab") as file,
                 subprocess.Popen(
-                    command, cwd=self.path, env=self.env | env, stdout=file, stderr=file
+                    command, cwd=self.path, env=environment, stdout=file, stderr=file
                 ) as process,
             ):
                 try:
@@ -66,7 +69,15 @@ class Project:
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
     def commit(self, message: str) -> str:
-        """Commit everything and return the commit's hash."""
+        """Commit everything and return the commit's hash.
+
+        Git takes a file that was changed twice within a second, and kept its length, for unchanged
+        once DVC has written the index in between. An old index makes it look into the files.
+        """
+        with contextlib.suppress(FileNotFoundError):  # of a first commit
+            os.utime(
+                self.path / self.run("git", "rev-parse", "--git-path", "index").strip(), (1, 1)
+            )
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--no-verify", "--message", message)
         return self.run("git", "rev-parse", "HEAD").strip()

@@ -374,6 +374,7 @@ def test_a_value_is_written_as_python_reads_it(value: Any) -> None:
     assert ast.literal_eval(literal(value)) == value
 
 
+@pytest.mark.thorough
 def test_a_large_table_is_looked_at_in_little_memory(tmp_path: Path) -> None:
     """A text of 60 MB takes less than three times its size more than a small one."""
     block = GOOD.to_csv(index=False, header=False)

@@ -250,6 +250,7 @@ def test_a_huge_report_is_cut_and_says_so(github: GitHub, tmp_path: Path) -> Non
     assert "\n\n_Cut here._\n\n" in github.comments[0]["body"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("done", [False, True])
 def test_a_bad_answer_neither_loses_a_comment_nor_doubles_it(
     github: GitHub, tmp_path: Path, done: bool
@@ -270,12 +271,14 @@ def test_a_bad_answer_neither_loses_a_comment_nor_doubles_it(
     assert github.statuses[SHA]["state"] == "success"
 
 
+@pytest.mark.thorough
 def test_a_slow_answer_is_not_waited_for(github: GitHub, tmp_path: Path) -> None:
     github.faults[f"POST {COMMENTS}"] = [Fault(200, seconds=2, done=True)]
     assert "no answer from GitHub to POST" in post(github, tmp_path, "one")
     assert len(github.comments) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("status", "headers", "message"),
     [
@@ -301,6 +304,7 @@ def test_a_rate_limit_of_an_hour_is_a_failure_at_once(github: GitHub, tmp_path: 
     assert github.statuses[SHA]["state"] == "failure"
 
 
+@pytest.mark.thorough
 def test_no_github_is_one_line(github: GitHub, tmp_path: Path) -> None:
     github.faults["GET /pulls/7"] = [Fault(502)] * 99
     said = post(github, tmp_path, "one", code=1)

@@ -112,6 +112,7 @@ def kill_some(project: Project, states: dict[str, dict[str, bytes]], strata: Str
     return half
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", ["plain", "monorepo"])
 @pytest.mark.fault(
     "restore is killed (TERM, INT, KILL; process or group) at a random moment",
@@ -121,7 +122,7 @@ def test_some_killed_restores(shape: str, tmp_path: Path, strata: Strata) -> Non
     kill_some(*four(tmp_path, shape), strata, 4)
 
 
-@pytest.mark.faults
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", ["plain", "monorepo", "together"])
 @pytest.mark.fault(
     "restore is killed, 34 times in each of three layouts of the zoo",

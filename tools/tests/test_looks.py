@@ -49,6 +49,7 @@ def test_the_fits_randomness_keeps_a_gain_from_being_one() -> None:
     assert alarms(p_values([Look(-gains)])) == [False]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fit", [0.0, 0.3])
 def test_in_pasts_without_a_reason_alarms_are_as_rare_as_measured(fit: float) -> None:
     """Simulated from scratch: heavy tails, three years of months."""
@@ -65,6 +66,7 @@ def test_in_pasts_without_a_reason_alarms_are_as_rare_as_measured(fit: float) ->
     assert 0 < error < 0.02
 
 
+@pytest.mark.thorough
 def test_models_that_change_places_in_half_of_the_blocks_are_not_called_stale() -> None:
     """200 pasts of eight months, with rankings, whose days differ and whose rows hang together."""
     rng = np.random.default_rng(2)

@@ -34,7 +34,7 @@ def fits(seeds: range) -> list[pd.DataFrame]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_seeds_only_are_called_a_change_no_more_often_than_stated() -> None:
     auc = [
         compare(f, f, COLUMNS, ["roc_auc"], 2)[""].differences["roc_auc"].before

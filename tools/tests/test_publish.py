@@ -148,6 +148,7 @@ def test_one_pull_request_is_opened_then_updated(github: GitHub, project: Projec
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lock", ["same", None])  # of both runs, or of each its own
 def test_two_runs_at_once_make_one(github: GitHub, project: Project, lock: str | None) -> None:
     places = []
@@ -340,6 +341,7 @@ def test_an_issue_that_a_person_has_closed_stays_closed_until_there_is_another_f
     assert len(github.issues) == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", ["POST /issues", "PATCH /issues/1"])
 def test_an_answer_that_is_lost_makes_no_second_issue(
     github: GitHub, project: Project, path: str

@@ -170,7 +170,7 @@ def test_hooks_of_others_stay(plain: Project, tmp_path: Path) -> None:
     assert not (tmp_path / "hooks").exists()
 
 
-@pytest.mark.faults
+@pytest.mark.thorough
 @pytest.mark.fault(
     "20 mixed pushes of several refs to S3, with kills, lost objects and a dead server", ""
 )

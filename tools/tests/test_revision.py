@@ -136,7 +136,8 @@ def test_from_before_dvc_and_back(tmp_path: Path, strata: Strata) -> None:
     (folder / "README.md").write_text("Begin\n")
     early.commit("Begin")
     early.run("git", "tag", "first")
-    project = zoo.create(folder, early.env, zoo.plain())
+    zoo.make(early, zoo.plain())
+    project = early
     project.run("dvc", "remote", "add", "--default", "storage", "../store")
     project.commit("Store the data")
     project.run("dvc", "push", "--quiet")

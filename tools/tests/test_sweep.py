@@ -126,6 +126,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return processes
 
 
+@pytest.mark.thorough
 def test_dvcs_own_queue_works_as_documented(tiny: Project) -> None:
     tiny.run("dvc", "exp", "run", "--name", "one", "-S", "step.x=3")
     tiny.run("git", "reset", "--quiet", "--hard")
@@ -384,9 +385,8 @@ def test_a_warm_python_that_dies_is_started_again(tiny: Project) -> None:
     step.write_text(STEP + KILL_WARM)
     tiny.commit("Kill the warm Python once")
     once = str(tiny.path.parent / "once")
-    said = tiny.run(
-        "strata", "sweep", "--name", "w", "-S", "step.x=1,2,3", *AIM, "--jobs", "1", ONCE=once
-    )
+    command = ("strata", "sweep", "--name", "w", "-S", "step.x=1,2,3", *AIM, "--jobs", "1")
+    said = tiny.run(*command, ONCE=once, STRATA_TESTS_COLD="1")  # its own server is to die
     assert "3 trials asked = 3 finished + 0 failed" in said
     assert Path(once).exists()
 
@@ -535,6 +535,7 @@ def test_a_killed_sweep_leaves_no_process_and_goes_on(tiny: Project) -> None:
     assert list((tiny.path / ".dvc/tmp/sweeps").iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_a_hundred_trials_survive_killed_workers(tiny: Project) -> None:
     arguments = ("-S", "step.y=range(0,100)", *AIM, "--jobs", "2")
     process = begin(tiny, "--name", "h", *arguments)
@@ -561,7 +562,8 @@ def test_a_hundred_trials_survive_killed_workers(tiny: Project) -> None:
 def test_a_worker_that_always_dies_is_a_failed_trial(tiny: Project) -> None:
     (tiny.path / "step.py").write_text(STEP + KILLER)
     tiny.commit("Kill the worker")
-    said = tiny.run("strata", "sweep", "--name", "w", "-S", "step.x=2,3", *AIM, "--jobs", "1")
+    command = ("strata", "sweep", "--name", "w", "-S", "step.x=2,3", *AIM, "--jobs", "1")
+    said = tiny.run(*command, STRATA_TESTS_COLD="1")  # a stage that kills its parents
     assert "2 trials asked = 1 finished + 1 failed" in said
     assert "its worker died 5 times" in said
 

@@ -19,7 +19,7 @@ from test_sweep import AIM, begin, lock_of, made, table, tiny, wait_for_trials
 
 __all__ = ["made", "tiny"]  # fixtures
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @dataclass

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 import yaml
 from github import TOKEN, Fault, GitHub, program, serve
 from project import ROOT, Project, sandbox
@@ -342,7 +343,7 @@ class Actions:
             get = f"git clone --quiet {self.github.repository} ."
         return {
             "checkout": f"{get} && ln -s {project}/.dvc/cache .dvc/cache && mkdir .venv"
-            f" && ln -s {sys.prefix}/* .venv && touch .venv/.ready",
+            f" && ln -s {warm.place()}/* .venv && touch .venv/.ready",
             "upload-artifact": f"cp -R ${{{{ inputs.path }}}} {there}",
             "download-artifact": f"cp -R {there} ${{{{ inputs.path }}}}",
             "upload-pages-artifact": f"cp -R ${{{{ inputs.path }}}} {self.artifacts}/site",
@@ -443,7 +444,7 @@ def actions(project: Project, tmp_path: Path) -> Iterator[Actions]:
         yield Actions(project, github, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
 def test_pull_requests_get_one_comment_each_that_follows_their_pushes(actions: Actions) -> None:
     project = actions.project
@@ -472,7 +473,7 @@ def test_pull_requests_get_one_comment_each_that_follows_their_pushes(actions: A
     assert len(actions.github.comments) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
 @pytest.mark.skipif(
     not shutil.which("curl"), reason="curl, which GitHub's machines have, is missing"
@@ -497,7 +498,7 @@ def test_what_goes_wrong_is_seen_on_the_pull_request(actions: Actions) -> None:
     assert github.statuses[head]["target_url"].startswith(here)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
 def test_the_page_is_written_of_the_whole_history(actions: Actions) -> None:
     project, head = actions.project, actions.base
@@ -538,7 +539,7 @@ def with_source(actions: Actions, settings: str = "") -> Path:
     return source
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
 def test_new_data_makes_one_pull_request_and_bad_data_one_issue(actions: Actions) -> None:
     github, source = actions.github, with_source(actions)
@@ -575,7 +576,7 @@ def test_new_data_makes_one_pull_request_and_bad_data_one_issue(actions: Actions
     assert (list(github.opened), len(github.issues)) == ([number], 1)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
 def test_a_pushed_tag_has_its_bundle_attached(actions: Actions, tmp_path: Path) -> None:
     project, github = actions.project, actions.github
@@ -657,7 +658,7 @@ def test_a_release_is_seen_once_all_is_attached_and_never_changed(tmp_path: Path
         assert (github.folder / "one.tar").read_bytes() == b"one"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(not shutil.which("act"), reason="act has no wheel for this system")
 def test_what_is_no_worse_is_merged_where_the_team_says_so(actions: Actions) -> None:
     github, source = actions.github, with_source(actions, 'auto_merge = "no-worse"\n')

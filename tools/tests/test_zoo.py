@@ -21,7 +21,11 @@ def packages() -> set[str]:
     return {found.name for found in distributions()}
 
 
-@pytest.mark.parametrize("name", zoo.SHAPES)
+FIRST = ("plain", "together", "get_started")
+REST = [pytest.param(name, marks=pytest.mark.thorough) for name in zoo.SHAPES if name not in FIRST]
+
+
+@pytest.mark.parametrize("name", [*FIRST, *REST])
 def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
     shape = zoo.SHAPES[name]()
     project = zoo.create(tmp_path / "project", dict(os.environ), shape)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import once
 from project import Project
 
 FILES = {
@@ -139,15 +140,18 @@ def write(path: Path, files: Mapping[str, str] = FILES) -> None:
 
 def create(path: Path, env: dict[str, str], files: Mapping[str, str] = FILES) -> Project:
     """A repository with the tiny pipeline, or another's ``files``, reproduced and committed."""
-    write(path, files)
-    project = Project(path, env)
+    once.build((files, env["PATH"]), path, lambda place: _make(Project(place, env), files))
+    return Project(path, env)
+
+
+def _make(project: Project, files: Mapping[str, str]) -> None:
+    write(project.path, files)
     project.run("git", "init", "--quiet")
     project.run("dvc", "init", "--quiet")
     project.run("dvc", "config", "core.analytics", "false")
     project.run("dvc", "config", "core.autostage", "true")
     project.run("dvc", "repro", "--quiet")
     project.commit("Reproduce")
-    return project
 
 
 def forget(project: Project) -> None:

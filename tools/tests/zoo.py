@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import once
 from project import Project
 from tiny import write
 
@@ -447,20 +448,24 @@ SHAPES: dict[str, Callable[[], Shape]] = {
 
 def create(path: Path, env: dict[str, str], shape: Shape) -> Project:
     """The repository of a shape, at v2; the Project stands in its folder with .dvc."""
-    top = Project(path, env)
-    project = Project(path / shape.root, env)
-    write(path, shape.v1)
+    once.build((shape, env["PATH"]), path, lambda place: make(Project(place, env), shape))
+    return Project(path / shape.root, env)
+
+
+def make(top: Project, shape: Shape) -> None:
+    """Make the repository of a shape."""
+    project = Project(top.path / shape.root, top.env)
+    write(top.path, shape.v1)
     top.run("git", "init", "--quiet")
     write(project.path, DVC)
     for tag, files in (("v1", {}), ("v2", shape.v2)):
-        write(path, files)
+        write(top.path, files)
         for command in shape.before:
             project.run(*command)
         if shape.stages:
             project.run("dvc", "repro", "--quiet", "--all-pipelines")
         top.commit(tag)
         project.run("git", "tag", tag)
-    return project
 
 
 class _ReadOnly(http.server.SimpleHTTPRequestHandler):
