@@ -49,9 +49,10 @@ report: $(READY) ## say what differs from the main branch, as a pull request wou
 TEMPLATE := $(wildcard docs/test_docs.py)
 JOBS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 TESTED = python -m pytest -n $(JOBS) --dist worksteal $(if $(THOROUGH),-m thorough)
+OR_NONE = $(if $(THOROUGH),|| test $$? = 5) # pytest's word for no test, as in a project of your own
 
 test: $(READY) ## run the tests: eight minutes; docs/contributing.md tells which for what
-	@$(TESTED) $(if $(TEMPLATE),docs) tests $(if $(THOROUGH),|| test $$? = 5 # none is thorough)
+	@$(TESTED) $(if $(TEMPLATE),docs) tests $(OR_NONE)
 	@$(if $(TEMPLATE),cd tools && $(TESTED))
 
 test-thorough: ## run the tests that `make test` leaves out: a quarter of an hour
@@ -59,13 +60,13 @@ test-thorough: ## run the tests that `make test` leaves out: a quarter of an hou
 
 test-all: test test-thorough ## run all tests
 
-test-pipeline: $(READY) ## run the tests of the pipeline
-	@$(TESTED) tests
+test-pipeline: $(READY) ## run the tests of the pipeline (THOROUGH=1: those that `make test` leaves out)
+	@$(TESTED) tests $(OR_NONE)
 
-test-docs: $(READY) ## run the tour of the README; THOROUGH=1: the other pages
+test-docs: $(READY) ## run the tour of the README (THOROUGH=1: the other pages)
 	@$(TESTED) docs
 
-test-tools: $(READY) ## run the tests of tools/; THOROUGH=1: those that `make test` leaves out
+test-tools: $(READY) ## run the tests of tools/ (THOROUGH=1: those that `make test` leaves out)
 	@cd tools && $(TESTED)
 
 test-faults: $(READY) ## kill a hundred restores, and make the table of faults in docs/reliability.md

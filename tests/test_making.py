@@ -175,6 +175,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=200)
 @given(steps=STEPS)
 def test_after_any_history_the_bytes_are_those_of_a_cold_run(

@@ -35,6 +35,7 @@ def test_a_forced_rerun_on_more_threads_gives_the_same_bytes_and_a_line_a_stage(
         assert re.search(rf"^{stage}: .*, \d+\.\d s$", said, re.MULTILINE), said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", ["logistic_regression", "random_forest"])
 def test_the_bytes_of_other_models_do_not_depend_on_threads_either(
     project: Project, model: str

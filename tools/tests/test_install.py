@@ -43,6 +43,7 @@ def test_it_brings_one_package_and_nothing_that_runs_by_itself() -> None:
     assert {name for name in brought if not name.endswith(".dist-info")} <= {"strata", ".."}
 
 
+@pytest.mark.thorough
 def test_without_extras_the_rest_works_and_nothing_is_written(
     bare: list[str], tmp_path: Path
 ) -> None:

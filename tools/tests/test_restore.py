@@ -163,7 +163,10 @@ def test_an_unknown_revision_is_said_to_be(versions: Project) -> None:
     assert state(versions) == before
 
 
-@pytest.mark.parametrize("fault", ["down", "key", "bucket"])
+OTHERS = [pytest.param(each, marks=pytest.mark.thorough) for each in ("key", "bucket")]
+
+
+@pytest.mark.parametrize("fault", ["down", *OTHERS])
 def test_storage_that_does_not_answer_leaves_all_as_it_was(
     versions: Project, s3: S3, fault: str
 ) -> None:

@@ -90,6 +90,7 @@ def test_an_import_whose_source_is_gone_is_named(tmp_path: Path, strata: Strata)
     assert "theirs.txt (import of theirs.txt of ../source)" in said
 
 
+@pytest.mark.thorough
 def test_a_remote_that_only_serves_files(tmp_path: Path, strata: Strata) -> None:
     project = zoo.create(tmp_path / "project", dict(os.environ), zoo.get_started())
     new = state(project)

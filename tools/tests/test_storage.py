@@ -39,6 +39,7 @@ def test_push_and_pull_of_the_whole_project(project: Project, s3: S3, tmp_path: 
     assert clone.read("models/model.txt") == project.read("models/model.txt")
 
 
+@pytest.mark.thorough
 def test_a_push_killed_half_way_is_repeated_whole(project: Project, s3: S3, tmp_path: Path) -> None:
     (project.path / "many").mkdir()
     for number in range(200):  # a push of so many does not end before it is killed
@@ -64,6 +65,7 @@ def test_a_push_killed_half_way_is_repeated_whole(project: Project, s3: S3, tmp_
     assert set(sources(clone.run("strata", "restore", "HEAD")).values()) == {"cache"}
 
 
+@pytest.mark.thorough
 def test_two_clones_push_at_once(versions: Project, s3: S3, tmp_path: Path) -> None:
     one = stored(versions, s3)
     two = one.copy(tmp_path / "two")

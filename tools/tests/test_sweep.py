@@ -342,7 +342,11 @@ def test_minimizing_turns_the_table_round(tiny: Project) -> None:
         (["-S", "step.x=1,2", *AIM, "--branch", "x y"], "cannot name a branch"),
         (["-S", "step.x=1,2", *AIM, "--jobs", "0"], "at least 1"),
         (["-S", "step.x=1,2", *AIM, "--trials", "0"], "at least 1"),
-        (["-S", "step.x=1,2", *AIM, "--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler"),
+        pytest.param(
+            ["-S", "step.x=1,2", *AIM, "--scheduler", "tcp://127.0.0.1:9"],
+            "no Dask scheduler",
+            marks=pytest.mark.thorough,  # it waits ten seconds for one
+        ),
         (["-S", "step.x=1,2", *AIM, "--scheduler", "nonsense"], "no Dask scheduler"),
     ],
 )
@@ -380,6 +384,7 @@ def test_a_failed_trial_is_run_again_when_asked(tiny: Project) -> None:
     assert "--retry is for a sweep that --resume names" in said
 
 
+@pytest.mark.thorough
 def test_a_warm_python_that_dies_is_started_again(tiny: Project) -> None:
     step = tiny.path / "step.py"
     step.write_text(STEP + KILL_WARM)
@@ -559,6 +564,7 @@ def test_a_hundred_trials_survive_killed_workers(tiny: Project) -> None:
     assert sorted(int(ref.rsplit("-", 1)[1]) for ref in refs) == done
 
 
+@pytest.mark.thorough
 def test_a_worker_that_always_dies_is_a_failed_trial(tiny: Project) -> None:
     (tiny.path / "step.py").write_text(STEP + KILLER)
     tiny.commit("Kill the worker")
@@ -589,6 +595,7 @@ def test_a_trial_is_what_dvc_exp_run_makes_of_the_same_params(project: Project) 
     assert "up to date" in project.run("dvc", "status")
 
 
+@pytest.mark.thorough
 def test_without_fork_the_trials_are_the_same(tiny: Project, tmp_path: Path) -> None:
     command = ("strata", "sweep", "-S", "step.x=1,2", *AIM, "--name")
     tiny.run(*command, "warm")

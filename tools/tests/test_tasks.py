@@ -134,6 +134,7 @@ def test_several_classes_in_a_csv_of_git_and_figures_of_three_decimals(tmp_path:
     assert "75 rows" in text
 
 
+@pytest.mark.thorough
 def test_weighted_regression_in_a_subfolder_whose_splits_have_files(tmp_path: Path) -> None:
     text = changed(made(tmp_path, REGRESSION, "team/model"), 0.01)
     assert text.startswith("## Strata: better\n"), text
