@@ -101,6 +101,12 @@ def test_what_python_reads_as_it_starts_is_read(project: Project) -> None:
     assert project.run("python", "-c", code) == "True\n"
 
 
+def test_what_a_shell_runs_behind_it_is_forked_too_and_heeds_no_ctrl_c(project: Project) -> None:
+    code = f"{WARM}; import signal; print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)"
+    assert project.run("sh", "-c", 'python -c "$0" & wait', code) == "True\nTrue\n"
+    assert project.run("python", "-c", code) == "True\nFalse\n"
+
+
 def test_each_fork_draws_numbers_of_its_own(project: Project) -> None:
     code = "import random, uuid, numpy.random as n; print(random.random(), uuid.uuid4(), n.rand())"
     one, two = (project.run("python", "-c", code).split() for _ in range(2))

@@ -1,4 +1,4 @@
-"""A warm Python for the tests: dvc, strata and the stages' libraries are imported once a worker.
+"""A warm Python for the tests: dvc, strata and the stages' libraries are imported once a run.
 
 Programs of the same names stand first on the PATH of what a test runs: each asks a server, which
 forks. Folder, environment, streams, exit codes, signals and process groups are those of a process
@@ -47,8 +47,9 @@ def create(place: Path) -> None:
     for path in (*Path(sys.prefix).iterdir(), *Path(sys.prefix, "bin").iterdir()):
         if path.name not in ("bin", ".ready", "activate", *PROGRAMS):
             (place / path.relative_to(sys.prefix)).symlink_to(path)
-    activate = Path(sys.prefix, "bin/activate").read_text(encoding="utf-8")
-    (place / "bin/activate").write_text(activate.replace(sys.prefix, str(place)), encoding="utf-8")
+    if (activate := Path(sys.prefix, "bin/activate")).is_file():
+        text = activate.read_text(encoding="utf-8").replace(sys.prefix, str(place))
+        (place / "bin/activate").write_text(text, encoding="utf-8")
     real = Path(sys.executable)
     for name in PROGRAMS:
         program = real if name == "python" else real.with_name(name)

@@ -32,13 +32,12 @@ def is_plain(words: list[str]) -> bool:
 
 
 def is_ordinary() -> bool:
-    """Whether this process has three streams, none a terminal, and heeds Ctrl-C."""
+    """Whether this process has three streams, none a terminal."""
     files = {int(name) for name in os.listdir("/proc/self/fd")}
     return (
         len(files) == 4  # and the folder that was listed
         and {0, 1, 2} < files
         and not any(map(os.isatty, (0, 1, 2)))
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     )
 
 
@@ -60,8 +59,9 @@ def send(server: socket.socket, words: list[str]) -> None:
     mask = os.umask(0)
     os.umask(mask)
     common = surroundings()
+    deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # as what a shell runs behind it is
     environment = [f"{name}={value}" for name, value in os.environ.items()]
-    parts = [str(len(common)), *common, str(mask), str(os.getpgid(0)), os.getcwd()]
+    parts = [str(len(common)), *common, str(mask), str(os.getpgid(0)), str(deaf), os.getcwd()]
     request = os.fsencode("\0".join([*parts, str(len(words)), *words, *environment]))
     streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)
@@ -79,7 +79,8 @@ def main() -> None:
     if not server or not fork:  # that Python finds its environment by the name it is called by
         os.execv(sys.executable, [f"{place}/bin/python", *words])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, lambda number, _: os.kill(fork, number))
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: os.kill(fork, number))
     code = int(server.recv(16) or -signal.SIGKILL)
     if code < 0:
         if code != -signal.SIGKILL:

@@ -62,12 +62,13 @@ def serve() -> list[str] | None:
         listener.bind("socket")
         listener.listen(64)
         os.write(1, b"\n")
+        if 0 in _ready([0, listener]):
+            return None  # nobody has asked
         load()  # meanwhile clients wait
         gc.collect()
         gc.freeze()  # the forks share these pages as long as nobody touches them
         while True:
-            sources: list[Any] = [0, wakes, listener, *running.values()]
-            ready = select.select(sources, [], [])[0]
+            ready = _ready([0, wakes, listener, *running.values()])
             if 0 in ready:
                 for fork in running:
                     _kill(fork)
@@ -96,6 +97,11 @@ def serve() -> list[str] | None:
                 if fork > 0:
                     running[fork] = client
                 _send(client, max(fork, 0))
+
+
+def _ready(sources: list[Any]) -> list[Any]:
+    """Wait for some of the sockets and file descriptors to have data or an end; those."""
+    return select.select(sources, [], [])[0]
 
 
 def split(parts: list[str]) -> tuple[list[str], list[str]]:
@@ -140,12 +146,13 @@ def _become(request: list[str], streams: list[int]) -> list[str]:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    mask, group, folder, *rest = request
+    mask, group, deaf, folder, *rest = request
     words, environment = split(rest)
     try:
         os.setpgid(0, int(group))
     except PermissionError:  # the client is in a session of its own
         os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if deaf == "True" else signal.default_int_handler)
     os.umask(int(mask))
     os.chdir(folder)
     os.environ.clear()
