@@ -1,7 +1,6 @@
 """A small project of the real thing: a copy of this repository on three months of its data."""
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +64,4 @@ def reproduce(project: Project) -> None:
 @pytest.fixture(name="project")
 def _project(reproduced: Project, tmp_path: Path) -> Project:
     """A fresh copy of the reproduced project, cache and all, to do anything with."""
-    path = tmp_path / "mein Prüfstand"
-    shutil.copytree(reproduced.path, path, symlinks=True)
-    return Project(path, reproduced.env | {"DVC_SITE_CACHE_DIR": str(tmp_path / "dvc-site")})
+    return reproduced.copy(tmp_path / "mein Prüfstand")

@@ -10,9 +10,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import warm
@@ -86,10 +86,11 @@ class Project:
         """The bytes of a file of the project."""
         return (self.path / name).read_bytes()
 
-    def copy(self, path: Path) -> "Project":
+    def copy(self, path: Path) -> Self:
         """The same project, cache and all, in another folder."""
         shutil.copytree(self.path, path, symlinks=True)
-        return Project(path, self.env | {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc-site")})
+        site = {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc-site")}
+        return replace(self, path=path, env=self.env | site)
 
 
 def kill(number: int) -> list[str]:
