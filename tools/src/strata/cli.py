@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from strata import cachelock
 from strata.errors import Ended, Fault, end, on_signals, require, without_secrets
 
 COMMANDS = {  # name, module, what it does
@@ -82,6 +83,8 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(f"strata {args.command}: interrupted", file=sys.stderr)
         return 128 + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
+    finally:
+        cachelock.release()
 
 
 def private_site_cache() -> None:

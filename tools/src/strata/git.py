@@ -8,12 +8,15 @@ import contextlib
 import os
 import re
 import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from strata.errors import Fault
 
+ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
 
 
@@ -27,7 +30,7 @@ def run(
     return subprocess.run(
         ["git", *arguments],
         cwd=root,
-        env=os.environ | {"LC_ALL": "C", "LANGUAGE": ""} | (env or {}),
+        env=os.environ | ENGLISH | (env or {}),
         capture_output=True,
         check=False,
         **options,
@@ -53,6 +56,15 @@ def git(*arguments: str, root: Path | None = None, **options: Any) -> str:
             why = f"killed by signal {-done.returncode}"
         raise Fault(f"git {name}: {why}")
     return done.stdout.decode(errors="surrogateescape").removesuffix("\n")
+
+
+def lines(*arguments: str, root: Path | None = None) -> list[str]:
+    """The lines that git printed, of which a line end alone ends each.
+
+    ``str.splitlines`` also takes U+2028 or a form feed for one, and names may have those. What has
+    paths, which may even have line ends, is to be read with ``-z``. Raises Fault if git fails.
+    """
+    return [line for line in git(*arguments, root=root).split("\n") if line]
 
 
 def succeeds(*arguments: str, root: Path | None) -> bool:
@@ -118,7 +130,7 @@ def experiments(root: Path | None) -> list[Experiment]:
     """The experiments of DVC's that are here, the newest first."""
     how = ("--sort=refname", "--sort=-committerdate", "--format=%(objectname) %(refname)")
     found = []
-    for line in git("for-each-ref", *how, "refs/exps", root=root).splitlines():
+    for line in lines("for-each-ref", *how, "refs/exps", root=root):
         commit, _, ref = line.partition(" ")
         if at := re.fullmatch(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38,})/(.+)", ref):
             found.append(Experiment(ref, at[1] + at[2], at[3], commit))
@@ -146,18 +158,38 @@ def blobs(root: Path, commit: str, paths: list[str]) -> dict[str, bytes]:
 
 
 def objects(root: Path, names: list[str]) -> dict[str, bytes]:
-    """The bytes of several objects of Git's, each by a name that has no line end."""
-    asked = "".join(f"{name}\n" for name in names)
-    text = run("cat-file", "--batch", root=root, input=os.fsencode(asked)).stdout
-    found: dict[str, bytes] = {}
-    at = 0
-    for name in names:
-        end = text.index(b"\n", at)
-        head, at = text[at:end], end + 1
-        if not head.endswith(b" missing"):
-            size = int(head.split()[-1])
-            found[name], at = text[at : at + size], at + size + 1
-    return found
+    """The bytes of several objects of Git's, each by a name that has no line end.
+
+    Those that it does not have are left out. Raises Fault for one that is damaged.
+    """
+    return {name: data for name, data in contents(root, names) if data is not None}
+
+
+def contents(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    """The same, one after the other: each name, and the bytes, None for what is not there."""
+    names = list(names)
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
+        asked.write(b"".join(os.fsencode(name) + b"\n" for name in names))
+        asked.seek(0)
+        with subprocess.Popen(
+            ["git", "cat-file", "--batch"],
+            cwd=root,
+            env=os.environ | ENGLISH,
+            stdin=asked,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+        ) as process:
+            assert process.stdout
+            for name in names:
+                head = process.stdout.readline()
+                if head.endswith(b" missing\n"):
+                    yield name, None
+                elif head:
+                    yield name, process.stdout.read(int(head.split()[-1]) + 1)[:-1]
+            if process.wait():
+                complaints.seek(0)
+                why = complaints.read().decode(errors="replace").strip().split("\n")[-1]
+                raise Fault(f"git cat-file: {why.removeprefix('fatal: ')}")
 
 
 def written(root: Path, name: str) -> bytes | None:
@@ -255,10 +287,49 @@ def own_path(root: Path, name: str) -> Path:
 
 def main_worktree(root: Path) -> Path:
     """Where ``root`` lies in the repository's first worktree; ``root`` itself if it is in it."""
-    first = Path(
-        git("worktree", "list", "--porcelain", root=root).split("\n")[0].removeprefix("worktree ")
-    )
+    listed = lines("worktree", "list", "--porcelain", root=root)
+    first = Path(listed[0].removeprefix("worktree "))
     return first / git("rev-parse", "--show-prefix", root=root)
+
+
+def worktrees(root: Path) -> list[Path]:
+    """The top of each worktree of the repository that is on this disk, that of ``root`` first."""
+    listed = lines("worktree", "list", "--porcelain", root=root)
+    tops = (Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree "))
+    # Of a bare repository, or a submodule, Git lists its own folder as one.
+    return list(dict.fromkeys([top_of(root), *(top for top in tops if (top / ".git").exists())]))
+
+
+# What lies in Git's folder and is no note of Git's: what is in refs and logs, it knows.
+OTHERS = {"hooks", "info", "lfs", "logs", "modules", "objects", "refs"}
+
+
+def reachable(root: Path) -> list[str]:
+    """The hash of each object that anything of Git's leads to, of any worktree.
+
+    Any reference, reflog, stash and index counts, and what Git has only noted in a file: what was
+    fetched last, the work that a rebase has put aside. Raises Fault if the way there is broken.
+    """
+    folder = root / git("rev-parse", "--git-common-dir", root=root)
+    entries = [entry for entry in folder.iterdir() if entry.name not in OTHERS]
+    hashes = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{40}|[0-9a-f]{64})(?![0-9a-f])")
+    texts = (_text(file) for entry in entries for file in (entry, *entry.rglob("*")))
+    noted = {name.decode() for text in texts for name in hashes.findall(text)}
+    form = "--batch-check=%(objectname)"
+    asked = "".join(f"{name}\n" for name in sorted(noted)).encode()
+    there = run("cat-file", form, root=root, input=asked).stdout.decode().split("\n")[:-1]
+    tips = "".join(f"{name}\n" for name in there if " " not in name).encode()
+    every = ("rev-list", "--all", "--reflog", "--indexed-objects", "--objects", "--stdin")
+    said = git(*every, root=root, input=tips)
+    return [line.partition(" ")[0] for line in said.split("\n") if line]
+
+
+def _text(file: Path) -> bytes:
+    """The bytes of a file, none of what is no file, or none any more: a git may be at work."""
+    try:
+        return file.read_bytes() if file.is_file() else b""
+    except FileNotFoundError:
+        return b""
 
 
 def check_new_branch(root: Path, name: str) -> None:
@@ -277,7 +348,7 @@ def default_branches(root: Path) -> list[str]:
 
 def branches(root: Path) -> list[str]:
     """The branches of this repository, the default ones first."""
-    named = git("for-each-ref", "--format=%(refname)", "refs/heads", root=root).splitlines()
+    named = lines("for-each-ref", "--format=%(refname)", "refs/heads", root=root)
     return [*default_branches(root), *named]
 
 
@@ -351,4 +422,5 @@ def uncommitted(root: Path, paths: list[str]) -> list[str]:
     """Those of ``paths``, and files in them, that Git tracks and that differ from HEAD."""
     if not paths:
         return []
-    return git("diff", "--name-only", "--relative", "HEAD", "--", *paths, root=root).splitlines()
+    how = ("--name-only", "--relative", "-z")
+    return git("diff", *how, "HEAD", "--", *paths, root=root).split("\0")[:-1]

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from strata import git, trust
+from strata import cachelock, git, trust
 from strata.errors import Fault, first_line
 
 
@@ -111,7 +111,8 @@ def opened(root: Path) -> Iterator["Store"]:
     """The store of a repository.
 
     Its settings are the workspace's; where the workspace is at a commit without DVC, those of the
-    default branch, read from Git: DVC, opened there, would write files that bar the way back.
+    default branch, read from Git: DVC, opened there, would write files that bar the way back. From
+    now to the end of the command, gc leaves the cache alone.
     """
     if (root / ".dvc/config").exists():
         with dvc_repo(root) as repo:
@@ -120,16 +121,26 @@ def opened(root: Path) -> Iterator["Store"]:
             if shared:
                 settings |= {"cache": {"dir": str(shared)}}
             if not settings:
+                cachelock.hold(cache_of(repo))
                 yield Store(root, repo)
                 return
         with dvc_repo(root, settings) as repo:
+            cachelock.hold(cache_of(repo))
             yield Store(root, repo, shared)
         return
     for name in git.branches(root):
         if git.blob(root, name, ".dvc/config") is not None:
-            yield Store(root, at_commit(root, git.commit_of(name, root), storage_of(root)))
+            repo = at_commit(root, git.commit_of(name, root), storage_of(root))
+            if cache_of(repo).exists():  # a folder made here would bar the way back
+                cachelock.hold(cache_of(repo))
+            yield Store(root, repo)
             return
     raise Fault(f"{root} is not a DVC repository, and no branch of it has a .dvc/config")
+
+
+def cache_of(repo: Any) -> Path:
+    """The folder of the cache that DVC's object for a repository uses."""
+    return Path(repo.cache.local_cache_dir)
 
 
 def shared_cache(root: Path) -> Path | None:
@@ -317,27 +328,8 @@ class Store:
 
         Raises Fault while one of them, or a stage that it runs, is at work.
         """
-        from dvc.lock import LockError, make_lock
-
-        folder = self.root / ".dvc/tmp"
-        if not folder.parent.is_dir():  # no DVC here, nor traces of it
+        with locked(self.root, bool(self.repo.config["core"].get("hardlink_lock"))):
             yield
-            return
-        folder.mkdir(exist_ok=True)
-        by_hardlink = bool(self.repo.config["core"].get("hardlink_lock"))
-        lock = make_lock(str(folder / "lock"), str(folder), hardlink_lock=by_hardlink)
-        try:
-            lock.lock()
-        except LockError:
-            raise Fault(
-                "a command of DVC is at work here: wait for its end, then try again"
-            ) from None
-        try:
-            for command in running(folder / "rwlock"):
-                raise Fault(f"{command} is at work here: wait for its end, then try again")
-            yield
-        finally:
-            lock.unlock()
 
     def keep(self, out: Output, path: Path) -> None:
         """Put an output that lies at a path, and has its hash, into the cache."""
@@ -519,6 +511,32 @@ class Store:
                     if odb.exists(oid):
                         odb.delete(oid)
         self.push(touched)
+
+
+@contextmanager
+def locked(root: Path, by_hardlink: bool = False) -> Iterator[None]:
+    """Keep DVC's commands out of a folder with ``.dvc`` for the time of a block.
+
+    Raises Fault while one of them, or a stage that it runs, is at work.
+    """
+    from dvc.lock import LockError, make_lock
+
+    folder = root / ".dvc/tmp"
+    if not folder.parent.is_dir():  # no DVC here, nor traces of it
+        yield
+        return
+    folder.mkdir(exist_ok=True)
+    lock = make_lock(str(folder / "lock"), str(folder), hardlink_lock=by_hardlink)
+    try:
+        lock.lock()
+    except LockError:
+        raise Fault("a command of DVC is at work here: wait for its end, then try again") from None
+    try:
+        for command in running(folder / "rwlock"):
+            raise Fault(f"{command} is at work here: wait for its end, then try again")
+        yield
+    finally:
+        lock.unlock()
 
 
 def running(rwlock: Path) -> list[str]:

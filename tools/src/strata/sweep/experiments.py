@@ -6,7 +6,7 @@ from typing import Any
 
 from strata import checkout
 from strata.errors import Fault
-from strata.git import add, git, succeeds, tracked
+from strata.git import add, git, lines, succeeds, tracked
 from strata.revision import Revision, Stage
 from strata.store import Store, dvc_repo, opened
 from strata.values import Leaves
@@ -21,11 +21,11 @@ def known(root: Path, base: str, remote: str | None) -> dict[str, str]:
     """The experiments on a commit, here or on a Git remote: the commit of each, by name."""
     pattern = ref(base, "")
     if remote:
-        found = git("ls-remote", remote, f"{pattern}*", root=root)
+        found = lines("ls-remote", remote, f"{pattern}*", root=root)
     else:
-        found = git("for-each-ref", "--format=%(objectname) %(refname)", pattern, root=root)
-    lines = (line.partition(pattern) for line in found.splitlines())
-    return {name: commit.strip() for commit, _, name in lines}
+        found = lines("for-each-ref", "--format=%(objectname) %(refname)", pattern, root=root)
+    parts = (line.partition(pattern) for line in found)
+    return {name: commit.strip() for commit, _, name in parts}
 
 
 def commit_at(root: Path, ref: str) -> str | None:

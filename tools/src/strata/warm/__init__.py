@@ -34,7 +34,7 @@ def libraries(root: Path, stages: Iterable[Stage]) -> dict[str, list[str]]:
     A program is the FILE.py or MODULE of a command. What it imports is found in the sources that
     its stages run or depend on, at their top level: what a function imports it may not need.
     """
-    tracked = git("ls-files", "--", "*.py", root=root).splitlines()
+    tracked = git("ls-files", "-z", "--", "*.py", root=root).split("\0")[:-1]
     inside = {part for path in tracked for part in Path(path).with_suffix("").parts}
     imports = functools.cache(_imports)  # stages share sources
     found: dict[str, set[str]] = {}
