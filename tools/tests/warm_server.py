@@ -12,7 +12,9 @@ import runpy
 import select
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import types
 import warnings
@@ -46,6 +48,42 @@ def load() -> None:
                     importlib.import_module(module.name)
 
 
+def rehearse() -> None:
+    """Run a few commands, so that forks find what DVC makes first: its parser, schemas, patterns.
+
+    That is half of the time of a `dvc status`. What they print goes nowhere by the descriptors
+    themselves: DVC keeps the streams of its first command.
+    """
+    from dvc.cli import main as dvc
+    from tqdm import tqdm
+
+    from strata.cli import main as strata
+
+    interval, tqdm.monitor_interval = tqdm.monitor_interval, 0  # no thread, which forks would miss
+    kept, here = [os.dup(1), os.dup(2)], Path.cwd()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with tempfile.TemporaryDirectory() as folder:
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+        os.chdir(folder)
+        Path("dvc.yaml").write_text("stages: {a: {cmd: echo 1 > a, outs: [a]}}", encoding="utf-8")
+        subprocess.run(["git", "init"], check=True)
+        for words in ("init", "repro", "repro", "status", "commit"):
+            dvc([words])
+        subprocess.run(["git", "commit", "-m", "a"], check=True)
+        strata(["status"])
+        dvc(["exp", "show"])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.chdir(here)
+        for stream, copy in enumerate(kept, 1):
+            os.dup2(copy, stream)
+    for file in (nowhere, *kept):
+        os.close(file)
+    tqdm.monitor_interval = interval
+    assert threading.active_count() == 1
+
+
 def serve() -> list[str] | None:
     """Fork for each request until standard input closes.
 
@@ -65,6 +103,7 @@ def serve() -> list[str] | None:
         if 0 in _ready([0, listener]):
             return None  # nobody has asked
         load()  # meanwhile clients wait
+        rehearse()
         gc.collect()
         gc.freeze()  # the forks share these pages as long as nobody touches them
         while True:
