@@ -149,6 +149,42 @@ def test_commit(project: Project) -> None:
     follows(project, "0.875")
 
 
+@pytest.mark.fault(
+    "what Git starts in a linked worktree, by an alias or `rebase --exec`, and so hands GIT_DIR on",
+    "restore, verify, get and sweep work; their clones leave HEAD, index and files alone",
+)
+def test_an_alias_in_a_linked_worktree(project: Project, tmp_path: Path) -> None:
+    project.run("git", "config", "alias.s", "!strata")
+    linked = Project(tmp_path / "linked", project.env)
+    project.run("git", "worktree", "add", "--quiet", str(linked.path), "main")
+    linked.run("git", "s", "restore", "v1")
+    follows(linked, "0.5")
+    linked.run("git", "s", "restore", "-")
+    follows(linked, "0.75")
+    before = state(linked)
+
+    def stands() -> None:
+        assert state(linked) == before
+        assert linked.run("git", "branch", "--show-current") == "main\n"
+        assert linked.run("git", "status", "--porcelain") == ""
+
+    assert "reproduces" in linked.run("git", "s", "verify", "v1")
+    stands()
+    how = ["--metric", "score", "--direction", "maximize", "--jobs", "1"]
+    said = linked.run("git", "s", "sweep", "--name", "s", "-S", "lr=1,2", *how)
+    assert "2 finished" in said
+    stands()
+    for path in (project.path / ".dvc/cache").rglob("*"):
+        if path.is_file() and path.read_bytes() == b"0.5\n":
+            path.chmod(0o644)
+            path.unlink()
+    linked.run("git", "s", "get", "v1", "model.txt", "--output", str(tmp_path / "got"))
+    assert (tmp_path / "got").read_bytes() == b"0.5\n"
+    stands()
+    linked.run("git", "rebase", "--quiet", "--exec", "strata verify && strata status", "HEAD~1")
+    stands()
+
+
 @pytest.mark.fault("bisect, with `dvc checkout` in its run", "left alone; the data is right after")
 def test_bisect(project: Project, strata: Strata) -> None:
     project.run("git", "switch", "--quiet", "main")

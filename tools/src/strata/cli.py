@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from strata import cachelock
+from strata import cachelock, git
 from strata.errors import Ended, Fault, end, on_signals, require, without_secrets
 
 COMMANDS = {  # name, module, what it does
@@ -72,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         with on_signals(end):
+            git.stand_alone()
             return int(module.run(args))
     except Fault as fault:
         for line in str(fault).splitlines():

@@ -37,6 +37,29 @@ def run(
     )
 
 
+SETTINGS = {"GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"}  # these say nothing of a place
+READINGS = {f"GIT_{how}_PATHSPECS" for how in ("LITERAL", "GLOB", "NOGLOB", "ICASE")}
+
+
+def stand_alone() -> None:
+    """Drop from the environment what Git hands to an alias, a hook or `rebase --exec`.
+
+    It names the caller's repository, index and worktree, and a git in a clone would write there.
+    From here on a repository is the one that a folder lies in, as it is to DVC. Raises Fault if
+    the environment names another than this folder lies in.
+    """
+    asked = {"GIT_DIR": "--absolute-git-dir", "GIT_WORK_TREE": "--show-toplevel"}
+    places = [option for name, option in asked.items() if name in os.environ]
+    named = run("rev-parse", *places).stdout if places else b""
+    for name in {*git("rev-parse", "--local-env-vars").split(), *READINGS} - SETTINGS:
+        os.environ.pop(name, None)
+    if places and named != run("rev-parse", *places).stdout:
+        raise Fault(
+            "GIT_DIR or GIT_WORK_TREE names another repository than this folder lies in, which is "
+            "the one that DVC finds: unset them, or change to that repository"
+        )
+
+
 def git(*arguments: str, root: Path | None = None, **options: Any) -> str:
     """Run git and return what it printed, without the last line's end.
 

@@ -4,7 +4,6 @@ They stay out of the way of a rebase and a bisect, which check out one commit af
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -35,8 +34,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one hook; anything but 0 stops what Git was about to do."""
-    for name in git.git("rev-parse", "--local-env-vars").split():
-        os.environ.pop(name, None)  # set by Git for its own top: what runs here finds its own
     root = git.top()
     given = args.arguments
     if args.name == "install":
