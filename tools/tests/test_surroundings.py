@@ -4,9 +4,60 @@ from pathlib import Path
 
 import pytest
 import zoo
-from project import Project, Strata, sandbox
+from project import Project, Strata, sandbox, state
+
+from strata import git
 
 pytestmark = pytest.mark.slow
+
+SETTINGS = """
+[blame]
+ coloring = highlightRecent
+[clone]
+ rejectShallow = true
+[color]
+ ui = always
+ status = always
+ diff = always
+ branch = always
+[column]
+ ui = always
+ tag = always
+[core]
+ quotePath = true
+ pager = false
+ fsmonitor = no/such/hook
+ abbrev = 5
+[diff]
+ orderFile = no/such/file
+ noprefix = true
+ mnemonicPrefix = true
+ external = false
+ ignoreSubmodules = all
+ renames = copies
+ autoRefreshIndex = false
+[format]
+ pretty = oneline
+[log]
+ showSignature = true
+ decorate = full
+ date = relative
+ diffMerges = off
+ follow = true
+[pull]
+ rebase = true
+[status]
+ branch = true
+ short = true
+ showStash = true
+ showUntrackedFiles = no
+ renames = copies
+ submoduleSummary = true
+[submodule]
+ recurse = true
+[tag]
+ sort = -version:refname
+"""
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +72,35 @@ def project(plain: Project, tmp_path: Path) -> Project:
     return plain.copy(tmp_path / "project")
 
 
+def there_and_back(project: Project, strata: Strata, revision: str = "v1") -> None:
+    """Restore another revision, and this one again."""
+    before = state(project)
+    strata(project, "restore", revision)
+    assert state(project) != before
+    strata(project, "restore", "-")
+    assert state(project) == before
+
+
+@pytest.mark.fault(
+    "settings of the user's that change what Git prints, looks into or takes for a path",
+    "restore, verify, status, report and gc work",
+)
+def test_settings_of_the_users(
+    project: Project, strata: Strata, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (project.path / "ü.txt").write_text("a name that is quoted\n")
+    project.commit("A name that is quoted")
+    before = state(project)
+    config = tmp_path / "gitconfig"
+    config.write_text(Path(project.env["GIT_CONFIG_GLOBAL"]).read_text() + SETTINGS)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_ICASE_PATHSPECS", "1")
+    there_and_back(project, strata)
+    for command in (["status"], ["verify"], ["report", "--base", "v1"], ["gc", "--yes"]):
+        strata(project, *command)
+    assert state(project) == before
+
+
 def test_another_repository_than_that_of_the_folder_is_refused(
     project: Project, strata: Strata, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -32,3 +112,33 @@ def test_another_repository_than_that_of_the_folder_is_refused(
             assert len(said.splitlines()) == 1
             assert "GIT_DIR or GIT_WORK_TREE names another repository" in said
             assert "at main" in strata(other, "status")
+
+
+@pytest.mark.fault("a project that is a submodule itself", "gc, restore and verify work")
+def test_a_project_that_is_a_submodule(project: Project, strata: Strata, tmp_path: Path) -> None:
+    above = Project(tmp_path / "above", project.env)
+    above.path.mkdir()
+    above.run("git", "init", "--quiet")
+    above.run("git", "submodule", "--quiet", "add", str(project.path), "part")
+    part = Project(above.path / "part", project.env)
+    part.run("dvc", "repro", "--quiet")
+    (part.path / "params.yaml").write_text("lr: 0.875\n")
+    part.run("dvc", "repro", "--quiet")
+    part.run("git", "reset", "--quiet")  # in a lock that only lies there
+    assert "0 objects" in strata(part, "gc", "--yes")
+    part.run("git", "reset", "--quiet", "--hard")
+    part.run("dvc", "checkout", "--quiet")
+    strata(part, "verify")
+    there_and_back(part, strata)
+    assert git.main_worktree(part.path) == part.path
+    tree = Project(above.path / "tree", project.env)
+    part.run("git", "worktree", "add", "--quiet", "--detach", str(tree.path))
+    assert git.main_worktree(tree.path) == part.path
+
+
+def test_a_path_is_no_pattern(project: Project) -> None:
+    (project.path / "data1").write_text("Git's\n")
+    project.commit("A file")
+    assert git.tracked(project.path, "data1")
+    assert not git.tracked(project.path, "data[1]")
+    assert git.files(project.path, "HEAD", ":data1") == []

@@ -18,6 +18,15 @@ from strata.errors import Fault
 
 ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+# The user's settings that change what git prints, or where it goes, are put back for each call.
+PLAIN = (
+    *("-c", "column.ui=never", "-c", "column.tag=never"),
+    *("-c", "diff.autoRefreshIndex=true", "-c", "diff.ignoreSubmodules=untracked"),
+    *("-c", "diff.orderFile=/dev/null", "-c", "diff.relative=false"),
+    *("-c", "log.diffMerges=separate", "-c", "log.showSignature=false"),
+    *("-c", "submodule.recurse=false"),
+)
+LITERAL = "--literal-pathspecs"  # a path is no pattern
 
 
 def run(
@@ -28,7 +37,7 @@ def run(
     ``env`` is put over this environment; ``options`` are those of ``subprocess.run``.
     """
     return subprocess.run(
-        ["git", *arguments],
+        ["git", *PLAIN, *arguments],
         cwd=root,
         env=os.environ | ENGLISH | (env or {}),
         capture_output=True,
@@ -223,7 +232,8 @@ def written(root: Path, name: str) -> bytes | None:
 
 def files(root: Path, commit: str, path: str = ".") -> list[str]:
     """The paths of the files that Git tracks at a commit, in ``path``."""
-    return git("ls-tree", "-r", "-z", "--name-only", commit, "--", path, root=root).split("\0")[:-1]
+    listed = (LITERAL, "ls-tree", "-r", "-z", "--name-only", commit, "--", path)
+    return git(*listed, root=root).split("\0")[:-1]
 
 
 def present(root: Path) -> list[str]:
@@ -234,7 +244,23 @@ def present(root: Path) -> list[str]:
 
 def tracked(root: Path, path: str) -> bool:
     """Whether Git's index has a file, or a file in a folder."""
-    return bool(git("ls-files", "--", path, root=root))
+    return bool(git(LITERAL, "ls-files", "--", path, root=root))
+
+
+def changes(root: Path, *options: str, **how: Any) -> list[str]:
+    """What is not committed, each as ``git status`` puts it: a code of two letters and a path.
+
+    As far as Git's index knows: what must not miss an edit asks for ``edits``.
+    """
+    plain = ("--porcelain", "--no-renames", "--untracked-files=all", "-z", *options)
+    look = ("--no-optional-locks", "-c", "core.fsmonitor=false")  # it may do without writing
+    return git(*look, "status", *plain, root=root, **how).split("\0")[:-1]
+
+
+def edits(root: Path, *options: str) -> list[str]:
+    """``changes``, with each file looked into."""
+    with distrusting(root) as env:
+        return changes(root, *options, env=env)
 
 
 def changes(root: Path) -> list[str]:
@@ -253,7 +279,7 @@ def add(root: Path, *arguments: str) -> None:
     """
     with contextlib.suppress(FileNotFoundError):  # there is none yet
         os.utime(own_path(root, "index"), (1, 1))
-    git("-c", "core.safecrlf=false", "--literal-pathspecs", "add", *arguments, root=root)
+    git("-c", "core.safecrlf=false", LITERAL, "add", *arguments, root=root)
 
 
 def check_committed(root: Path) -> None:
@@ -310,9 +336,15 @@ def own_path(root: Path, name: str) -> Path:
 
 def main_worktree(root: Path) -> Path:
     """Where ``root`` lies in the repository's first worktree; ``root`` itself if it is in it."""
-    listed = lines("worktree", "list", "--porcelain", root=root)
-    first = Path(listed[0].removeprefix("worktree "))
-    return first / git("rev-parse", "--show-prefix", root=root)
+    asked = ("--path-format=absolute", "--git-dir", "--git-common-dir")
+    own, common = git("rev-parse", *asked, root=root).split("\n")
+    if own == common:
+        return root
+    # Of a submodule Git lists the folder of its own instead, which names its worktree.
+    named = run("config", "--file", f"{common}/config", "core.worktree", root=root).stdout
+    listed = lines("worktree", "list", "--porcelain", root=root)[0]
+    first = Path(common, os.fsdecode(named).rstrip("\n")) if named else Path(listed[9:])
+    return first.resolve() / git("rev-parse", "--show-prefix", root=root)
 
 
 def worktrees(root: Path) -> list[Path]:
@@ -402,8 +434,7 @@ class Commit:
 def line(root: Path, tip: str) -> list[Commit]:
     """A commit and all its first parents, the oldest first; what each changed in ``root``."""
     how = ("--raw", "-z", "--no-abbrev", "--no-renames", "--relative", "--format=%H%x00%cs%x00%s")
-    quiet = ("-c", "log.showSignature=false")
-    said = git(*quiet, "log", "--first-parent", "-m", *how, tip, "--", root=root)
+    said = git("log", "--first-parent", "-m", *how, tip, "--", root=root)
     found: list[Commit] = []
     parts = iter(said.split("\0"))
     for part in parts:

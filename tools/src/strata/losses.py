@@ -95,7 +95,8 @@ def _is_left(top: Path, commits: list[str], path: str) -> bool:
     What Git's index has of it must be one commit's, too.
     """
     names = [f"{commit}:{path}" for commit in commits]
-    staged = git.git("ls-files", "--stage", "-z", "--", path, root=top).split("\0")[:-1]
+    asked = (git.LITERAL, "ls-files", "--stage", "-z", "--", path)
+    staged = git.git(*asked, root=top).split("\0")[:-1]
     blobs = {git.run("rev-parse", name, root=top).stdout.decode().strip() for name in names}
     if any(entry.split(" ")[1] not in blobs for entry in staged):
         return False

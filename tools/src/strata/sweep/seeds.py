@@ -127,5 +127,6 @@ def commit(home: Path, path: str, measured: Seeds) -> None:
         print(f"{path} has it already")
         return
     message = f"Measure the fit's own randomness with {len(measured.seeds)} seeds"
-    git.git("commit", "--quiet", "--message", message, "--only", "--", path, root=home)
+    only = ("commit", "--quiet", "--message", message, "--only", "--", path)
+    git.git(git.LITERAL, *only, root=home)
     print(f"{path} is committed: {message}")
