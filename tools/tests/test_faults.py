@@ -14,6 +14,8 @@ import pytest
 import zoo
 from project import Project, Strata, heed_ctrl_c, sandbox, state
 
+from strata import git
+
 pytestmark = pytest.mark.slow
 
 MINE = "mine.txt"  # untracked, and of the user's own
@@ -168,6 +170,50 @@ def test_a_running_repro(versions: Project, strata: Strata) -> None:
         process.communicate()
     versions.run("git", "restore", ".")
     versions.run("dvc", "checkout", "--force")
+
+
+OVERLOOKED = (
+    "an edit that Git overlooks: marked assume-unchanged or skip-worktree, or as long as before "
+    "and made in the second of a checkout",
+    "refused, before anything moves",
+)
+
+
+@pytest.mark.parametrize("mark", ["assume-unchanged", "skip-worktree"])
+@pytest.mark.fault(*OVERLOOKED)
+def test_an_edit_that_git_is_told_to_overlook(versions: Project, strata: Strata, mark: str) -> None:
+    versions.run("git", "update-index", f"--{mark}", "params.yaml")
+    strata(versions, "restore", "v2")  # an unchanged file bars nothing
+    (versions.path / "params.yaml").write_text("mine: true\n")
+    before = state(versions)
+    said = strata(versions, "restore", "v1", code=1)
+    assert state(versions) == before, said
+    assert "would be lost" in said
+    assert "params.yaml" in said
+    assert f"--no-{mark}" in said
+    assert "params.yaml" in strata(versions, "release", code=1)
+    versions.run("git", "update-index", f"--no-{mark}", "params.yaml")
+    assert versions.run("git", "status", "--porcelain") == " M params.yaml\n"
+
+
+@pytest.mark.fault(*OVERLOOKED)
+def test_an_edit_in_the_second_of_a_checkout(versions: Project, strata: Strata) -> None:
+    versions.run("git", "config", "core.trustctime", "false")  # or the test would have to be quick
+    file, index = versions.path / "params.yaml", versions.path / ".git/index"
+    versions.run("git", "status")
+    then = file.stat().st_mtime_ns
+    file.write_text(file.read_text().replace("1.5", "2.5"))
+    os.utime(file, ns=(then, then))
+    os.utime(index, ns=(then + 10**10, then + 10**10))  # as dulwich, in DVC, writes it
+    assert versions.run("git", "status", "--porcelain") == ""
+    assert git.uncommitted(versions.path, ["params.yaml"]) == ["params.yaml"]
+    os.utime(index, ns=(then + 10**10, then + 10**10))
+    assert versions.run("git", "status", "--porcelain") == ""
+    before = state(versions)
+    said = strata(versions, "restore", "v1", code=1)
+    assert "uncommitted changes would be lost: params.yaml" in said
+    assert state(versions) == before
+    assert versions.run("git", "status", "--porcelain") == " M params.yaml\n"  # to commit, or stash
 
 
 @pytest.mark.parametrize("slow", [False, True])

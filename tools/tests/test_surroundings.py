@@ -114,6 +114,33 @@ def test_another_repository_than_that_of_the_folder_is_refused(
             assert "at main" in strata(other, "status")
 
 
+@pytest.mark.fault(
+    "a submodule whose commit differs between two revisions, or from what a revision names",
+    "restore works, leaves what is in it alone, and says so",
+)
+def test_a_submodule(project: Project, strata: Strata, tmp_path: Path) -> None:
+    library = Project(tmp_path / "library", project.env)
+    library.path.mkdir()
+    library.run("git", "init", "--quiet")
+    (library.path / "code.txt").write_text("old\n")
+    library.commit("Old")
+    project.run("git", "submodule", "--quiet", "add", str(library.path), "lib")
+    project.commit("With a library")
+    project.run("git", "tag", "old")
+    inside = Project(project.path / "lib", project.env)
+    (inside.path / "code.txt").write_text("newer\n")
+    inside.commit("New")
+    project.commit("With a newer library")
+    (inside.path / "code.txt").write_text("mine\n")
+    project.run("git", "config", "submodule.recurse", "true")
+    said = strata(project, "restore", "old")
+    assert "at another commit than it names: lib; `git submodule update --init`" in said
+    assert inside.read("code.txt") == b"mine\n"
+    strata(project, "restore", "main")
+    assert inside.read("code.txt") == b"mine\n"
+    assert project.run("git", "submodule", "status").startswith(" ")
+
+
 @pytest.mark.fault("a project that is a submodule itself", "gc, restore and verify work")
 def test_a_project_that_is_a_submodule(project: Project, strata: Strata, tmp_path: Path) -> None:
     above = Project(tmp_path / "above", project.env)

@@ -7,6 +7,7 @@ are relative to ``root``, which is where ``.dvc`` lies: not always the top of Gi
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -263,11 +264,31 @@ def edits(root: Path, *options: str) -> list[str]:
         return changes(root, *options, env=env)
 
 
-def changes(root: Path) -> list[str]:
-    """What is not committed, each as ``git status`` puts it: a code of two letters and a path."""
-    how = ("--porcelain", "--no-renames", "--untracked-files=all", "-z")
-    said = git("--no-optional-locks", "status", *how, root=root)  # it may do without writing
-    return said.split("\0")[:-1]
+@contextlib.contextmanager
+def distrusting(root: Path) -> Iterator[dict[str, str]]:
+    """The variable that has Git look into each file: it names a copy of the index, and an old one.
+
+    ``add`` says why the index may err. Nor does Git look into files that it is told to overlook by
+    ``update-index --assume-unchanged`` or ``--skip-worktree``; the copy does not say so of those
+    that are there. The index itself becomes as old, so that the user's Git sees what we saw.
+    """
+    index = own_path(root, "index")
+    with tempfile.TemporaryDirectory(prefix="strata-") as folder:
+        copy, top = Path(folder, "index"), top_of(root)
+        env = {"GIT_INDEX_FILE": str(copy)}
+        if index.exists():  # there is none before the first file
+            shutil.copyfile(index, copy)
+            listed = git("ls-files", "-v", "-z", root=top, env=env).split("\0")[:-1]
+            marked = [entry[2:] for entry in listed if entry[0] == "S" or entry[0].islower()]
+            there = [name for name in marked if os.path.lexists(top / name)]
+            for mark in ("assume-unchanged", "skip-worktree") if there else ():
+                names = os.fsencode("".join(f"{name}\0" for name in there))
+                how = (f"--no-{mark}", "-z", "--stdin")
+                git("update-index", *how, root=top, input=names, env=env)
+            os.utime(copy, (1, 1))
+            with contextlib.suppress(PermissionError):  # another user has written it
+                os.utime(index, (1, 1))
+        yield env
 
 
 def add(root: Path, *arguments: str) -> None:
@@ -284,7 +305,7 @@ def add(root: Path, *arguments: str) -> None:
 
 def check_committed(root: Path) -> None:
     """Raise Fault unless all is committed."""
-    if changed := changes(root):
+    if changed := edits(root):
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise Fault(f"not committed: {changed[0][3:]}{more}; commit first")
 
@@ -476,5 +497,6 @@ def uncommitted(root: Path, paths: list[str]) -> list[str]:
     """Those of ``paths``, and files in them, that Git tracks and that differ from HEAD."""
     if not paths:
         return []
-    how = ("--name-only", "--relative", "-z")
-    return git("diff", *how, "HEAD", "--", *paths, root=root).split("\0")[:-1]
+    how = ("--name-only", "--relative", "-z", "HEAD", "--", *paths)
+    with distrusting(root) as env:
+        return git(LITERAL, "diff", *how, root=root, env=env).split("\0")[:-1]

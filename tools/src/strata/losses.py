@@ -13,6 +13,9 @@ from strata.errors import Fault
 from strata.revision import Revision
 from strata.store import Output, Store, files_of, hash_of, md5_of
 
+# A checkout leaves the files of a submodule alone, so nothing in it is lost or in the way.
+SUBMODULES = "--ignore-submodules=all"
+
 
 @dataclass(frozen=True)
 class Lying:
@@ -50,9 +53,19 @@ def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bo
     """
     commits = [str(revision.commit) for revision in [*revisions, target]] if cut_off else []
     top = git.top_of(store.root)
-    changes = git.changes(store.root)
-    files = [c[3:] for c in changes if c[:2] != "??" and not _is_left(top, commits, c[3:])]
-    _refuse(files, "uncommitted changes would be lost", "commit or `git stash` them")
+    edits = [c[3:] for c in git.edits(store.root, SUBMODULES) if c[:2] != "??"]
+    seen = {change[3:] for change in git.changes(store.root)}
+    _refuse(
+        [name for name in edits if name not in seen],
+        "changes would be lost that Git is told to overlook",
+        "`git update-index --no-assume-unchanged`, or --no-skip-worktree, has it see them; then "
+        "commit or `git stash` them",
+    )
+    _refuse(
+        [name for name in edits if not _is_left(top, commits, name)],
+        "uncommitted changes would be lost",
+        "commit or `git stash` them",
+    )
     rest = left(store.root, commits)
 
     outs = {

@@ -19,7 +19,7 @@ from typing import Any
 
 from strata import git, losses, trust
 from strata.errors import Fault, Later, first_line, on_signals
-from strata.losses import Lying
+from strata.losses import SUBMODULES, Lying
 from strata.obtain import Obtained
 from strata.revision import Revision
 from strata.store import Store, hash_of, remove
@@ -144,7 +144,7 @@ def _switch(
             files = store.listing(out) if out.is_folder else {"": out.hash}
             store.check_out(root / out.path, files, out.kind)
         later.check()
-    wrong = [change[3:] for change in git.changes(root) if not change.startswith("??")]
+    wrong = [c[3:] for c in git.edits(root, SUBMODULES) if not c.startswith("??")]
     wrong += [
         item.output.path
         for item in found
@@ -180,7 +180,7 @@ def _go_back(
     sweep()
     for path, lay in before.items():
         store.check_out(root / path, lay.files, lay.kind)
-    wrong = [change[3:] for change in git.changes(root) if not change.startswith("??")]
+    wrong = [c[3:] for c in git.changes(root, SUBMODULES) if not c.startswith("??")]
     if wrong or git.position(root) != old:
         raise Fault(f"not as before: {', '.join(wrong) or 'HEAD'}{trouble}")
 

@@ -38,7 +38,7 @@ def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
         if program is None:
             raise Fault(f"[tool.strata.release]: export: there is no program {words[0]}")
         code = checkout.run([program, *words[1:], str(out)], root, env)
-        if dirty := [line for line in git.changes(root) if not line.startswith("??")]:
+        if dirty := [line for line in git.edits(root) if not line.startswith("??")]:
             raise Fault(
                 f"`{command}` changes {dirty[0][3:]}: an export only writes into its folder"
             )

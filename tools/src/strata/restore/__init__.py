@@ -49,6 +49,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("DVC keeps nothing for this revision: its files are all in Git")
     print(f"the workspace is at {name} ({commit[:7]}); `strata restore -` goes back to {old}")
+    if lagging := [c[3:] for c in git.changes(root) if not c.startswith("??")]:
+        print(
+            f"at another commit than it names: {', '.join(lagging)}; `git submodule update --init` "
+            "brings what is a submodule"
+        )
     if not same:
         print("it pins other packages than the state you left: set them up before you run stages")
     return 0

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
                 names = [] if same else proof.differing(revision, out, path)
                 more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
                 notes += [f"  in {out.path}: {', '.join(names[:MOST])}{more}"] if names else []
-            for change in git.changes(folder):  # outputs that Git keeps, and dvc.lock itself
+            for change in git.edits(folder):  # outputs that Git keeps, and dvc.lock itself
                 if not change.startswith("??"):
                     proven = False
                     rows.append((change[3:], "executed", "in Git", proof.verdict(False)))

@@ -107,7 +107,7 @@ def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
     with opened(root) as store:
         imports = [out.stage for out in Revision(store, None).outputs if out.source]
     steps.arrive(root, command, imports)
-    if not git.changes(root) and not differing(root, always=True):
+    if not git.edits(root) and not differing(root, always=True):
         return refusal([], {}, False, "")
     log = steps.reproduce(root)
     with opened(root) as store:
