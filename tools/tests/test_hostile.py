@@ -38,6 +38,7 @@ YAML = "stages:\n  train:\n    cmd: python train.py\n    outs: [{path}]\n"
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
 )
+DEEP = "".join(" " * level + "a:\n" for level in range(500))
 GOOD = hashlib.md5(b"evil").hexdigest()
 
 
@@ -198,7 +199,12 @@ def test_hostile_revisions(versions: Project, strata: Strata, tmp_path: Path) ->
         "yaml": {"dvc.yaml": "stages: [\n"},
         "bomb": {"params.yaml": BOMB},
         "nested": {"dvc.lock": "stages: " + "[" * 50_000},
-        "deep": {"metrics.yaml": "".join(" " * level + "a:\n" for level in range(500))},
+        "deep": {"dvc.yaml": "vars: [more.yaml]\n" + yaml, "more.yaml": DEEP},
+        "deeper": {
+            "dvc.yaml": yaml.replace("    outs", "    params: [other.yaml: [a]]\n    outs"),
+            "other.yaml": DEEP,
+        },
+        "line": {"a\nb/dvc.yaml": yaml},
         "config": {".dvc/config": "[core\nremote = x\n"},
     }
     for name, files in cases.items():
@@ -213,6 +219,8 @@ def test_hostile_revisions(versions: Project, strata: Strata, tmp_path: Path) ->
     assert "no hash of DVC's" in strata(versions, "restore", "hash", code=1)
     assert "dvc.yaml of " in strata(versions, "restore", "hash", code=1)
     assert "no path inside the repository" in strata(versions, "restore", "listing", code=1)
+    assert "more.yaml: nested more than" in strata(versions, "restore", "deep", code=1)
+    assert "other.yaml: nested more than" in strata(versions, "restore", "deeper", code=1)
     strata(versions, "gc", "--yes")  # no broken commit blocks it
 
     # Through a symbolic link of the revision's own, and past code that calls itself DVC.

@@ -169,6 +169,25 @@ def test_a_broken_file_is_named_and_bars_only_what_needs_it(tmp_path: Path, stra
     assert state(project) == new
 
 
+def test_yaml_that_is_not_dvcs_bars_nothing(plain: Project, strata: Strata) -> None:
+    deep = "".join(" " * level + "a:\n" for level in range(500))
+    (plain.path / "k8s").mkdir()
+    for name in ("deep.yaml", "k8s/params.yaml", "k8s/config.yml"):
+        (plain.path / name).write_text(deep)
+    (plain.path / "old").mkdir()
+    (plain.path / "old/dvc.yaml").write_text("stages: [\n")
+    (plain.path / ".dvcignore").write_text("/old\n")
+    plain.commit("YAML of others, and a pipeline that DVC is not to see")
+    strata(plain, "status")
+    strata(plain, "restore", "v1")
+    strata(plain, "restore", "main")
+    strata(plain, "verify")
+    (plain.path / "dvc.yaml").write_text("vars: [deep.yaml]\n" + zoo.PLAIN)
+    commit = plain.commit("Take values from it")
+    for command in (["status"], ["restore", "HEAD"]):
+        assert f"{commit[:9]}: deep.yaml: nested" in strata(plain, *command, code=1)
+
+
 FOLDER = """
 stages:
   make:

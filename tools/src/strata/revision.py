@@ -8,7 +8,7 @@ kept elsewhere, where nothing answers, is Offline.
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -77,6 +77,7 @@ class _Read:
     plots: list[Plot] = field(default_factory=list)
     models: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    leaves_out: Callable[[str], bool] = bool  # which is true of any path: there is no DVC
 
 
 class Revision:
@@ -92,34 +93,54 @@ class Revision:
     def _read(self) -> _Read:
         """Raises Unreadable if DVC cannot make sense of the repository at all."""
         try:
-            self._check_yaml()
             if self.commit:
                 repo = at_commit(self.root, self.commit)
-                return (
-                    _index(repo) if repo.fs.exists(repo.fs.join(repo.root_dir, ".dvc")) else _Read()
-                )
+                there = repo.fs.exists(repo.fs.join(repo.root_dir, ".dvc"))
+                return self._indexed(repo) if there else _Read()
             if not (self.root / ".dvc").is_dir():
                 return _Read()
             with dvc_repo(self.root) as repo:
-                return _index(repo)
+                return self._indexed(repo)
         except Fault as fault:
             raise Unreadable(f"{self.name}: {fault}") from None
         except Exception as error:  # what a broken .dvc/config raises has no common class
             raise Unreadable(f"{self.name}: {reason(error)}") from None
 
-    def _check_yaml(self) -> None:
-        """Raise Fault if a file that DVC may parse is one that it should not."""
+    def _indexed(self, repo: Any) -> _Read:
+        """DVC's index, once no file that it is made of is one that DVC should not parse."""
+        listed = git.files(self.root, self.commit) if self.commit else git.present(self.root)
+
+        def leaves_out(path: str) -> bool:
+            return bool(repo.dvcignore.is_ignored_file(repo.fs.join(repo.root_dir, path)))
+
+        texts = self._checked(n for n in listed if _is_dvcs(n) and not leaves_out(n))
+        for path, text in texts.items():
+            if path.endswith("dvc.yaml"):
+                self._checked(_value_files(path, text, listed))
+        found = _index(repo)
+        found.leaves_out = leaves_out
+        self._checked(found.params)  # these it parses when it runs the stages
+        return found
+
+    def _checked(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of those files that are there. Raises Fault for YAML that none should parse."""
+        names = [name for name in dict.fromkeys(names) if name.endswith(YAML)]
+        if odd := next((name for name in names if "\n" in name), None):
+            raise Fault(f"{odd!r} has a line end in its name, so it cannot be looked into")
         if self.commit:
-            names = git.files(self.root, self.commit)
-            texts = git.blobs(self.root, self.commit, [n for n in names if n.endswith(YAML)])
+            texts = git.blobs(self.root, self.commit, names)
         else:
-            names = [name for name in git.present(self.root) if name.endswith(YAML)]
             texts = {n: (self.root / n).read_bytes() for n in names if (self.root / n).is_file()}
         for name, text in texts.items():
             try:
                 trust.check_yaml(text)
             except Fault as fault:
                 raise Fault(f"{name}: {fault}") from None
+        return texts
+
+    def leaves_out(self, path: str) -> bool:
+        """Whether DVC, by its .dvcignore, does not look at a file of this path."""
+        return self._read.leaves_out(path)
 
     def check(self) -> None:
         """Raise Unreadable if a dvc.yaml, dvc.lock or .dvc file cannot be read."""
@@ -332,6 +353,33 @@ def leaves(files: Mapping[str, Any]) -> Leaves:
     return found
 
 
+def _is_dvcs(path: str) -> bool:
+    """Whether a file is one that DVC keeps its stages and outputs in."""
+    return path.endswith(".dvc") or PurePosixPath(path).name in ("dvc.yaml", "dvc.lock")
+
+
+def _value_files(path: str, text: bytes, listed: list[str]) -> list[str]:
+    """The files whose values stand in for the templates of a dvc.yaml.
+
+    Of ``listed`` ones where a template names the folder.
+    """
+    from dvc.utils.serialize import PARSERS
+
+    folder = posixpath.dirname(path)
+    found = [posixpath.join(folder, "params.yaml")]
+    try:
+        content = PARSERS[".yaml"](text.decode(), path) if b"vars" in text else {}
+        stages = [stage.get("do", stage) for stage in content.get("stages", {}).values()]
+        for entry in [content, *stages]:
+            for name in [str(each).partition(":")[0] for each in entry.get("vars", [])]:
+                place = posixpath.normpath(posixpath.join(folder, entry.get("wdir") or "", name))
+                end = "/" + posixpath.basename(name)
+                found += [n for n in listed if f"/{n}".endswith(end)] if "${" in place else [place]
+    except Exception:  # of whatever shape it is: who asks for the index is told
+        return found
+    return found
+
+
 # DVC's index, in our words
 
 
@@ -345,6 +393,8 @@ def _index(repo: Any) -> _Read:
         return PurePosixPath(fs.relpath(path, repo.root_dir).replace("\\", "/")).as_posix()
 
     def broken(path: str, error: Exception) -> None:
+        if repo.dvcignore.is_ignored_file(fs.abspath(path)):
+            return  # DVC passes over it on disk, and not in Git
         guilty = getattr(error, "path", path)  # the dvc.lock beside it, perhaps
         found.broken[relative(fs.abspath(guilty))] = reason(error)
 
