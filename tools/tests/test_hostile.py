@@ -68,6 +68,19 @@ def test_a_path_stays_inside_or_is_refused_in_one_line(path: str) -> None:
         assert not {".git", ".dvc"} & set(path.lower().split("/"))
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["Screenshot at 9.41.00\u202fAM.png", "\u200ephoto.jpg", "\uf8ff", "👩\u200d💻", "a b", "ü"],
+)
+def test_a_name_that_a_file_may_well_have(path: str) -> None:
+    assert trust.checked_path(path) == path
+
+
+@pytest.mark.parametrize("char", "\0\n\r\x1b\x7f\x85\u2028\u2029\u202e\u2066\ud800")
+def test_a_name_that_misleads_is_refused(char: str) -> None:
+    assert in_one_line(trust.checked_path, f"a{char}b") is None
+
+
 @given(st.binary(max_size=300) | st.from_regex(rb"([-\\[{&*] ?|a: |b\n {0,9}){0,40}"))
 def test_any_bytes_are_harmless_yaml_or_one_line(data: bytes) -> None:
     in_one_line(trust.check_yaml, data)
