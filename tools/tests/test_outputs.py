@@ -34,6 +34,24 @@ def test_a_file_has_the_md5_of_its_bytes(
     assert hash_of(tmp_path / "file", kind) == hashlib.md5(hashed).hexdigest()
 
 
+def test_what_dvcignore_leaves_out_of_a_folder(tmp_path: Path) -> None:
+    text = "*.tmp\n!keep.tmp\n/data/logs/\n/data/sub/*.x\n"
+    names = ["a.txt", "a.tmp", "keep.tmp", "logs/x", "sub/b.x", "sub/deep/b.x", "sub/.git/c", "l/x"]
+    for name in names:
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text(name)
+    (tmp_path / ".dvcignore").write_text(text)
+    with Repo.init(str(tmp_path), no_scm=True) as repo:
+        (stage,) = repo.add(str(tmp_path / "data"))
+        found = stage.outs[0].hash_info.value
+        store, out = Store(tmp_path, repo), Output("data", found, made=False)
+        assert hash_of(tmp_path / "data", root=tmp_path) == found != hash_of(tmp_path / "data")
+        assert set(store.listing(out)) == {"a.txt", "keep.tmp", "sub/deep/b.x", "l/x"}
+        store.check_out(tmp_path / "data", {})
+    left = {path.name for path in (tmp_path / "data").rglob("*") if path.is_file()}
+    assert left == {"a.tmp", "x", "b.x", "c"}
+
+
 @settings(max_examples=8)
 @given(st.dictionaries(PATHS, st.binary(max_size=20), min_size=1, max_size=5))
 def test_a_folder_has_the_hash_that_dvc_gives_it_and_is_kept_as_dvc_keeps_it(
@@ -58,7 +76,7 @@ def test_a_folder_has_the_hash_that_dvc_gives_it_and_is_kept_as_dvc_keeps_it(
                     path.chmod(0o644)
                     path.unlink()
             assert store.missing(out) == {found}
-            store.keep(out, folder)
+            store.keep(out, Path(root))
             assert store.path(found).read_bytes() == by_dvc
             assert store.missing(out) == set()
             listed = store.listing(out)

@@ -188,6 +188,68 @@ def test_yaml_that_is_not_dvcs_bars_nothing(plain: Project, strata: Strata) -> N
         assert f"{commit[:9]}: deep.yaml: nested" in strata(plain, *command, code=1)
 
 
+LEFT_OUT = """
+stages:
+  make:
+    cmd: mkdir -p model/sub && cp data.txt model/9.41\u202fAM.txt && date +%N > model/sub/run.tmp
+    deps: [data.txt]
+    outs: [model]
+"""
+MORE = """  more:
+    cmd: mkdir -p more && cp data.txt more/data.txt
+    outs: [more]
+"""
+
+
+@pytest.mark.fault(
+    "files that .dvcignore leaves out of a folder, in a revision that leaves them out or does not",
+    "not hashed, kept; or refused, by name",
+)
+def test_what_dvcignore_leaves_out_of_a_folder(tmp_path: Path, strata: Strata) -> None:
+    v1 = {"dvc.yaml": LEFT_OUT, "data.txt": "1\n", ".dvcignore": "*.tmp\n.DS_Store\n"}
+    shape = zoo.Shape(v1, {"dvc.yaml": LEFT_OUT + MORE, "data.txt": "22\n"})
+    project = zoo.create(tmp_path / "project", dict(os.environ), shape)
+    for name in ("model/.DS_Store", "more/.DS_Store", "model/sub/mine.tmp"):
+        (project.path / name).write_text("mine")
+    new = state(project)
+    assert "reproduces" in strata(project, "verify")
+    strata(project, "restore", "v1")
+    old = state(project)
+    assert old["model/9.41\u202fAM.txt"] == b"1\n"
+    mine = {n: data for n, data in new.items() if n.endswith((".DS_Store", ".tmp"))}
+    assert {n: data for n, data in old.items() if n.endswith((".DS_Store", ".tmp"))} == mine
+    assert "more/data.txt" not in old
+    assert "up to date" in project.run("dvc", "status")
+    assert "dvc.lock: fresh" in strata(project, "status")
+    drop_cache(project)
+    strata(project, "restore", "main")  # the model is stored, the rest made again
+    assert state(project) == new
+
+    text = (project.path / ".dvcignore").read_text()
+    (project.path / ".dvcignore").write_text(f"{text}*AM.txt\n")
+    project.commit("Leave out what a list of files names")
+    strata(project, "restore", "v1")
+    strata(project, "restore", "main")
+    (project.path / "model/9.41\u202fAM.txt").unlink()
+    (project.path / "model/9.41\u202fAM.txt").write_text("mine")
+    assert "9.41" in strata(project, "restore", "HEAD", code=1)
+    assert project.read("model/9.41\u202fAM.txt") == b"mine"
+
+    (project.path / ".dvcignore").write_text("# nothing\n")
+    shutil.rmtree(project.path / "model")
+    project.run("dvc", "repro", "--quiet")
+    project.commit("Leave nothing out")
+    project.run("git", "tag", "all")
+    project.run("git", "switch", "--quiet", "--detach", "v2")
+    project.run("dvc", "checkout", "--quiet")
+    (project.path / "model/.DS_Store").write_text("mine")
+    before = state(project)
+    said = strata(project, "restore", "all", code=1)
+    assert "model/.DS_Store" in said
+    assert "move it elsewhere" in said
+    assert state(project) == before
+
+
 FOLDER = """
 stages:
   make:

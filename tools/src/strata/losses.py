@@ -25,14 +25,15 @@ class Lying:
     kind: str
 
 
-def lying(root: Path, path: Path, kind: str) -> Lying:
+def lying(root: Path, path: Path, kind: str, named: Iterable[str] = ()) -> Lying:
     """Read and hash what lies at the path of an output.
 
-    Raises Fault if the path leads out of the repository.
+    Without what .dvcignore leaves out of a folder, unless it is ``named``. Raises Fault if the path
+    leads out of the repository.
     """
     trust.within(root, path)
     if path.is_dir():
-        return Lying(files_of(path, kind), kind)
+        return Lying(files_of(path, kind, root, named), kind)
     return Lying({"": md5_of(path, kind)} if path.is_file() else None, kind)
 
 
@@ -40,8 +41,8 @@ def keep(store: Store, here: Revision) -> None:
     """Store the workspace's outputs in the cache, should it have lost them; no lock is touched."""
     for out in here.outputs:
         path = store.root / out.path
-        if store.missing(out) and hash_of(path, out.kind) == out.hash:
-            store.keep(out, path)
+        if store.missing(out) and hash_of(path, out.kind, store.root) == out.hash:
+            store.keep(out, store.root)
 
 
 def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bool) -> list[Path]:
@@ -81,10 +82,12 @@ def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bo
         "move them away",
     )
     tracked = set(git.files(store.root, "HEAD"))
+    same = all(_ignores(top, revision) == _ignores(top, target) for revision in revisions)
+    other = None if same else target
     _refuse(
-        [name for out in outs.values() for name in _unstored(store, out, tracked)],
+        [name for out in outs.values() for name in _unstored(store, out, tracked, other)],
         "data that DVC has not stored would be lost",
-        "copy it elsewhere, or drop it with `dvc checkout --force`",
+        "move it elsewhere, or drop it with `dvc checkout --force`",
     )
     return rest
 
@@ -153,8 +156,23 @@ def _in_the_way(
     return list(found)
 
 
-def _unstored(store: Store, out: Output, tracked: set[str]) -> list[str]:
-    """The files where an output goes that neither the cache has nor Git."""
-    files = lying(store.root, store.root / out.path, out.kind).files or {}
+def _ignores(top: Path, revision: Revision) -> list[str]:
+    """The .dvcignore files of a revision, as Git lists them."""
+    listed = git.git("ls-tree", "-r", "-z", str(revision.commit), root=top).split("\0")
+    return [entry for entry in listed if PurePosixPath(entry).name.endswith(".dvcignore")]
+
+
+def _unstored(store: Store, out: Output, tracked: set[str], other: Revision | None) -> list[str]:
+    """The files where an output goes that neither the cache has nor Git.
+
+    What .dvcignore leaves out stays there, unless ``other``, whose is another, does not leave it.
+    """
+    place, is_known = store.root / out.path, store.path(out.hash, out.kind).is_file()
+    files = dict(
+        lying(store.root, place, out.kind, store.listing(out) if is_known else ()).files or {}
+    )
+    if other and place.is_dir():
+        inside = files_of(place, out.kind)
+        files |= {n: oid for n, oid in inside.items() if not other.leaves_out(f"{out.path}/{n}")}
     names = {f"{out.path}/{name}" if name else out.path: oid for name, oid in files.items()}
     return [n for n, oid in names.items() if n not in tracked and not store.intact(oid, out.kind)]

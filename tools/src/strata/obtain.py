@@ -76,9 +76,9 @@ def obtained(
             if out not in absent:
                 found.append(Obtained(out, sources[out]))
                 continue
-            same = hash_of(folder / out.path, out.kind) == out.hash
+            same = hash_of(folder / out.path, out.kind, folder) == out.hash
             if same:
-                store.keep(out, folder / out.path)
+                store.keep(out, folder)
             found.append(Obtained(out, "rebuilt", None if same else folder / out.path, folder))
         if damaged:
             store.mend(absent, damaged)

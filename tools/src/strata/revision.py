@@ -267,7 +267,7 @@ class Revision:
         if not out.is_folder:
             return {out.path: out.hash}
         if not self.commit and (self.root / out.path).is_dir():
-            inside = files_of(self.root / out.path, out.kind)
+            inside = files_of(self.root / out.path, out.kind, self.root)
         else:
             self._fetch(out, out.hash)
             inside = self.store.listing(out)

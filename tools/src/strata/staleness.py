@@ -17,7 +17,7 @@ def behind(store: Store) -> list[str]:
     found = []
     for out in Revision(store, None).outputs:
         path = store.root / out.path
-        if path.exists() and hash_of(path, out.kind) != out.hash:
+        if path.exists() and hash_of(path, out.kind, store.root) != out.hash:
             files = lying(store.root, path, out.kind).files or {}
             if all(store.intact(oid, out.kind) for oid in files.values()):
                 found.append(out.path)

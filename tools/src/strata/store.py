@@ -6,6 +6,7 @@ that this relies on, and that DVC does not document, are held by tests/test_cont
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -265,27 +266,45 @@ class Store:
 
         The one file of an output that is no folder has the empty path; None removes the output.
         Each file is linked as DVC is set to, beside the workspace, and put in place at once: none
-        is ever half there. What is right already stays.
+        is ever half there. What is right already stays, and what .dvcignore leaves out of a folder.
         """
         from dvc.fs import localfs
 
         trust.within(self.root, path)
+        self._clear(path, files or {})
         if files is None:
-            remove(path)
             return
-        if ("" in files) == (path.is_dir() and not path.is_symlink()):
-            remove(path)
-        for old in sorted(path.rglob("*"), reverse=True):
-            if old.is_dir() and not old.is_symlink():
-                with suppress(OSError):  # not empty
-                    old.rmdir()
-            elif old.relative_to(path).as_posix() not in files:
-                old.unlink()
         if "" not in files:
             path.mkdir(parents=True, exist_ok=True)
+        for folder in {(path / name).parent for name in files if name}:
+            trust.within(self.root, folder / "file")  # through a link that .dvcignore leaves out
         for name, oid in files.items():
             self._check_out_file(path / name if name else path, oid, kind)
         self.repo.state.save_link(str(path), localfs)  # or DVC would never remove it
+
+    def _clear(self, path: Path, stay: Mapping[str, str]) -> None:
+        """Remove a file, or of a folder what .dvcignore does not leave out, but for ``stay``."""
+        if path.is_symlink() or not path.is_dir():
+            if "" not in stay:
+                path.unlink(missing_ok=True)
+            return
+        for old in _inside(path, self.root):
+            if old.relative_to(path).as_posix() not in stay:
+                old.unlink()
+        for folder in sorted(path.rglob("*/"), reverse=True):
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+        if not stay or "" in stay:
+            with suppress(OSError):
+                path.rmdir()
+
+    def holds(self, out: Output) -> bool:
+        """Whether the workspace has an output, and no file more that DVC would take for its."""
+        path = self.root / out.path
+        if not out.is_folder:
+            return hash_of(path, out.kind) == out.hash
+        files = self.listing(out)
+        return path.is_dir() and files_of(path, out.kind, self.root, files) == files
 
     def links(self) -> tuple[str, list[str]]:
         """How DVC puts a file of the cache into the workspace: "copy", or a kind of link; and the
@@ -316,7 +335,9 @@ class Store:
         try:
             part, links = parts / "file", cache.cache_types
             transfer(cache.fs, str(self.path(oid, kind)), localfs, str(part), links=links)
-            remove(path)
+            if path.is_dir() and not path.is_symlink():
+                name = path.relative_to(self.root)
+                raise Fault(f"{name}/ is in the way, with files that .dvcignore leaves out")
             path.parent.mkdir(parents=True, exist_ok=True)
             part.replace(path)
         finally:
@@ -331,12 +352,12 @@ class Store:
         with locked(self.root, bool(self.repo.config["core"].get("hardlink_lock"))):
             yield
 
-    def keep(self, out: Output, path: Path) -> None:
-        """Put an output that lies at a path, and has its hash, into the cache."""
+    def keep(self, out: Output, root: Path) -> None:
+        """Put an output that lies in a project's folder, and has its hash, into the cache."""
         from dvc.fs import localfs
 
-        cache = self._cache(out.kind)
-        files = files_of(path, out.kind) if path.is_dir() else {"": out.hash}
+        cache, path = self._cache(out.kind), root / out.path
+        files = files_of(path, out.kind, root) if path.is_dir() else {"": out.hash}
         cache.add([str(path / name) for name in files], localfs, list(files.values()))
         if out.is_folder:
             cache.add_bytes(out.hash, _listing(files))
@@ -587,13 +608,34 @@ def md5_of(path: Path, kind: str = "md5") -> str:
     return str(file_md5(str(path), name=kind))
 
 
-def files_of(folder: Path, kind: str = "md5") -> dict[str, str]:
-    """The files in a folder on disk, path to hash."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
+def files_of(
+    folder: Path, kind: str = "md5", root: Path | None = None, named: Iterable[str] = ()
+) -> dict[str, str]:
+    """The files in a folder on disk, path to hash.
+
+    In a project, whose folder is ``root``, they are without what its .dvcignore leaves out, but
+    with what is ``named``.
+    """
+    paths = {*_inside(folder, root), *(folder / name for name in named)}
+    found = sorted(path for path in paths if path.is_file())
     return {path.relative_to(folder).as_posix(): md5_of(path, kind) for path in found}
 
 
-def hash_of(path: Path, kind: str = "md5") -> str | None:
+def _inside(folder: Path, root: Path | None) -> list[Path]:
+    """What is in a folder and below it, but for folders; links to such are in it. See files_of."""
+    from dvc.fs import localfs
+    from dvc.ignore import DvcIgnoreFilter
+
+    ignores = DvcIgnoreFilter(localfs, str(root)) if root else None
+    walk = ignores.walk(localfs, str(folder)) if ignores else os.walk(folder)
+    found = []
+    for at, folders, names in walk:
+        found += [Path(at, name) for name in names]
+        found += [path for name in folders if (path := Path(at, name)).is_symlink()]
+    return found
+
+
+def hash_of(path: Path, kind: str = "md5", root: Path | None = None) -> str | None:
     """Read a file or a folder whole and return its hash as DVC writes it; None if it is absent.
 
     A folder's hash is that of the list of its files, sorted by path, each with its own.
@@ -604,7 +646,7 @@ def hash_of(path: Path, kind: str = "md5") -> str | None:
         return md5_of(path, kind)
     if not path.is_dir():
         return None
-    listing = _listing(files_of(path, kind))
+    listing = _listing(files_of(path, kind, root))
     return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from strata import git, losses, trust
+from strata import git, losses
 from strata.errors import Fault, Later, first_line, on_signals
 from strata.losses import SUBMODULES, Lying
 from strata.obtain import Obtained
 from strata.revision import Revision
-from strata.store import Store, hash_of, remove
+from strata.store import Store, files_of, remove
 
 NOTE = "strata-move.json"  # in Git's folder, one a worktree, for as long as a move is under way
 
@@ -132,25 +132,22 @@ def _switch(
     """The move itself, and its proof."""
     root = store.root
     for path in known - {item.output.path for item in found}:
-        remove(root / path)  # nothing would ignore it there
+        store.check_out(root / path, None)  # nothing would ignore it there
     later.check()
     git.switch(root, to, force=forced, **options)
     later.check()
     for item in found:
         out = item.output
-        if item.differing:
-            replace(trust.within(root, root / out.path), item.differing)
+        if item.differing and item.clone:
+            store.check_out(root / out.path, None)
+            copy(item.differing, root / out.path, item.clone)
         else:
             files = store.listing(out) if out.is_folder else {"": out.hash}
             store.check_out(root / out.path, files, out.kind)
         later.check()
     wrong = [c[3:] for c in git.edits(root, SUBMODULES) if not c.startswith("??")]
-    wrong += [
-        item.output.path
-        for item in found
-        if not item.differing
-        and hash_of(root / item.output.path, item.output.kind) != item.output.hash
-    ]
+    outs = [item.output for item in found if not item.differing]
+    wrong += [out.path for out in outs if not store.holds(out)]
     if git.commit_of("HEAD", root) != target.commit or wrong:
         raise Fault(f"not as {target.name} has it after the switch: {', '.join(wrong) or 'HEAD'}")
 
@@ -222,11 +219,9 @@ def _unlock(root: Path) -> None:
             git.own_path(root, name).unlink(missing_ok=True)
 
 
-def replace(path: Path, source: Path) -> None:
-    """Put a copy of a file or folder in place of another."""
-    remove(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, path)
-    else:
-        shutil.copyfile(source, path)
+def copy(source: Path, path: Path, clone: Path) -> None:
+    """Copy what was made in a clone to a free path: a file, or of a folder what DVC keeps."""
+    for name in files_of(source, root=clone) if source.is_dir() else [""]:
+        target = path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target)

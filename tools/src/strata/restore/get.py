@@ -11,7 +11,7 @@ from strata.obtain import obtained
 from strata.restore import proof
 from strata.revision import Revision
 from strata.store import hash_of, opened
-from strata.workspace import replace
+from strata.workspace import copy
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
             if item.clone and item.differing and not proof.near(revision, item.clone):
                 return 1
             part = Path(folder) / "part"
-            if item.differing:
-                replace(part, item.differing / inside)
+            if item.differing and item.clone:
+                copy(item.differing / inside, part, item.clone)
             else:
                 store.place(out, part, inside)
             files = {} if item.differing else store.listing(out)

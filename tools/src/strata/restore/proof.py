@@ -77,13 +77,14 @@ def near(revision: Revision, clone: Path) -> bool:
     return same
 
 
-def differing(revision: Revision, out: Output, path: Path) -> list[str]:
-    """The files of a folder that are not those of the commit; empty where that cannot be told."""
+def differing(revision: Revision, out: Output, root: Path) -> list[str]:
+    """The files of a folder in a clone that are not the commit's; empty where it cannot be told."""
+    path = root / out.path
     if not out.is_folder or not path.is_dir():
         return []
     try:
         old = revision.files(out.path)
     except Fault:
         return []
-    new = {f"{out.path}/{name}": oid for name, oid in files_of(path, out.kind).items()}
+    new = {f"{out.path}/{name}": oid for name, oid in files_of(path, out.kind, root).items()}
     return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))

@@ -33,15 +33,14 @@ def run(args: argparse.Namespace) -> int:
             return 1
         with rebuilt(store, revision, None) as folder:
             for out in outs:
-                path = folder / out.path
                 if not out.made:
                     idle += 1
                     rows.append((out.path, "not executed", out.hash[:8], "–"))
                     continue
-                same = hash_of(path, out.kind) == out.hash
+                same = hash_of(folder / out.path, out.kind, folder) == out.hash
                 proven &= same
                 rows.append((out.path, "executed", out.hash[:8], proof.verdict(same)))
-                names = [] if same else proof.differing(revision, out, path)
+                names = [] if same else proof.differing(revision, out, folder)
                 more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
                 notes += [f"  in {out.path}: {', '.join(names[:MOST])}{more}"] if names else []
             for change in git.edits(folder):  # outputs that Git keeps, and dvc.lock itself
