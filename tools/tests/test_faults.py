@@ -15,6 +15,8 @@ import zoo
 from project import Project, Strata, heed_ctrl_c, sandbox, state
 
 from strata import git
+from strata.errors import Fault
+from strata.store import command_in, opened
 
 pytestmark = pytest.mark.slow
 
@@ -170,6 +172,31 @@ def test_a_running_repro(versions: Project, strata: Strata) -> None:
         process.communicate()
     versions.run("git", "restore", ".")
     versions.run("dvc", "checkout", "--force")
+
+
+def test_another_strata_at_work_is_called_by_its_name(versions: Project, tmp_path: Path) -> None:
+    go, started = tmp_path / "go", tmp_path / "started"
+    versions.run("git", "switch", "--quiet", "--create", "other")
+    (versions.path / ".gitattributes").write_text("z.txt filter=odd\n")
+    (versions.path / "z.txt").write_text("other")
+    versions.commit("A file with a filter")
+    versions.run("git", "switch", "--quiet", "main")
+    wait = f"sh -c 'touch {started}; until [ -e {go} ]; do sleep .05; done; cat'"
+    versions.run("git", "config", "filter.odd.smudge", wait)
+    with subprocess.Popen(
+        ["strata", "restore", "other"], cwd=versions.path, env=versions.env
+    ) as process:
+        while not started.exists() and process.poll() is None:
+            time.sleep(0.01)
+        who = rf"`strata restore other` \(process {process.pid}\) is at work here"
+        with opened(versions.path) as store, pytest.raises(Fault, match=who), store.locked():
+            pass
+        go.touch()
+    assert process.returncode == 0
+    assert command_in(["/v/bin/python", "-P", "-m", "dvc", "add", "x"]) == "`dvc add x`"
+    assert command_in(["python", "/v/dvc/__main__.py", "add"]) == "`dvc add`"
+    assert command_in(["python", "-m", "strata.cli", "gc"]) == "`strata gc`"
+    assert command_in(["/usr/bin/jupyter", "lab"]) == "a command of DVC or Strata"
 
 
 OVERLOOKED = (

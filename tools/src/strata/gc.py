@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 
 from strata import cachelock, git
 from strata.errors import Fault
-from strata.store import Store, cache_of, dvc_repo, locked, md5_of, opened, running
+from strata.store import Store, cache_of, command_in, dvc_repo, locked, md5_of, opened, running
 
 HASH = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 FILES = ("dvc.lock", ".dvc", "Dvcfile")  # how the name of a file ends that names objects
@@ -121,7 +121,7 @@ def commands(cache: Path) -> list[str]:
         try:
             words = process.cmdline()
             if _is_dvc(words) and _may_use(cache, Path(process.cwd())):
-                found.append(f"`dvc {' '.join(words[2:])}` (process {process.pid})")
+                found.append(f"{command_in(words)} (process {process.pid})")
         except psutil.Error:  # it has ended, or is another user's
             continue
     return found

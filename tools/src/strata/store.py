@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import HTTPError
@@ -551,7 +551,8 @@ def locked(root: Path, by_hardlink: bool = False) -> Iterator[None]:
     try:
         lock.lock()
     except LockError:
-        raise Fault("a command of DVC is at work here: wait for its end, then try again") from None
+        holder = _holder(folder / "lock")
+        raise Fault(f"{holder} is at work here: wait for its end, then try again") from None
     try:
         for command in running(folder / "rwlock"):
             raise Fault(f"{command} is at work here: wait for its end, then try again")
@@ -573,6 +574,28 @@ def running(rwlock: Path) -> list[str]:
     except (ValueError, KeyError, AttributeError, TypeError):
         raise Fault(f"{rwlock} is damaged; with no DVC at work here, remove it") from None
     return [f"`{cmd}` (process {pid})" for pid, cmd in sorted(holders) if psutil.pid_exists(pid)]
+
+
+def _holder(lock: Path) -> str:
+    """The command that holds DVC's lock, with its process, as far as that can be told."""
+    import psutil
+
+    try:
+        number = int(lock.read_text(encoding="utf-8"))
+        words = psutil.Process(number).cmdline()
+    except (OSError, ValueError, psutil.Error):
+        return "a command of DVC or Strata"
+    return f"{command_in(words)} (process {number})"
+
+
+def command_in(words: list[str]) -> str:
+    """What a process was started as, in the words of a user: without the Python that runs it."""
+    for at, word in enumerate(words):
+        path = PurePath(word)
+        name = path.parent.name if path.name == "__main__.py" else path.stem
+        if name in ("dvc", "strata"):  # or strata.cli
+            return f"`{' '.join([name, *words[at + 1 :]])}`"
+    return "a command of DVC or Strata"
 
 
 def remove(path: Path) -> None:
