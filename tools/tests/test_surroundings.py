@@ -7,9 +7,12 @@ import zoo
 from project import Project, Strata, sandbox, state
 
 from strata import git
+from strata.errors import Fault
+from strata.store import opened, settings_in
 
 pytestmark = pytest.mark.slow
 
+SWEEP = ("--metric", "score", "--direction", "maximize", "--jobs", "1")
 SETTINGS = """
 [blame]
  coloring = highlightRecent
@@ -101,6 +104,15 @@ def test_settings_of_the_users(
     assert state(project) == before
 
 
+def test_what_python_makes_of_warnings_is_for_the_stages(project: Project) -> None:
+    said = project.run("strata", "verify", PYTHONWARNINGS="error")
+    assert "Warning" not in said
+    text = (project.path / "dvc.yaml").read_text()
+    warn = 'python -c "import warnings; warnings.warn(1)" &&'
+    (project.path / "dvc.yaml").write_text(text.replace("cmd: grep", f"cmd: {warn} grep"))
+    assert "UserWarning: 1" in project.run("strata", "repro", PYTHONWARNINGS="error", fails=True)
+
+
 def test_another_repository_than_that_of_the_folder_is_refused(
     project: Project, strata: Strata, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -112,6 +124,29 @@ def test_another_repository_than_that_of_the_folder_is_refused(
             assert len(said.splitlines()) == 1
             assert "GIT_DIR or GIT_WORK_TREE names another repository" in said
             assert "at main" in strata(other, "status")
+
+
+@pytest.mark.fault(
+    "a sparse checkout that leaves out .dvc, or other files", "said, with the way out; works"
+)
+def test_a_sparse_checkout(project: Project, strata: Strata) -> None:
+    (project.path / "docs").mkdir()
+    (project.path / "docs/page.md").write_text("A page\n")
+    project.commit("A page")
+    project.run("git", "sparse-checkout", "set", "--no-cone", "/*", "!/docs/")
+    assert not (project.path / "docs").exists()
+    there_and_back(project, strata)
+    assert not (project.path / "docs").exists()
+    project.run("git", "sparse-checkout", "set", "--no-cone", "/*", "!/.dvc/")
+    assert not (project.path / ".dvc/config").exists()
+    before = state(project)
+    for command in (["status"], ["restore", "v1"], ["verify"], ["gc", "--yes"]):
+        said = strata(project, *command, code=1)
+        assert len(said.splitlines()) < 3
+        assert "`git sparse-checkout add .dvc`" in said
+    assert state(project) == before
+    project.run("git", "sparse-checkout", "add", ".dvc")
+    assert "dvc.lock: fresh" in strata(project, "status")
 
 
 @pytest.mark.fault(
@@ -161,6 +196,38 @@ def test_a_project_that_is_a_submodule(project: Project, strata: Strata, tmp_pat
     tree = Project(above.path / "tree", project.env)
     part.run("git", "worktree", "add", "--quiet", "--detach", str(tree.path))
     assert git.main_worktree(tree.path) == part.path
+
+
+@pytest.mark.parametrize("name", ["{x}", "a, %(x)s #1 'a' [a]*"])
+@pytest.mark.fault(
+    "a folder whose name has a comma, braces, quotes, a pattern, or what settings fill in",
+    "restore, verify and sweep work; with braces DVC runs no stage, which is said",
+)
+def test_an_odd_folder(plain: Project, tmp_path: Path, name: str) -> None:
+    project = plain.copy(tmp_path / name)
+    before = state(project)
+    for command in (["restore", "v1"], ["restore", "-"], ["verify"]):
+        project.run("strata", *command)
+    sweep = ("sweep", "--name", "s", "-S", "lr=1", *SWEEP)
+    said = project.run("strata", *sweep, fails="{" in name)
+    assert "Traceback" not in said
+    if "{" in name:  # no stage of DVC's runs there
+        assert "DVC runs no stage in a folder that has braces in its path" in said
+        assert len(project.run("strata", "repro", fails=True).splitlines()) == 1
+    assert "dvc.lock: fresh" in project.run("strata", "status")
+    assert state(project) == before
+
+
+def test_settings_of_dvcs_are_read_as_dvc_does(project: Project) -> None:
+    text = '[core]\nremote = a\n[\'remote "a"\']\nurl = "../a, b"\n[cache]\ntype = reflink,copy\n'
+    found = settings_in(text)
+    assert found['remote "a"'] == {"url": "../a, b"}
+    assert found["cache"] == {"type": "reflink,copy"}
+    (project.path / ".dvc/config.local").write_text("[cache]\ndir = /a/%(x)s\n")
+    with pytest.raises(Fault, match="config"), opened(project.path):
+        pass
+    with pytest.raises(Fault, match="config"):
+        settings_in("[cache]\ndir = /a/%(x)s\n")
 
 
 def test_a_path_is_no_pattern(project: Project) -> None:

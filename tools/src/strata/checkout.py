@@ -24,6 +24,11 @@ def strata_command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "strata.cli", *arguments]
 
 
+def dvc_command(*arguments: str) -> list[str]:
+    """A command of this installation's dvc. PYTHONWARNINGS is for the stages that it runs."""
+    return [sys.executable, "-P", "-W", "ignore", "-m", "dvc", *arguments]
+
+
 def dvc(*arguments: str, root: Path, env: dict[str, str] | None = None) -> str:
     """Run this installation's dvc and return what it printed.
 
@@ -31,7 +36,7 @@ def dvc(*arguments: str, root: Path, env: dict[str, str] | None = None) -> str:
     was fetched: look for yourself.
     """
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "dvc", *arguments],
+        dvc_command(*arguments),
         cwd=root,
         env=env or programs(),
         stdout=subprocess.PIPE,
@@ -60,18 +65,29 @@ def programs(*first: Path) -> dict[str, str]:
     return os.environ | {"PATH": os.pathsep.join([*map(str, [*first, *ours]), path])}
 
 
+def check_braces(folder: Path) -> None:
+    """Raise Fault for a folder in which DVC runs no stage, as it fills in what is in braces."""
+    if set("{}") & set(str(folder)):
+        raise Fault(f"DVC runs no stage in a folder that has braces in its path: rename {folder}")
+
+
 def clone(store: Store, commit: str, folder: Path) -> Path:
     """Make ``folder`` a clone at a commit, with the same cache and no data yet.
 
     Returns the folder in it that has ``.dvc``. Raises Fault if the commit is missing.
     """
+    check_braces(folder)
     top = git.git("rev-parse", "--show-toplevel", root=store.root)
     git.git(*git.QUIET, "clone", "--quiet", "--shared", "--no-checkout", top, str(folder))
     git.git(*git.QUIET, "checkout", "--quiet", "--detach", commit, root=folder)
     root = folder / store.root.relative_to(top)
     if (root / ".dvc").is_dir():
         settings = store.repo.config["cache"]
-        lines = [f"    dir = {store.repo.cache.local_cache_dir}"]
+        # By a link: in a path DVC's settings take a comma for a list and %(x)s for a setting.
+        cache = Path(store.repo.cache.local_cache_dir)
+        cache.mkdir(parents=True, exist_ok=True)
+        (root / ".dvc/cache").symlink_to(cache, target_is_directory=True)
+        lines = ["    dir = cache"]
         if kinds := settings.get("type"):
             lines.append(f"    type = {kinds if isinstance(kinds, str) else ','.join(kinds)}")
         local = root / ".dvc/config.local"
@@ -95,7 +111,7 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
     else:
         targets = list(stages)
     with tempfile.TemporaryDirectory(prefix="strata-") as parent:
-        root = clone(store, commit, Path(parent) / store.root.name)
+        root = clone(store, commit, Path(parent) / store.name)
         for out in revision.outputs:
             within(root, root / out.path)
         given, said = given_to(store, revision)
@@ -105,7 +121,7 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
         if stages is None:
             env |= ANEW
         print(f"running the pipeline of {commit[:7]}", file=sys.stderr, flush=True)
-        if run([sys.executable, "-P", "-m", "dvc", "repro", *targets], root, env):
+        if run(dvc_command("repro", *targets), root, env):
             why = f". Some of its data is missing: {said}" if said else ""
             raise Fault(f"the pipeline of {commit[:7]} fails; its own message is above{why}")
         yield root

@@ -9,6 +9,7 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command. A Fault ends it with exit code 1 and a line, a signal with 128 + number."""
     arguments = sys.argv[1:] if argv is None else argv
     private_site_cache()
+    if sys.warnoptions:
+        warnings.simplefilter("ignore")  # what the user has them do is for the stages
     parser = argparse.ArgumentParser(prog="strata", description="Work with model versions.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     module: Any = None

@@ -248,6 +248,11 @@ def tracked(root: Path, path: str) -> bool:
     return bool(git(LITERAL, "ls-files", "--", path, root=root))
 
 
+def left_out(root: Path, path: str) -> bool:
+    """Whether a sparse checkout leaves a file out of the workspace."""
+    return git(LITERAL, "ls-files", "-v", "--", path, root=root).startswith(("S", "s"))
+
+
 def changes(root: Path, *options: str, **how: Any) -> list[str]:
     """What is not committed, each as ``git status`` puts it: a code of two letters and a path.
 

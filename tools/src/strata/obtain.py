@@ -106,7 +106,7 @@ def from_source(store: Store, revision: Revision, outs: list[Output]) -> str:
     if not stages:
         return said
     with TemporaryDirectory(prefix="strata-") as parent:
-        root = clone(store, str(revision.commit), Path(parent) / store.root.name)
+        root = clone(store, str(revision.commit), Path(parent) / store.name)
         (root / ".dvc/config").write_bytes(own_settings(store.root))
         try:
             dvc("fetch", *stages, root=root)

@@ -57,7 +57,7 @@ def scorer(store: Store, revision: Revision) -> Iterator[Scorer]:
                 f"{strange[0]} of {revision.name} is stored nowhere, and running its pipeline "
                 "again gives another"
             )
-        root = clone(store, str(revision.commit), Path(parent) / store.root.name)
+        root = clone(store, str(revision.commit), Path(parent) / store.name)
         for out in outs:
             (root / out.path).parent.mkdir(parents=True, exist_ok=True)
             store.place(out, root / out.path)

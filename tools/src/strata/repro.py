@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from strata import git
+from strata.checkout import check_braces
 from strata.revision import Revision
 from strata.store import opened, run_dvc
 from strata.warm import Warm
@@ -20,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run ``dvc repro``; its exit code."""
     root = git.top()
+    check_braces(root)
     with opened(root) as store:
         stages = Revision(store, None).stages.values()
     with tempfile.TemporaryDirectory(prefix="strata-", ignore_cleanup_errors=True) as folder:

@@ -6,7 +6,7 @@ from strata import git, losses
 from strata.errors import Fault
 from strata.revision import Offline, Revision
 from strata.staleness import stale
-from strata.store import Output, Store, opened
+from strata.store import GONE, Output, Store, opened
 from strata.values import is_number
 from strata.workspace import cut_off
 
@@ -30,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
         print(note)
         return 1
     if not (root / ".dvc/config").exists():
+        if git.blob(root, "HEAD", ".dvc/config") is not None:
+            raise Fault(GONE)
         print("this commit has no DVC: there is no data, and nothing to reproduce")
         return 0
     with opened(root) as store:

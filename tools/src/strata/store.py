@@ -54,6 +54,12 @@ class Output:
         return self.hash.endswith(".dir")
 
 
+GONE = (
+    "this commit has .dvc, and the workspace has not: `git sparse-checkout add .dvc` if that is "
+    "what leaves it out, else `git restore .dvc`"
+)
+
+
 def quiet() -> None:
     """Keep DVC's log off the screen: what it says is said here."""
     _log(logging.CRITICAL)
@@ -78,6 +84,7 @@ def dvc_repo(root: Path, config: dict[str, Any] | None = None) -> Iterator[Any]:
 
     Raises Fault with the reason for which DVC fails in the block.
     """
+    from configobj import ConfigObjError
     from dvc.config import ConfigError, RemoteConfigError
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.lock import LockError
@@ -92,7 +99,7 @@ def dvc_repo(root: Path, config: dict[str, Any] | None = None) -> Iterator[Any]:
         raise Fault(f"{root} is not a DVC repository; `dvc init` makes it one") from None
     except RemoteConfigError as error:
         raise Fault(first_line(error)) from None
-    except ConfigError as error:
+    except (ConfigError, ConfigObjError) as error:
         raise Fault(f".dvc/config, or config.local beside it: {reason(error)}") from None
     except (DvcException, LockError, SCMError) as error:
         raise Fault(reason(error)) from None
@@ -129,6 +136,8 @@ def opened(root: Path) -> Iterator["Store"]:
             cachelock.hold(cache_of(repo))
             yield Store(root, repo, shared)
         return
+    if git.left_out(root, ".dvc/config"):
+        raise Fault(GONE)
     for name in git.branches(root):
         if git.blob(root, name, ".dvc/config") is not None:
             repo = at_commit(root, git.commit_of(name, root), storage_of(root))
@@ -181,10 +190,14 @@ def settings_in(config: str) -> dict[str, dict[str, str]]:
     from configobj import ConfigObj, ConfigObjError
 
     try:
-        found = ConfigObj(config.splitlines(), list_values=False)
+        found = ConfigObj(config.splitlines()).dict()
     except ConfigObjError as error:
         raise Fault(f".dvc/config: {first_line(error)}") from None
-    return {name.strip("'"): dict(found[name]) for name in found.sections}
+    sections = {name: values for name, values in found.items() if isinstance(values, dict)}
+    return {
+        name.strip("'"): {key: v if isinstance(v, str) else ",".join(v) for key, v in of.items()}
+        for name, of in sections.items()
+    }
 
 
 def at_commit(root: Path, commit: str, settings: dict[str, Any] | None = None) -> Any:
@@ -209,6 +222,11 @@ class Store:
     def __init__(self, root: Path, repo: Any, shared: Path | None = None) -> None:
         self.root, self.repo, self.shared = root, repo, shared
         self._reached: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The name of its folder, for a clone; without braces, over which DVC trips."""
+        return self.root.name.translate({ord("{"): "(", ord("}"): ")"})
 
     # The cache
 

@@ -28,7 +28,7 @@ def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
         obtained(store, revision, revision.outputs),
         tempfile.TemporaryDirectory(prefix="strata-") as parent,
     ):
-        root = checkout.clone(store, str(revision.commit), Path(parent) / store.root.name)
+        root = checkout.clone(store, str(revision.commit), Path(parent) / store.name)
         for output in revision.outputs:
             within(root, root / output.path)
         if paths := [output.path for output in revision.outputs]:

@@ -4,7 +4,6 @@ A partition is a file in the folder of rows. It is judged on the rows that the c
 learned from, by the challenger that learned from most of what came before it, and not from it.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from strata import git
-from strata.checkout import clone, dvc, environment, run
+from strata.checkout import clone, dvc, dvc_command, environment, run
 from strata.compare import data
 from strata.errors import Fault
 from strata.paired import Columns, predictions_of, table
@@ -68,7 +67,7 @@ def replay(store: Store, head: Revision, setting: str) -> Iterator[Any]:
     if setting not in head.params or stage is None:
         raise Fault(f"{data.PLACE}: through is {setting!r}, which is no param of params.yaml")
     with TemporaryDirectory(prefix="strata-") as parent:
-        root = clone(store, str(head.commit), Path(parent) / store.root.name)
+        root = clone(store, str(head.commit), Path(parent) / store.name)
         if here := [out.path for out in head.outputs if not store.missing(out)]:
             dvc("checkout", "--quiet", "--force", *here, root=root)
         env = environment(store.root, head, root)
@@ -79,8 +78,8 @@ def replay(store: Store, head: Revision, setting: str) -> Iterator[Any]:
                 for section in sections:
                     params = params[section]
                 params[name] = through
-            command = [*("-P", "-m", "dvc", "repro", "--quiet"), stage]
-            if run([sys.executable, *command], root, env):
+            command = dvc_command("repro", "--quiet", stage)
+            if run(command, root, env):
                 raise Fault(f"the pipeline through {through} fails; its own message is above")
             return table((root / path).read_bytes())
 

@@ -31,8 +31,9 @@ from strata.sweep import experiments
 from strata.values import Leaves, is_number
 from strata.warm import Warm
 
-# The package that this program is in imports it first, which Python warns of.
-AS_PROGRAM = ("-W", "ignore::RuntimeWarning:runpy", "-m")
+# The package that this program is in imports it first, which Python warns of; what the user has
+# warnings do is for the stages.
+AS_PROGRAM = ("-W", "ignore", "-m")
 ATTEMPTS = 5  # a trial whose workers died this often is to blame itself
 
 Task = dict[str, Any]  # home, base, remote, threads; name, overrides, stages, metric
