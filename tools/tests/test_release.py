@@ -1,9 +1,14 @@
 """`strata release` tags a model that is proven and no worse; `strata models` lists the tags."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 from project import Project, Strata
+
+from strata import git
+from strata.errors import end, on_signals
 
 pytestmark = pytest.mark.slow
 
@@ -139,3 +144,104 @@ def test_nothing_released_and_no_model_are_lines(project: Project, strata: Strat
     file.write_text(file.read_text().partition("artifacts:")[0])
     project.commit("No model")
     assert "put it under artifacts:" in strata(project, "release", code=1)
+
+
+@pytest.mark.parametrize("stage", ["no such name", "-", "trial"])
+def test_a_stage_that_is_none_is_refused_before_anything_is_done(
+    published: Project, strata: Strata, stage: str
+) -> None:
+    (published.path / ".gto").write_text("stages: [prod, dev]\n")
+    published.commit("Name the stages")
+    said = strata(published, "release", f"--stage={stage}", "--force", "Now", code=1)
+    assert stage in said
+    assert "running the pipeline" not in said
+    assert tags(published) == []
+
+
+@pytest.mark.parametrize("taken", ["tiny#prod#1", "tiny@v0.1.0"])
+@pytest.mark.fault(
+    "one of the two tags of a release cannot be written", "none is; again makes both"
+)
+def test_both_tags_are_made_or_none(published: Project, strata: Strata, taken: str) -> None:
+    """Git does not write a reference while somebody else holds its lock."""
+    lock = published.path / f".git/refs/tags/{taken}.lock"
+    lock.touch()
+    assert "cannot lock ref" in strata(published, "release", code=1)
+    assert tags(published) == []
+    lock.unlink()
+    strata(published, "release")
+    assert tags(published) == ["tiny#prod#1", "tiny@v0.1.0"]
+
+
+def test_a_signal_between_two_tags_waits_for_both(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "git"
+    program.write_text(
+        '#!/bin/sh\ncase "$*" in *update-ref*) kill -TERM $PPID;; esac\n'
+        f'exec {shutil.which("git")} "$@"\n'
+    )
+    program.chmod(0o755)
+    texts = {"one": "The first", "two": "The second"}
+    made = git.tag_objects(project.path, git.commit_of("HEAD", project.path), texts)
+    assert tags(project) == []
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with on_signals(end):
+        git.place_tags(project.path, made)
+    assert tags(project) == ["one", "two"]
+    assert project.run("git", "tag", "--list", "--format=%(contents)", "two") == "The second\n\n"
+
+
+def test_a_tag_is_signed_where_git_signs_tags(project: Project, tmp_path: Path) -> None:
+    program = tmp_path / "gpg"
+    program.write_text(
+        "#!/bin/sh\ncat > /dev/null\necho '[GNUPG:] SIG_CREATED ' >&2\n"
+        "echo '-----BEGIN PGP SIGNATURE-----'\necho '-----END PGP SIGNATURE-----'\n"
+    )
+    program.chmod(0o755)
+    project.run("git", "config", "tag.gpgSign", "true")
+    project.run("git", "config", "gpg.program", str(program))
+    commit = git.commit_of("HEAD", project.path)
+    git.place_tags(project.path, git.tag_objects(project.path, commit, {"one": "Signed"}))
+    assert "BEGIN PGP SIGNATURE" in project.run("git", "cat-file", "tag", "one")
+
+
+def test_a_tag_of_no_date_is_named_and_one_of_no_model_does_not_matter(
+    project: Project, strata: Strata
+) -> None:
+    text = "object {}\ntype commit\ntag x\ntagger A <a@example.org> 1700000000 +9999\n\nx\n"
+    (project.path / "tag").write_text(text.format(git.commit_of("HEAD", project.path)))
+    made = project.run("git", "hash-object", "-t", "tag", "-w", "--literally", "tag").strip()
+    project.run("git", "update-ref", "refs/tags/x", made)
+    assert "no model is released" in strata(project, "models")
+    project.run("git", "update-ref", "refs/tags/tiny@v0.1.0", made)
+    assert "tag tiny@v0.1.0 has no date" in strata(project, "models", code=1)
+
+
+def test_a_commit_with_two_versions_has_both_in_the_list(versions: Project, strata: Strata) -> None:
+    def tag(name: str, at: str = "HEAD") -> None:
+        versions.run("git", "tag", "--annotate", "--message", "x", name, at)
+
+    def listed() -> list[list[str]]:
+        return [line.split()[1:3] for line in strata(versions, "models").splitlines()[1:]]
+
+    tag("tiny@v0.1.0", "v1")
+    tag("tiny#prod#1", "v1")
+    tag("tiny@v0.9.0")
+    tag("tiny@v0.10.0")
+    tag("tiny@v1.0.0-rc.1")
+    tag("tiny#prod#2")
+    head = versions.run("git", "rev-parse", "--short=9", "HEAD").strip()
+    old = versions.run("git", "rev-parse", "--short=9", "v1").strip()
+    assert listed() == [
+        *(["v1.0.0-rc.1", "prod"], ["v0.10.0", head], ["v0.9.0", head], ["v0.1.0", old])
+    ]
+    tag("tiny#prod!#3")  # taken out again
+    assert listed()[-1] == ["v0.1.0", "prod"]
+    tag("tiny@v0.9.0!#4")
+    assert [version for version, _ in listed()] == ["v1.0.0-rc.1", "v0.10.0", "v0.1.0"]
+    strata(versions, "models", "--html", "page.html")
+    assert "v1.0.0-rc.1" in versions.read("page.html").decode()
+    assert "this commit is tiny v1.0.0-rc.1 already" in strata(
+        versions, "release", "--force", "x", code=1
+    )

@@ -10,12 +10,13 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from strata.errors import Fault
+from strata.errors import Fault, Later, on_signals
 
 ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
@@ -487,6 +488,64 @@ def tag_texts(root: Path) -> dict[str, str]:
         for kind, ref, subject, body in rows
         if kind.strip() == "tag"
     }
+
+
+@dataclass(frozen=True)
+class Tag:
+    """An annotated tag of a commit."""
+
+    name: str
+    commit: str
+    date: str
+
+    @property
+    def at(self) -> datetime:
+        """When it was made. Raises Fault if it does not say so."""
+        try:
+            return datetime.fromisoformat(self.date)
+        except ValueError:
+            raise Fault(f"tag {self.name} has no date, but {self.date!r}") from None
+
+
+def tags(root: Path) -> list[Tag]:
+    """The annotated tags of commits."""
+    fields = ("objecttype", "*objecttype", "*objectname", "taggerdate:iso-strict", "refname")
+    form = "--format=" + "%00".join(f"%({field})" for field in fields)
+    rows = lines("for-each-ref", form, "refs/tags", root=root)
+    found = []
+    for kind, what, commit, date, ref in (row.split("\0") for row in rows):
+        if (kind, what) == ("tag", "commit"):
+            found.append(Tag(ref.removeprefix("refs/tags/"), commit, date))
+    return found
+
+
+def tag_objects(root: Path, commit: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """Make annotated tags of a commit, signed if Git is set so, that nothing names yet.
+
+    Each has its name and its text; the object of each by its name. Raises Fault if Git refuses one.
+    """
+    settings = f"include.path={own_path(root, 'config')}"
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="strata-") as folder:  # their names are there only
+        env = {"GIT_DIR": folder, "GIT_OBJECT_DIRECTORY": str(own_path(root, "objects"))}
+        git("init", "--quiet", "--bare", root=root, env=env)
+        how = ("--annotate", "--cleanup=verbatim", "--file=-")
+        for name, text in texts.items():
+            said = f"{text}\n".encode(errors="surrogateescape")
+            git("-c", settings, "tag", *how, name, commit, root=root, env=env, input=said)
+            found[name] = git("rev-parse", f"refs/tags/{name}", root=root, env=env)
+    return found
+
+
+def place_tags(root: Path, objects: Mapping[str, str]) -> None:
+    """Give tags their names, all of them or none. Raises Fault if one of the names is taken.
+
+    A signal waits for the end: Git would be killed in the middle.
+    """
+    asked = "".join(f"create refs/tags/{name} {oid}\n" for name, oid in objects.items())
+    alone = {"start_new_session": True} if hasattr(os, "setsid") else {}
+    with on_signals(Later()):
+        git("update-ref", "--stdin", root=root, input=asked.encode(), **alone)
 
 
 def merge_base(root: Path) -> str:

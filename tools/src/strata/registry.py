@@ -1,4 +1,7 @@
-"""The releases of models: Git tags in GTO's form, ``model@v1.2.0`` and ``model#prod#1``."""
+"""The releases of models: Git tags in GTO's form, ``model@v1.2.0`` and ``model#prod#1``.
+
+They are read here, and not by GTO, which gives up all where a commit has two versions of a model.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,65 +34,100 @@ class Release:
 
 
 @contextmanager
-def _faults() -> Iterator[Any]:
-    import gto.api
+def _faults(what: str) -> Iterator[None]:
     from gto.exceptions import GTOException
 
     try:
-        yield gto.api
+        yield
     except GTOException as error:
-        raise Fault(first_line(error)) from None
+        raise Fault(f"{what}: {first_line(error)}") from None
 
 
 def names(root: Path) -> list[str]:
-    """The models that have a release. Raises Fault if tags cannot be read."""
-    with _faults() as gto:
-        found = gto.show(str(git.top_of(root)))
-    return sorted(name for name, state in found.items() if state["registered"])
+    """The models that have a release."""
+    models = {said["name"] for tag in git.tags(root) if (said := _parsed(tag.name))}
+    return sorted(model for model in models if releases(root, model))
 
 
 def releases(root: Path, model: str) -> list[Release]:
-    """The releases of a model, the newest version first. Raises Fault if tags cannot be read."""
-    place = str(git.top_of(root))
-    with _faults() as gto:
-        known = model in gto.show(place)
-        rows = gto.show(place, model, registered_only=True) if known else []
-    found = [
+    """The releases of a model, the newest version first."""
+    from gto.constants import Action
+
+    versions: dict[str, git.Tag] = {}
+    placed: dict[tuple[str, str], git.Tag] = {}  # by stage and commit
+    is_deprecated = False
+    for tag, said in _events(root, model):
+        action = said.get("action")
+        is_deprecated = action == Action.DEPRECATE
+        if action == Action.REGISTER:
+            versions[said["version"]] = tag
+        elif action == Action.DEREGISTER:
+            versions.pop(said["version"], None)
+        elif action in (Action.ASSIGN, Action.UNASSIGN):
+            placed.pop((said["stage"], tag.commit), None)
+            if action == Action.ASSIGN:
+                placed[said["stage"], tag.commit] = tag
+    if is_deprecated:
+        return []
+    holders: dict[str, str] = {}  # the version in each stage: of its newest tag
+    for (stage, commit), tag in placed.items():
+        alike = [version for version, made in versions.items() if made.commit == commit]
+        then = [version for version in alike if versions[version].at <= tag.at]
+        if alike:  # of several the one that was the newest then
+            holders[stage] = max(then or alike, key=_semver)
+    return [
         Release(
             model,
-            row["version"],
-            row["commit_hexsha"],
-            [stage["stage"] for stage in row["stages"] if stage["is_active"]],
-            row["created_at"],
-            row["ref"],
+            version,
+            versions[version].commit,
+            sorted(stage for stage, holder in holders.items() if holder == version),
+            versions[version].at,
+            versions[version].name,
         )
-        for row in rows
-        if row["registrations"]
+        for version in sorted(versions, key=_semver, reverse=True)
     ]
-    return sorted(found, key=lambda release: _numbers(release.version), reverse=True)
 
 
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.removeprefix("v").split(".")[:3]]
+def _events(root: Path, model: str) -> list[tuple[git.Tag, dict[str, Any]]]:
+    """The tags of a model with what each says, the oldest first."""
+    found = [(tag, said) for tag in git.tags(root) if (said := _parsed(tag.name))]
+    mine = [(tag, said) for tag, said in found if said["name"] == model]
+    return sorted(mine, key=lambda pair: (pair[0].at, pair[1].get("counter", 0)))
 
 
-def register(root: Path, model: str, commit: str, how: str, message: str) -> str:
-    """Tag a commit as a version of a model: one of FIRST, or the next major, minor or patch.
+def _parsed(tag: str) -> dict[str, Any]:
+    """What a tag's name says in GTO's form; empty for another tag."""
+    from gto.tag import parse_name
 
-    Returns the tag. Raises Fault.
+    return dict(parse_name(tag, raise_on_fail=False))
+
+
+def _semver(version: str) -> Any:
+    from gto.versions import SemVer
+
+    return SemVer(version)
+
+
+def next_tags(root: Path, model: str, how: str, stage: str) -> tuple[str, str]:
+    """The tags of a model's next major, minor or patch version, and of its place in a stage.
+
+    Raises Fault for a model or a stage that no tag can name, or that ``.gto`` does not allow.
     """
-    next_one: dict[str, Any] = {f"bump_{how}": True} if how in FIRST else {"version": how}
-    with _faults() as gto:
-        tag = gto.register(str(git.top_of(root)), model, commit, message=message, **next_one)
-    return str(tag.tag)
+    from gto.config import CONFIG_FILE_NAME, read_registry_config
+    from gto.constants import assert_fullname_is_valid
 
-
-def assign(root: Path, model: str, version: str, stage: str, message: str) -> str:
-    """Tag a version as the one in a stage; the tag. Raises Fault."""
-    with _faults() as gto:
-        place = str(git.top_of(root))
-        tag = gto.assign(place, model, stage, version=version, message=message)
-    return str(tag.tag)
+    top = git.top_of(root)
+    with _faults(f"model {model!r}"):
+        assert_fullname_is_valid(model)
+    with _faults(f"stage {stage!r}"):
+        read_registry_config(str(top / CONFIG_FILE_NAME)).assert_stage(stage)
+    # Those that were taken back, and tags without a text, count, too: no name is given twice.
+    known = [_parsed(name) for name in git.lines("tag", root=root)]
+    mine = [said for said in known if said.get("name") == model]
+    versions = [_semver(said["version"]) for said in mine if "version" in said]
+    bumped = max(versions).bump(**{f"bump_{how}": True}).version if versions else FIRST[how]
+    count = max((said.get("counter", 0) for said in mine), default=0)
+    return f"{prefix(model)}@{bumped}", f"{prefix(model)}#{stage}#{count + 1}"
 
 
 def prefix(model: str) -> str:

@@ -40,7 +40,9 @@ def run(args: argparse.Namespace) -> int:
         model = registry.model_of(this, args.model)
         known = registry.releases(root, model)
         if done := next((one for one in known if one.commit == commit), None):
-            raise Fault(f"this commit is {done.name} already")
+            raise Fault(f"this commit is {done.name} already" + way_to(done, args.stage))
+        tag, place = registry.next_tags(root, model, args.bump, args.stage)
+        git.git("var", "GIT_COMMITTER_IDENT", root=root)  # who tags, or what to set
         unproven(store)
         against = elsewhere(store, model)
         current = registry.holder(known, args.stage)
@@ -53,19 +55,27 @@ def run(args: argparse.Namespace) -> int:
         if against and args.force is None:
             print("not released; --force REASON overrules that, and stands in the tag")
             return 1
-    if verify.run(argparse.Namespace(revision=commit)):
-        raise Fault("not released: dvc.lock is not what the pipeline makes")
     overruled = [f"overruled: {why}" for why in against]
     overruled += [f"because: {args.force}"] if against else []
     text = "\n".join([*said, "executed again: every output has the hash in dvc.lock", *overruled])
-    how = args.bump if known else registry.FIRST[args.bump]
-    tag = registry.register(root, model, commit, how, f"{model}\n\n{text}")
-    version = tag.rpartition("@")[2]
-    place = registry.assign(root, model, version, args.stage, f"{tag} is {args.stage}")
+    # The stage's first: without its version it stands for nothing, should a power cut part them.
+    texts = {place: f"{tag} is {args.stage}", tag: f"{model}\n\n{text}"}
+    made = git.tag_objects(root, commit, texts)
+    if verify.run(argparse.Namespace(revision=commit)):
+        raise Fault("not released: dvc.lock is not what the pipeline makes")
+    git.place_tags(root, made)
     print(f"released {tag}, and it is {args.stage} now; to publish it:")
     remote = next(iter(git.git("remote", root=root).splitlines()), "REMOTE")
     print(f"  git push {remote} '{tag}' '{place}'")
     return 0
+
+
+def way_to(done: registry.Release, stage: str) -> str:
+    """How a release gets into a stage; empty if it is there."""
+    if stage in done.stages:
+        return ""
+    how = f"gto assign {done.model} --version {done.version} --stage {stage}"
+    return f"; to put it in {stage}: {how}"
 
 
 def unproven(store: Store) -> None:
