@@ -69,7 +69,7 @@ def test_curves_in_json_and_tsv_are_drawn(path: str, text: str) -> None:
     plots = [Plot("ROC", path, "fpr", ("tpr",))]
     ((roc,), _) = charts(plots, given({path: text}), given({path: text}))
     assert roc.this[-1] == 1
-    assert charts(plots, given({path: "{"}), given({path: text})) == ([], [])
+    assert charts(plots, given({path: "1"}), given({path: text})) == ([], [])
 
 
 def test_months_of_training_and_curves_of_other_rows_are_marked() -> None:
@@ -91,3 +91,10 @@ def test_a_file_that_cannot_be_had_is_named() -> None:
 def test_a_picture_needs_no_network_and_runs_nothing() -> None:
     html = picture(Chart("<b>", "x", "y", (0.0, 1.0), [0.1] * 21, [0.2] * 21))
     assert html.startswith('<img alt="·b·" src="data:image/svg+xml;base64,')
+
+
+def test_a_file_that_cannot_be_read_is_said() -> None:
+    plots = [Plot("ROC", "roc.json", "fpr", ("tpr",))]
+    drawn, (fault,) = charts(plots, given({"roc.json": "[]"}), given({"roc.json": '{"roc": ['}))
+    assert drawn == []
+    assert fault.startswith("roc.json cannot be read: ")

@@ -386,3 +386,40 @@ def test_what_cannot_be_read_at_all_is_still_a_report(repo: Project) -> None:
     assert "`metrics/metrics.json of the workspace cannot be read" in text
     (repo.path / "dvc.yaml").write_text("stages: [")
     assert verdict(report(repo, fails=True)) == "cannot be read"
+
+
+def test_gates_of_a_base_that_cannot_be_read_are_not_called_others(repo: Project) -> None:
+    settings = repo.path / "pyproject.toml"
+    whole = settings.read_text()
+    settings.write_text("[tool\n" + whole)
+    repo.commit("Break the settings")
+    repo.run("git", "branch", "--force", "main")
+    settings.write_text(whole)
+    repo.commit("Mend them")
+    text = report(repo)
+    assert "**Whether this change alters the gates cannot be told**: `pyproject.toml: " in text
+    assert "**This change alters the gates**" not in text
+
+
+def test_seeds_of_a_commit_that_cannot_be_read_are_not_called_absent(repo: Project) -> None:
+    lock = repo.read("dvc.lock")
+    (repo.path / "dvc.lock").write_bytes(b"<<<<<<< HEAD\n" + lock)
+    broken = repo.commit("Break the lock")
+    (repo.path / "dvc.lock").write_bytes(lock)
+    seeds = {"commit": broken, "param": "train.seed", "seeds": [0, 1], "sd": {"test.roc_auc": 0.1}}
+    (repo.path / "seeds.json").write_text(json.dumps(seeds))
+    repo.commit("Mend it")
+    text = report(repo)
+    assert f"measured at `{broken[:9]}`, which cannot be read: `dvc.lock of " in text
+    assert "not in this clone" not in text
+
+
+def test_a_log_or_a_common_commit_that_is_not_there_is_said(repo: Project) -> None:
+    assert "No such file" in repo.run("strata", "report", "--log", "none.log", fails=True)
+    repo.run("git", "switch", "--quiet", "--orphan", "apart")
+    repo.run("git", "checkout", "--quiet", "feature", "--", ".")
+    repo.run("dvc", "checkout", "--quiet")
+    repo.commit("Begin again")
+    text = report(repo, fails=True)
+    assert "HEAD and main have no commit in common here" in text
+    assert "no default branch" not in text

@@ -11,6 +11,7 @@ from project import Project, Strata, free_port, push_of, sources, state
 from tiny import forget
 
 from strata import git
+from strata.errors import Fault
 from strata.revision import Absent, Offline, Revision, Unreadable
 from strata.store import opened
 
@@ -310,3 +311,58 @@ def test_status_names_outputs_that_are_not_the_commits(
     before = state(project)
     assert "model.txt" in strata(project, "restore", "v1", code=1)
     assert state(project) == before
+
+
+@pytest.mark.fault(
+    "dvc.yaml is broken, and one asks for models, metrics, plots or a file",
+    "cannot be read; never that there are none",
+)
+def test_a_broken_file_is_never_taken_for_nothing(versions: Project, strata: Strata) -> None:
+    versions.run("git", "tag", "--annotate", "--message", "x", "tiny@v0.1.0", "v1")
+    whole = versions.read("dvc.yaml").decode()
+    (versions.path / "dvc.yaml").write_text("stages: [\n" + whole)
+    broken = versions.commit("Break dvc.yaml")
+    for command in (
+        ["models"],
+        ["models", "--html", "page.html"],
+        ["release"],
+        ["bundle", "-o", "out"],
+        ["look", "data/raw", "--rev", "HEAD"],
+        ["get", "HEAD", "models/model.txt", "-o", "out"],
+        ["monitor"],
+    ):
+        said = strata(versions, *command, code=1)
+        assert "dvc.yaml of " in said, command
+        assert "cannot be read" in said, command
+    with opened(versions.path) as store:
+        this = Revision(store, broken)
+        for name in ("models", "metric_files", "plots", "pin_files", "metrics", "params"):
+            with pytest.raises(Unreadable, match=r"dvc\.yaml of .* cannot be read"):
+                getattr(this, name)
+        for path in ("data/raw", "nothing.txt"):
+            with pytest.raises(Unreadable, match=r"dvc\.yaml of .* cannot be read"):
+                this.paths(path)
+        assert this.paths("train.py") == ["train.py"]
+
+    (versions.path / "dvc.yaml").write_text(whole.partition("artifacts:")[0])
+    versions.commit("Name no model")
+    assert "tiny" in strata(versions, "models")  # its tags are there
+    versions.run("git", "tag", "--annotate", "--message", "x", "tiny@v0.2.0", broken)
+    strata(versions, "models", "--html", "page.html")
+    page = versions.read("page.html").decode()
+    assert "The card of v0.2.0 cannot be read: dvc.yaml of " in page
+    assert "README beside" not in page
+
+
+def test_a_file_that_git_has_lost_is_not_absent(versions: Project) -> None:
+    oid = versions.run("git", "rev-parse", "HEAD:params.yaml").strip()
+    path = versions.path / ".git/objects" / oid[:2] / oid[2:]
+    assert git.blob(versions.path, "HEAD", "nothing.txt") is None
+    assert git.blob(versions.path, "HEAD", "models") is None  # a folder
+    assert git.blob(versions.path, "HEAD", "../outside") is None
+    assert git.blob(versions.path, "HEAD", "params.yaml") == versions.read("params.yaml")
+    path.chmod(0o644)
+    path.unlink()
+    for name, commit in (("params.yaml", "HEAD"), ("README.md", "0" * 40)):
+        with pytest.raises(Fault, match=name):
+            git.blob(versions.path, commit, name)

@@ -180,9 +180,20 @@ def branch_of(revision: str, root: Path) -> str | None:
 
 
 def blob(root: Path, commit: str, path: str) -> bytes | None:
-    """The bytes of a file of Git's at a commit, or None if that commit has no such file."""
+    """The bytes of a file of Git's at a commit, or None if that commit has no such file.
+
+    Raises Fault if it cannot be told, or the file not be read.
+    """
     done = run("cat-file", "blob", f"{commit}:./{path}", root=root)
-    return done.stdout if done.returncode == 0 else None
+    if done.returncode == 0:
+        return done.stdout
+    tree = run("ls-tree", "-z", commit, "--", path, root=root)
+    entry, _, name = tree.stdout.decode(errors="replace").partition("\0")[0].partition("\t")
+    is_there = " blob " in entry and name == path
+    if b"outside repository" in tree.stderr or not (tree.returncode or is_there):
+        return None
+    why = (tree.stderr or done.stderr).decode(errors="replace").strip() or "no message"
+    raise Fault(f"git: {path} of {commit[:9]}: {why.splitlines()[0].removeprefix('fatal: ')}")
 
 
 def blobs(root: Path, commit: str, paths: list[str]) -> dict[str, bytes]:
@@ -549,12 +560,17 @@ def place_tags(root: Path, objects: Mapping[str, str]) -> None:
 
 
 def merge_base(root: Path) -> str:
-    """The commit at which HEAD left the default branch. Raises Fault if there is no such branch."""
-    for name in default_branches(root):
+    """The commit at which HEAD left the default branch. Raises Fault if that is not known here."""
+    names = default_branches(root)
+    for name in names:
         found = run("merge-base", name, "HEAD", root=root)
         if found.returncode == 0:
             return found.stdout.decode().strip()
-    raise Fault("no default branch is known here: name the base with --base REV")
+    why = "no default branch is known here"
+    if names:
+        why = f"HEAD and {names[0]} have no commit in common here"
+        why += ", a shallow clone (git fetch --unshallow)" if is_shallow(root) else ""
+    raise Fault(f"{why}: name the base with --base REV")
 
 
 def uncommitted(root: Path, paths: list[str]) -> list[str]:

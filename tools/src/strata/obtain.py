@@ -122,8 +122,10 @@ def known(store: Store, revision: Revision, out: Output) -> bool:
     """
     root, commit = store.root, str(revision.commit)
     mine = git.blob(root, commit, out.stage)
+    tips = ("HEAD", "HEAD@{upstream}", *git.default_branches(root))
     return any(
         git.succeeds("merge-base", "--is-ancestor", commit, tip, root=root)
         or git.blob(root, tip, out.stage) == mine
-        for tip in ("HEAD", "HEAD@{upstream}", *git.default_branches(root))
+        for tip in tips
+        if git.succeeds("rev-parse", "--verify", "--quiet", tip, root=root)
     )

@@ -165,6 +165,7 @@ class Revision:
     @property
     def plots(self) -> list[Plot]:
         """All plots, folders of them file by file."""
+        self.check()
         found = []
         for plot in self._read.plots:
             paths = self.paths(plot.path)
@@ -174,6 +175,7 @@ class Revision:
     @property
     def models(self) -> dict[str, str]:
         """The artifacts of type model: the name of each, as GTO has it, by its path."""
+        self.check()
         return self._read.models
 
     # Params, metrics, pins
@@ -186,6 +188,7 @@ class Revision:
     @property
     def metric_files(self) -> list[str]:
         """The paths of the files of metrics."""
+        self.check()
         return self._read.metrics
 
     @cached_property
@@ -194,15 +197,15 @@ class Revision:
 
         With more than one file, those of any but the first stand behind its path: ``FILE:NAME``.
         """
-        return self._leaves(self._read.metrics)
+        return self._leaves(self.metric_files)
 
     @cached_property
     def params(self) -> Leaves:
         """All values in the files of params, named as metrics are; params.yaml counts as first."""
+        self.check()
         return self._leaves(self._read.params)
 
     def _leaves(self, named: Iterable[str]) -> Leaves:
-        self.check()
         paths = dict.fromkeys(path for name in named for path in self.paths(name))
         return leaves({path: self.parsed(path) for path in paths})
 
@@ -221,7 +224,7 @@ class Revision:
     @cached_property
     def pin_files(self) -> list[str]:
         """The requirements files that stages depend on, else the first of those at the top."""
-        deps = {dep for stage in self._read.stages.values() for dep in stage.deps}
+        deps = {dep for stage in self.stages.values() for dep in stage.deps}
         found = sorted(d for d in deps if PurePosixPath(d).name.startswith("requirements"))
         usual = ("requirements.lock", "requirements.txt", "requirements-dev.lock")
         return found or [name for name in usual if self.paths(name)][:1]
@@ -229,7 +232,10 @@ class Revision:
     # Files
 
     def paths(self, path: str) -> list[str]:
-        """The files in a folder; of a file itself. Empty for what is not there."""
+        """The files in a folder; of a file itself. Empty for what is not there.
+
+        Raises Unreadable where that cannot be told.
+        """
         if self.is_file(path):
             return [path]
         if self.commit:
@@ -239,11 +245,13 @@ class Revision:
             found = sorted(file.relative_to(self.root).as_posix() for file in inside)
         if found:
             return found
+        if not self.output(path):
+            return []
         try:
             at = PurePosixPath(path)
             return sorted(n for n in self.files(path) if PurePosixPath(n).is_relative_to(at))
         except Fault:
-            return [path] if self.output(path) else []
+            return [path]  # who reads it is told
 
     def is_file(self, path: str) -> bool:
         """Whether Git, or for the workspace the disk, has a file at this path."""
@@ -252,9 +260,15 @@ class Revision:
         return (self.root / path).is_file()
 
     def output(self, path: str) -> Output | None:
-        """The output that is a path, or holds it, of those files of DVC's that can be read."""
+        """The output that is a path, or holds it; None if there is none.
+
+        Raises Unreadable where a file of DVC's that cannot be read may name it.
+        """
         at = PurePosixPath(path)
-        return next((out for out in self._read.outputs if at.is_relative_to(out.path)), None)
+        found = next((out for out in self._read.outputs if at.is_relative_to(out.path)), None)
+        if found is None:
+            self.check()
+        return found
 
     def files(self, path: str) -> dict[str, str]:
         """Each file in an output of DVC, with its hash, its path from the top.

@@ -83,8 +83,9 @@ def of_repository(folder: Path, made: dict[str, Any]) -> tuple[list[str], list[s
     """What the repository here has otherwise, and what it cannot tell."""
     try:
         root = git.top()
-    except Fault:
-        return [], ["what it was made of: no repository here; verify it in a clone"]
+    except Fault as fault:
+        why = "no repository here" if "not a git repository" in str(fault) else str(fault)
+        return [], [f"what it was made of: {why}; verify it in a clone"]
     commit, tag = made["code"]["gitCommit"], made["tag"]
     if not COMMIT.fullmatch(commit):
         return [f"{manifest.NAME}: {commit[:80]!r} is no commit"], []
@@ -139,7 +140,9 @@ def of_model(
     fault = f"{target.name}: not the {path} of {revision.name}"
     if out is None:
         files = {name: revision.bytes(name) for name in revision.paths(path)}
-        same = all(is_same(target / Path(n).relative_to(path), data) for n, data in files.items())
+        same = bool(files) and all(
+            is_same(target / Path(name).relative_to(path), data) for name, data in files.items()
+        )
     elif out.path == path:
         same = hash_of(target, out.kind) == out.hash
     elif store.intact(out.hash, out.kind):

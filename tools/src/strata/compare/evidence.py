@@ -86,11 +86,8 @@ def gates_in(found: dict[str, Any]) -> Leaves:
 
 
 def gates_at(revision: Revision) -> Leaves:
-    """The gates that a commit sets; none where its settings cannot be read."""
-    try:
-        return gates_in(revision.settings("report"))
-    except Fault:
-        return {}
+    """The gates that a commit sets. Raises Fault if its settings cannot be read."""
+    return gates_in(revision.settings("report"))
 
 
 def stage_changes(before: Stages, after: Stages) -> dict[str, list[str]]:
@@ -194,9 +191,13 @@ def outdated(measured: seeds.Seeds, this: Revision) -> str:
     """Which params of the seed's stages differ from those it was measured with; empty if none."""
     at = code(measured.commit[:9])
     try:
-        then = Revision(this.store, git.commit_of(measured.commit, this.root)).stages
+        commit = git.commit_of(measured.commit, this.root)
     except Fault:
         return f"The seeds were measured at {at}, which is not in this clone."
+    try:
+        then = Revision(this.store, commit).stages
+    except Fault as fault:
+        return f"The seeds were measured at {at}, which cannot be read: {code(fault, 200)}."
     moved = [
         change.name
         for name, stage in fitting(this.stages, measured.param).items()

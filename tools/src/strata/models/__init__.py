@@ -28,8 +28,10 @@ def run(args: argparse.Namespace) -> int:
     metric = str(section(root, "report").get("headline", ""))
     with opened(root) as store:
         here = Revision(store, None)
-        one_of_them = [registry.model_of(here, args.model)] if args.model else []
-        names = one_of_them or sorted(here.models.values())
+        known = {*here.models.values(), *registry.names(root)}
+        if args.model and args.model not in known:
+            registry.model_of(here, args.model)  # says what there is
+        names = [args.model] if args.model else sorted(known)
         found = [one for name in names for one in registry.releases(root, name)]
         if not found:
             print("no model is released; `strata release` releases this commit's")

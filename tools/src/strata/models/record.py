@@ -23,12 +23,16 @@ POINTS, TRIALS, VALUES = 500, 30, 12  # how many of each are shown
 
 @dataclass(frozen=True)
 class Version:
-    """A release: its metrics (None: unreadable), its tag's text, its card's path and text."""
+    """A release: its metrics (None: unreadable), its tag's text, its card's path and text.
+
+    ``unread`` is why the card is not there, if it cannot be read.
+    """
 
     release: Release
     metrics: Leaves | None
     decision: str
     card: tuple[str, str] | None
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def read(store: Store, model: str | None) -> Record:
     models = [_model(store, name, texts) for name in ([model] if model else named)]
     line = git.line(root, commit)
     points = history.points(store, line)
-    headline = _headline(tip)
+    headline = _headline(tip, points)
     bases = {git.commit_of("HEAD", root): "HEAD", line[-1].hash: branch}
     bases |= {v.release.commit: v.release.tag for m in models for v in m.versions[::-1]}
     trials = [one for one in git.experiments(root) if one.base in bases]
@@ -110,10 +114,12 @@ def read(store: Store, model: str | None) -> Record:
     )
 
 
-def _headline(tip: Revision) -> str:
-    """The metric that decides, by the settings of a commit; else the usual one of its metrics."""
+def _headline(tip: Revision, points: list[Point]) -> str:
+    """The metric that decides, by the settings of a commit; else the usual one of the last metrics
+    that can be read."""
     set_one = names_in(tip.settings("report"), "headline", PLACE)
-    return set_one[0] if set_one else usual_headline(metrics_of(tip) or {})
+    last = next((point.metrics for point in points[::-1] if point.metrics is not None), {})
+    return set_one[0] if set_one else usual_headline(last)
 
 
 def _others(headline: str, points: list[Point]) -> list[str]:
@@ -132,17 +138,19 @@ def _model(store: Store, name: str, texts: Mapping[str, str]) -> Model:
 def _version(store: Store, release: Release, texts: Mapping[str, str]) -> Version:
     revision = Revision(store, release.commit)
     decision = re.sub(rf"^{re.escape(release.model)}(\n+|$)", "", texts.get(release.tag, ""))
-    return Version(release, metrics_of(revision), decision, _card(revision, release.model))
+    card, unread = None, ""
+    try:
+        card = _card(revision, release.model)
+    except Fault as fault:
+        unread = str(fault)
+    return Version(release, metrics_of(revision), decision, card, unread)
 
 
 def _card(revision: Revision, model: str) -> tuple[str, str] | None:
-    """The README beside a model, at that commit."""
-    try:
-        at = next((path for path, name in revision.models.items() if name == model), None)
-        card = str(PurePosixPath(at).parent / "README.md") if at else ""
-        return (card, revision.text(card)) if card and revision.is_file(card) else None
-    except Fault:
-        return None
+    """The README beside a model, at that commit, if there is one. Raises Fault."""
+    at = next((path for path, name in revision.models.items() if name == model), None)
+    card = str(PurePosixPath(at).parent / "README.md") if at else ""
+    return (card, revision.text(card)) if card and revision.is_file(card) else None
 
 
 def _trials(store: Store, found: list[git.Experiment], bases: Mapping[str, str]) -> list[Trial]:

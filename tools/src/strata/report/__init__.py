@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from strata import git
 from strata.charts import mermaid, picture
 from strata.checkout import make_again
-from strata.compare.evidence import gates_at, gather, load_settings, stage_changes
+from strata.compare.evidence import Settings, gates_at, gather, load_settings, stage_changes
 from strata.compare.verdict import Evidence, check, overall, useless
 from strata.errors import Fault
 from strata.markdown import code, details, figure, join, plain, quoted, table
@@ -50,9 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report. Returns 1 if it names a problem that must not be merged."""
-    log = ""
-    if args.log and args.log.exists():
-        log = args.log.read_text(encoding="utf-8", errors="replace")
+    log = args.log.read_text(encoding="utf-8", errors="replace") if args.log else ""
     try:
         with opened(git.top()) as store:
             found, problems = build(store, args.base, log, args.rebuild, bool(args.html))
@@ -102,8 +100,8 @@ def build(
     found, hindered = gather(base, this, settings)
     gates = check(settings.gates, found)
     problems += [("gate failed", sections.crossed(gate)) for gate in gates if gate.passed is False]
-    if commit and gates_at(Revision(store, commit)) != settings.gates:
-        notes.append("**This change alters the gates** it is held against.")
+    if commit:
+        notes += gates_moved(Revision(store, commit), settings)
     if what := useless(settings.headline, found):
         notes.append(f"**By {code(settings.headline)}, this model is no better than {what}.**")
     same = (
@@ -140,6 +138,15 @@ def build(
         ("Model card", card(this)),
     ]
     return [(title, text) for title, text in written if text], problems
+
+
+def gates_moved(base: Revision, settings: Settings) -> list[str]:
+    """Whether the base has other gates; says it if that cannot be told."""
+    try:
+        same = gates_at(base) == settings.gates
+    except Fault as fault:
+        return [f"**Whether this change alters the gates cannot be told**: {code(fault, 200)}."]
+    return [] if same else ["**This change alters the gates** it is held against."]
 
 
 def made_again(store: Store, base: Revision) -> list[str]:

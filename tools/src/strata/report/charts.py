@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from strata.charts import Chart
-from strata.errors import Fault
+from strata.errors import Fault, first_line
 from strata.revision import Absent, Plot
 
 Point = tuple[str, float, str]
@@ -36,33 +36,40 @@ def charts(
         for column in plot.y:
             try:
                 texts = [base(plot.path), this(plot.path)]
+                rows = [_rows(plot.path, text) for text in texts]
             except Absent:
                 continue
             except Fault as fault:
                 faults.append(str(fault))
                 continue
-            points = [_points(plot.path, text, plot.x, column) for text in texts]
+            points = [_points(each, plot.x, column) for each in rows]
             chart = _chart(plot, same_rows, *points)
             found += [chart] if chart else []
     return found, faults
 
 
 def _rows(path: str, text: str) -> Iterable[dict[str, Any]]:
-    """The rows of a plot's file: CSV, TSV, or the first list in JSON, as DVC takes them."""
+    """The rows of a plot's file: CSV, TSV, or the first list in JSON, as DVC takes them.
+
+    Raises Fault if it is no such file.
+    """
     if path.endswith(".json"):
-        found = json.loads(text)
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise Fault(f"{path} cannot be read: {first_line(error)}") from None
         while isinstance(found, dict) and found:
             found = next(iter(found.values()))
         return found if isinstance(found, list) else []
     return csv.DictReader(io.StringIO(text), delimiter="\t" if path.endswith(".tsv") else ",")
 
 
-def _points(path: str, text: str, x: str, y: str) -> list[Point]:
+def _points(rows: Iterable[dict[str, Any]], x: str, y: str) -> list[Point]:
     """x, y and a mark of each row that has numbers: that it was trained on, if a column says so."""
     try:
         points = [
             (str(row[x]), float(row[y]), " train" if row.get("split") == "train" else "")
-            for row in _rows(path, text)
+            for row in rows
         ]
     except (KeyError, TypeError, ValueError, AttributeError):
         return []

@@ -145,12 +145,13 @@ def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
 
 
 def champion_of(root: Path, this: Revision, base: str) -> tuple[str, str]:
-    """What the model has to beat, in words and as a commit: its newest release, else the base."""
+    """What the model has to beat, in words and as a commit: the release in use, else the base."""
     if len(this.models) == 1:
         known = registry.releases(root, registry.model_of(this, None))
         if one := registry.holder(known, STAGE):
             return f"{code(one.tag)}, which is {STAGE}", one.commit
-        return f"{code(base[:9])}, as no model is released", base
+        why = f"no release is {STAGE}" if known else "no model is released"
+        return f"{code(base[:9])}, as {why}", base
     return f"{code(base[:9])}, as dvc.yaml names {len(this.models)} models", base
 
 
