@@ -228,3 +228,13 @@ def test_a_champion_of_long_ago_scores_what_a_challenger_held_out(
     settings = watched.path / "pyproject.toml"
     settings.write_text(settings.read_text().replace('data = "data/raw"', ""))
     assert "no predictions match any" in strata(watched, "compare", "old", "new", code=4)
+
+
+def test_a_text_of_others_in_a_note_stays_inert(watched: Project, strata: Strata) -> None:
+    (watched.path / "seeds.json").write_text('{"<script>": 1}')
+    watched.commit("A broken measurement")
+    watched.run("git", "tag", "--force", "champion")
+    page = ("--html", str(watched.path.parent / "page.html"))
+    text = strata(watched, "monitor", "--champion", "champion", *page, code=4)
+    assert "&#60;script&#62;" in text
+    assert "<script>" not in text + (watched.path.parent / "page.html").read_text()

@@ -20,6 +20,7 @@ from strata.revision import Revision
 from strata.store import opened
 
 DATA = st.dictionaries(st.text(min_size=1), st.text("0123456789abcdef", min_size=1))
+CARD = "# Card\n\n### Stages <b>of & all\n\nA text, as it &lt; stands.\n"
 LOG = """Running stage 'data':
 > python data.py
 data: 800 rows, 0.1 s
@@ -131,6 +132,7 @@ def test_a_change_that_its_length_and_time_do_not_show_is_committed(
 
 @pytest.mark.slow
 def test_new_data_is_proposed_on_a_branch_of_its_own(project: Project, strata: Strata) -> None:
+    (project.path / "models/README.md").write_text(CARD)
     with_arrive(project, months(3), 'auto_merge = "no-worse"\n')
     base = project.run("git", "rev-parse", "HEAD").strip()
     said = retrain(project, strata)
@@ -148,6 +150,8 @@ def test_new_data_is_proposed_on_a_branch_of_its_own(project: Project, strata: S
     assert "stored nowhere: `dvc repro` makes them again" in body
     assert body.count("## Strata: no worse") == 1
     assert "monitor" in body
+    inert = CARD.replace("&", "&amp;").replace("<", "&lt;")
+    assert f"Open the card of this version</summary>\n\n{inert}" in body
     project.run("git", "bundle", "verify", str(project.path.parent / "out/change.bundle"))
 
     commit = project.run("git", "rev-parse", "HEAD")

@@ -19,7 +19,7 @@ from strata.compare.evidence import Settings, load_settings, seeds_of
 from strata.compare.files import files_of, read
 from strata.compare.learned import Learned, learned
 from strata.errors import Fault, first_line
-from strata.markdown import join
+from strata.markdown import code, join, plain, quoted
 from strata.monitor import drift, looks, past
 from strata.monitor.judging import LEARNED, Partition, judge, judge_on
 from strata.monitor.watch import Watch
@@ -63,8 +63,7 @@ def run(args: argparse.Namespace) -> int:
         if args.champion:
             name, commit = args.champion, git.commit_of(args.champion, root)
         else:
-            release = registry.in_stage(Revision(store, None), "prod")
-            name, commit = release.tag, release.commit
+            name, commit = in_use(store)
         champion = Revision(store, commit)
         if args.on:
             found = watch_on(store, name, champion, files_of([args.on]))
@@ -75,6 +74,12 @@ def run(args: argparse.Namespace) -> int:
         args.html.write_text(text, encoding="utf-8", newline="\n")
     print(json.dumps(as_json(found)) if args.json else join(document(found)))
     return CODES[found.word]
+
+
+def in_use(store: Store) -> tuple[str, str]:
+    """The tag of the release in the stage prod, and its commit. Raises Fault if there is none."""
+    release = registry.in_stage(Revision(store, None), "prod")
+    return release.tag, release.commit
 
 
 def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Watch:
@@ -101,7 +106,7 @@ def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Wat
         if head.files(folder)[there[each]] != champion.files(folder)[before[each]]
     ]
     if changed:
-        notes.append(f"Corrected since: {', '.join(changed)}.")
+        notes.append(f"Corrected since: {quoted(', '.join(changed))}.")
     with scorer(store, champion) as score:
         said = data.scored(score, paths)
     found = [
@@ -130,7 +135,8 @@ def watch_on(store: Store, name: str, champion: Revision, paths: Sequence[Path])
         try:
             moved = inputs(sides[0].partitions, paths[-1], columns)
         except (ValueError, TypeError) as error:
-            notes.append(f"How far the inputs have moved is not known: {first_line(error)}.")
+            why = code(first_line(error), 200)
+            notes.append(f"How far the inputs have moved is not known: {why}.")
     return told(name, settings, found, moved, paths[-1].stem, notes)
 
 
@@ -226,5 +232,5 @@ def as_json(found: Watch) -> dict[str, Any]:
         "false_alarm_rate_se": error,
         "nominal_rate": looks.FIRST,
         "drift": [vars(each) for each in found.drifts],
-        "notes": found.notes,
+        "notes": [plain(note) for note in found.notes],
     }

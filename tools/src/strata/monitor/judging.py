@@ -14,6 +14,7 @@ from strata.compare.learned import Learned
 from strata.compare.rows import evidence_on
 from strata.compare.verdict import Estimate, judged
 from strata.errors import Fault
+from strata.markdown import quoted
 from strata.monitor import looks
 from strata.monitor.past import Challenger
 from strata.paired import Columns
@@ -120,8 +121,8 @@ def judge_on(
             continue
         if lost := len(labels) - len(new):
             notes.append(
-                f"{lost:,} rows of {path.stem} do not count: one of the two may have learned "
-                "from them."
+                f"{lost:,} rows of {quoted(path.stem)} do not count: one of the two may have "
+                "learned from them."
             )
         frames = (joined(both[0], new), joined(both[1], new))
         told = _held_against(base, frames, replace(columns, key=[AT], split=None), settings, seeds)

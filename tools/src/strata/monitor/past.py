@@ -17,6 +17,7 @@ from strata import git
 from strata.checkout import clone, dvc, dvc_command, environment, run
 from strata.compare import data
 from strata.errors import Fault
+from strata.markdown import code
 from strata.paired import Columns, predictions_of, table
 from strata.revision import Revision
 from strata.store import Store
@@ -35,7 +36,7 @@ def since(
 ) -> tuple[list[Challenger], list[str]]:
     """The challengers among the commits of the branch since the champion, the oldest first.
 
-    And what could not be read of them.
+    And what could not be read of them, as Markdown.
     """
     span = f"{champion}..{head}"
     every = git.git(
@@ -47,7 +48,7 @@ def since(
         try:
             rows = data.held_out(Revision(store, commit), columns)
         except (Fault, ValueError) as fault:
-            notes.append(f"The predictions of {commit[:9]} cannot be had: {fault}")
+            notes.append(f"The predictions of {commit[:9]} cannot be had: {code(fault, 200)}")
             continue
         found.append(Challenger(commit[:9], rows))
     return found, notes

@@ -8,7 +8,10 @@ from strata.monitor.judging import Partition
 
 @dataclass(frozen=True)
 class Watch:
-    """All that was found: each partition since, and which of them raises an alarm."""
+    """All that was found: each partition since, and which of them raises an alarm.
+
+    ``notes`` are Markdown, in which no text of others can do anything.
+    """
 
     champion: str
     metric: str

@@ -1,7 +1,7 @@
 """What the monitor found, in Markdown."""
 
 from strata.charts import Chart, mermaid, picture
-from strata.markdown import code, figure, plain, table
+from strata.markdown import code, figure, quoted, table
 from strata.monitor.looks import FIRST, WINDOW
 from strata.monitor.watch import Watch
 
@@ -18,7 +18,7 @@ def document(found: Watch, *, pictures: bool = False) -> list[tuple[str, str]]:
         rows(found),
         surely(found),
     ]
-    parts += [moved(found), *map(plain, found.notes)]
+    parts += [moved(found), *found.notes]
     return [("", "\n\n".join(filter(None, parts)))]
 
 
@@ -65,7 +65,7 @@ def unjudged(found: Watch) -> list[str]:
     for each, p in zip(found.partitions, found.p_values, strict=True):
         if p is None:
             whys.setdefault(each.why or "too few blocks of rows", []).append(each.name)
-    return [f"Not judged: {', '.join(names)} ({why})." for why, names in whys.items()]
+    return [quoted(f"Not judged: {', '.join(names)} ({why}).") for why, names in whys.items()]
 
 
 def rows(found: Watch) -> str:

@@ -51,12 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report. Returns 1 if it names a problem that must not be merged."""
     log = args.log.read_text(encoding="utf-8", errors="replace") if args.log else ""
-    try:
-        with opened(git.top()) as store:
-            found, problems = build(store, args.base, log, args.rebuild, bool(args.html))
-    except Fault as fault:
-        said = code(fault, 200)
-        found, problems = [("", f"## Strata: cannot be read\n\n{said}")], [("cannot be read", said)]
+    found, problems = reported(git.top(), args.base, log, args.rebuild, bool(args.html))
     if args.html:
         args.html.write_text(page(found), encoding="utf-8", newline="\n")
     elif sys.stdout.isatty():
@@ -67,6 +62,18 @@ def run(args: argparse.Namespace) -> int:
     for name, sentence in problems[:MOST]:
         print(f"strata report: {name}: {plain(sentence)}", file=sys.stderr)
     return 1 if problems else 0
+
+
+def reported(
+    root: Path, base: str | None, log: str, rebuild: bool, pictures: bool = False
+) -> tuple[Sections, Problems]:
+    """The report, each section with its title; where the workspace cannot be read, that."""
+    try:
+        with opened(root) as store:
+            return build(store, base, log, rebuild, pictures)
+    except Fault as fault:
+        said = code(fault, 200)
+        return [("", f"## Strata: cannot be read\n\n{said}")], [("cannot be read", said)]
 
 
 def build(

@@ -10,7 +10,6 @@ published, by a program that runs nothing of this project, is in a folder of sma
 """
 
 import argparse
-import re
 from pathlib import Path
 from subprocess import SubprocessError
 
@@ -19,7 +18,10 @@ from strata.checkout import make_again
 from strata.compare import Answer, answer, lines
 from strata.compare.evidence import stage_changes
 from strata.errors import Fault
-from strata.markdown import block, code, join, plain
+from strata.markdown import block, code, join
+from strata.monitor import in_use, watch
+from strata.monitor.words import document
+from strata.report import reported
 from strata.retrain import steps
 from strata.retrain.decision import (
     GOOD,
@@ -72,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     git.git("bundle", "create", "--quiet", str(folder / "change.bundle"), *found.span, root=root)
     (folder / "repro.log").write_text(found.log, encoding="utf-8", newline="\n")
-    body, sound = described(root, found, folder / "repro.log")
+    body, sound = described(root, found)
     may = settings.get("auto_merge", NEVER) == NO_WORSE and sound and found.word in GOOD
     write(folder, branch=found.branch, base=base, merge="yes" if may else "no", title=found.title)
     write(folder, **{"body.md": body}, decision="propose")
@@ -168,22 +170,17 @@ def held_against(store: Store, champion: str, this: Revision) -> tuple[Answer | 
         return None, [*noted, f"Not compared: {code(fault, 200)}."]
 
 
-def described(root: Path, made: Proposal, log: Path) -> tuple[str, bool]:
+def described(root: Path, made: Proposal) -> tuple[str, bool]:
     """The text of the proposal, and whether its report names no problem."""
-    watched = steps.strata(["monitor"], root)
-    report = steps.strata(["report", "--base", made.base, "--log", str(log), "--rebuild"], root)
-    monitor = watched.stdout.strip()
-    if watched.returncode not in (0, 3, 4) or not monitor:
-        said = ([*steps.last(watched.stderr)] or ["no message"])[-1]
-        monitor = f"**Not monitored**: {code(said.partition(' (choose')[0], 200)}."
-    if not report.stdout.strip():
-        said = ([*steps.last(report.stderr)] or ["no message"])[-1]
-        return join(
-            [("", made.head), ("", monitor), ("", f"**No report**: {code(said, 200)}.")]
-        ), False
-    parts = re.split(r"\n(?=### )", report.stdout.strip())
-    sections = [("", made.head), ("", monitor), ("", parts[0])]
-    for part in parts[1:]:
-        title, _, text = part.partition("\n")
-        sections.append((plain(title.removeprefix("### ")), text.strip()))
-    return join(sections), report.returncode == 0
+    report, problems = reported(root, made.base, made.log, rebuild=True)
+    return join([("", made.head), *monitored(root), *report]), not problems
+
+
+def monitored(root: Path) -> list[tuple[str, str]]:
+    """What `strata monitor` says, or why it says nothing."""
+    try:
+        with opened(root) as store:
+            name, commit = in_use(store)
+            return document(watch(store, name, Revision(store, commit), replayed=False))
+    except (Fault, OSError, ValueError) as fault:
+        return [("", f"**Not monitored**: {code(fault, 200)}.")]

@@ -49,19 +49,6 @@ def heard(command: str | list[str], root: Path) -> tuple[int, str]:
             raise
 
 
-def strata(arguments: list[str], root: Path) -> "subprocess.CompletedProcess[str]":
-    """Run another command of these tools; what it said is captured."""
-    return subprocess.run(
-        strata_command(*arguments),
-        cwd=root,
-        env=programs() | {"PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-
-
 def arrive(root: Path, command: str | None, imports: list[str]) -> None:
     """Take what new data there is: by a command, or for None by asking the source of each import.
 
