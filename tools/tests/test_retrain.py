@@ -1,17 +1,21 @@
 """`strata retrain`: what new data comes to, on the tiny pipeline."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import tiny
 from hypothesis import given
 from hypothesis import strategies as st
-from project import Project, Strata
+from project import Project, Strata, heed_ctrl_c
 
 from strata.errors import Fault
 from strata.retrain.decision import arrived, branch_of, check, data_of, refusal
@@ -19,6 +23,7 @@ from strata.retrain.steps import failing
 from strata.revision import Revision
 from strata.store import opened
 
+PATIENCE = 20  # seconds
 DATA = st.dictionaries(st.text(min_size=1), st.text("0123456789abcdef", min_size=1))
 CARD = "# Card\n\n### Stages <b>of & all\n\nA text, as it &lt; stands.\n"
 LOG = """Running stage 'data':
@@ -326,3 +331,31 @@ def test_without_a_command_the_sources_of_imports_are_asked(
     said = retrain(importing, strata, code=1)
     assert "the source of an import gives no data" in said
     assert read(importing, "title") == "Retraining stopped: the source of an import gives no data"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.fault(
+    "SIGTERM or Ctrl-C while `strata retrain` takes new data",
+    "all that it has started ends with it",
+)
+def test_all_that_it_has_started_ends_with_it(project: Project, number: signal.Signals) -> None:
+    with_arrive(project, "sleep 600 & echo its number is $!; wait")
+    process = subprocess.Popen(
+        ["strata", "retrain", "-o", str(project.path.parent / "out")],
+        cwd=project.path,
+        env=project.env,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
+    )
+    assert process.stderr
+    line = next(line for line in process.stderr if line.startswith("its number is "))
+    child = psutil.Process(int(line.split()[-1]))
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == 128 + number
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while child.status() != psutil.STATUS_ZOMBIE:
+            assert child.create_time() > time.time() - PATIENCE, "it goes on"

@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from strata import git
 from strata.errors import Fault
@@ -35,22 +36,12 @@ def dvc(*arguments: str, root: Path, env: dict[str, str] | None = None) -> str:
     Raises Fault with DVC's own reason if it fails. An exit code of 0 is no proof that anything
     was fetched: look for yourself.
     """
-    done = subprocess.run(
-        dvc_command(*arguments),
-        cwd=root,
-        env=env or programs(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        said = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
-        lines = said or done.stdout.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+    code, printed = heard(dvc_command(*arguments), root, env or programs())
+    if code:
+        said = [line for line in printed.splitlines() if line.startswith("ERROR")]
+        lines = said or printed.strip().splitlines()[-1:] or [f"exit code {code}"]
         raise Fault("\n".join(f"dvc {arguments[0]}: {line}" for line in lines))
-    return done.stdout
+    return printed
 
 
 def programs(*first: Path) -> dict[str, str]:
@@ -141,15 +132,51 @@ def make_again(store: Store, revision: Revision) -> None:
 
 def run(command: list[str], root: Path, env: dict[str, str]) -> int:
     """Run a command that starts others, and end them all if this process is asked to end."""
+    with started(command, root, env, stdout=sys.stderr) as process:
+        return process.wait()
+
+
+def heard(
+    command: str | list[str],
+    root: Path | None,
+    env: Mapping[str, str] | None = None,
+    aloud: bool = False,
+) -> tuple[int, str]:
+    """The same of a command, of a shell if it is one string: its exit code and all that it said.
+
+    With ``aloud`` that is shown as it comes, on standard error.
+    """
+    said = []
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    text = {"encoding": "utf-8", "errors": "replace"}
+    with started(command, root, env, **streams, **text) as process:
+        for line in process.stdout or ():
+            said.append(line)
+            if aloud:
+                print(line, end="", file=sys.stderr, flush=True)
+        return process.wait(), "".join(said)
+
+
+@contextmanager
+def started(
+    command: str | list[str], root: Path | None, env: Mapping[str, str] | None, **options: Any
+) -> Iterator["subprocess.Popen[Any]"]:
+    """A command that runs beside a block of this process, with options of ``subprocess.Popen``.
+
+    If the block fails, as when this process is asked to end, the command ends, and what it has
+    started with it.
+    """
     apart = sys.platform != "win32"  # in a group of its own, which can be ended as one
+    shell = isinstance(command, str)
     with subprocess.Popen(
-        command, cwd=root, env=env, stdout=sys.stderr, start_new_session=apart
+        command, cwd=root, env=env, shell=shell, start_new_session=apart, **options
     ) as process:
         try:
-            return process.wait()
+            yield process
         except BaseException:
             if apart:
-                os.killpg(process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # all have ended
+                    os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()
             raise
@@ -233,12 +260,7 @@ def same_pins(home: Path, revision: Revision, *more: str) -> bool:
 
 def uv(*arguments: str) -> None:
     """Run uv. Raises Fault if it fails."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "uv", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no message"]
-        raise Fault(f"uv {' '.join(arguments[:2])}: {said[-1].strip()}")
+    code, said = heard([sys.executable, "-P", "-m", "uv", *arguments], None)
+    if code:
+        why = (said.strip().splitlines() or ["no message"])[-1]
+        raise Fault(f"uv {' '.join(arguments[:2])}: {why.strip()}")

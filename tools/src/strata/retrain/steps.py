@@ -1,11 +1,10 @@
 """The commands that a retraining consists of, and what they said."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 from strata import git
-from strata.checkout import dvc, programs, strata_command
+from strata.checkout import dvc, heard, programs, strata_command
 from strata.errors import Fault, without_secrets
 from strata.markdown import code
 from strata.revision import Revision
@@ -23,39 +22,13 @@ class Stopped(Fault):
         self.where, self.lines = where, lines
 
 
-def heard(command: str | list[str], root: Path) -> tuple[int, str]:
-    """Run a command, of a shell if it is one string; its exit code and all that it said.
-
-    It is shown as it comes, on standard error.
-    """
-    said = []
-    with subprocess.Popen(
-        command,
-        cwd=root,
-        env=programs(),
-        shell=isinstance(command, str),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    ) as process:
-        try:
-            for line in process.stdout or ():
-                print(line, end="", file=sys.stderr, flush=True)
-                said.append(line)
-            return process.wait(), "".join(said)
-        except BaseException:
-            process.kill()
-            raise
-
-
 def arrive(root: Path, command: str | None, imports: list[str]) -> None:
     """Take what new data there is: by a command, or for None by asking the source of each import.
 
     Raises Stopped if that fails.
     """
     if command:
-        rc, said = heard(command, root)
+        rc, said = heard(command, root, programs(), aloud=True)
         if rc:
             raise Stopped(f"{command} fails, which takes new data", last(said))
     elif command is None and imports:
@@ -69,7 +42,8 @@ def arrive(root: Path, command: str | None, imports: list[str]) -> None:
 
 def reproduce(root: Path) -> str:
     """Bring all up to date; what the pipeline said. Raises Stopped with a stage's own words."""
-    rc, said = heard(strata_command("repro", "--all-pipelines"), root)
+    command = strata_command("repro", "--all-pipelines")
+    rc, said = heard(command, root, programs(), aloud=True)
     if rc:
         stage, lines = failing(said)
         raise Stopped(f"stage {stage} fails" if stage else "the pipeline fails", lines)
