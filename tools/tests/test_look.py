@@ -196,3 +196,21 @@ def test_what_cannot_be_shown_is_one_line(
     assert said in found
     assert len(found.splitlines()) == 1
     assert not (project.path / ".dvc/tmp/look.html").exists()
+
+
+@pytest.mark.slow
+def test_a_path_of_a_revision_is_one_of_the_repository(
+    versions: Project, tmp_path: Path, strata: Strata
+) -> None:
+    for path in (str(tmp_path), "..", "../other", "data/../../x"):
+        said = strata(versions, "look", path, "--rev", "v1", code=1)
+        assert f"{path} is outside of the repository" in said
+        assert len(said.splitlines()) == 1
+    whole = str(versions.path / "data/raw")
+    assert "800 rows" in strata(versions, "look", whole, "--rev", "v1")
+    assert "800 rows" in strata(versions, "look", "models/../data/raw", "--rev", "v1")
+    versions.run("dvc", "config", "--local", "cache.type", "symlink")
+    versions.run("dvc", "checkout", "--relink", "--quiet")
+    path = "metrics/predictions.parquet"
+    assert (versions.path / path).is_symlink()
+    assert f"{path} of v1, 800 rows" in strata(versions, "look", path, "--rev", "v1")

@@ -1,5 +1,6 @@
 """Tables on disk or of a revision, read in memory that does not grow with them."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -35,8 +36,7 @@ def files(path: str, name: str | None) -> Iterator[dict[str, Path]]:
     root = git.top()
     with opened(root) as store, ExitStack() as stack:
         revision = Revision(store, git.commit_of(name, root))
-        wanted = PurePosixPath(Path(path).resolve().relative_to(root).as_posix())
-        names = revision.paths(str(wanted))
+        names = revision.paths(from_top(root, path))
         if not names:
             raise Fault(f"{name} has no {path}")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="strata-")))
@@ -48,6 +48,18 @@ def files(path: str, name: str | None) -> Iterator[dict[str, Path]]:
             else:
                 found[one] = revision.local(one)
         yield found
+
+
+def from_top(root: Path, path: str) -> str:
+    """A path, given from the current folder, from the top. Raises Fault if it leads out.
+
+    Of links only those on the way to it are followed: it may be one into DVC's cache itself.
+    """
+    at = Path(os.path.normpath(Path.cwd() / path))
+    place = at.parent.resolve() / at.name
+    if not place.is_relative_to(root.resolve()):
+        raise Fault(f"{path} is outside of the repository, which is {root}: no revision has it")
+    return place.relative_to(root.resolve()).as_posix()
 
 
 def batches(found: dict[str, Path]) -> Iterator["pd.DataFrame"]:
