@@ -121,3 +121,13 @@ def test_the_template_is_compared_or_cannot_be_told(
     assert said(strata, project, 1)["template"] == "v0.10.0, the newest"
     answers.write_text(f"_src_path: {template.path}/nowhere\n_commit: v0.10.0\n")
     assert said(strata, project, 1)["template"].startswith("v0.10.0; cannot tell more: git clone:")
+
+
+def test_data_that_was_never_here_is_said_to_be(
+    versions: Project, strata: Strata, tmp_path: Path
+) -> None:
+    clone = Project(tmp_path / "clone", versions.env)
+    versions.run("git", "clone", "--quiet", str(versions.path), str(clone.path))
+    found = said(strata, clone, 1)["cache"]
+    assert found.startswith("0.0 MB of this commit (not here: data/raw, metrics/predictions.parq")
+    assert ", and the data of the last is not here; " in found

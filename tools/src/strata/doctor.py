@@ -20,7 +20,7 @@ from strata import git
 from strata.checkout import DEV_LOCK
 from strata.errors import Fault, first_line
 from strata.revision import Revision
-from strata.store import opened
+from strata.store import Store, opened
 from strata.values import aligned
 
 HOOKS = ("pre-commit", "pre-push", "post-checkout", "post-merge", "post-rewrite")
@@ -106,17 +106,10 @@ def cache(root: Path) -> Iterator[Finding]:
     try:
         with opened(root) as store:
             used, able = store.links()
-            new = store.sizes(Revision(store, git.commit_of("HEAD", root)).outputs)
-            old = dict[str, int]()
-            if git.succeeds("rev-parse", "--verify", "--quiet", "HEAD~1", root=root):
-                old = store.sizes(Revision(store, git.commit_of("HEAD~1", root)).outputs)
+            said = size(store, root)
     except Fault as fault:
         yield "cache", f"cannot tell: {first_line(fault)}", ""
         return
-    added = sum(size for oid, size in new.items() if oid not in old)
-    said = (
-        f"{sum(new.values()) / 1e6:,.1f} MB of this commit, {added / 1e6:,.1f} MB not of the last; "
-    )
     if used != "copy":
         yield "cache", f"{said}the workspace shares it ({used})", ""
     elif able:
@@ -124,6 +117,24 @@ def cache(root: Path) -> Iterator[Finding]:
         yield "cache", f"{said}copied to the workspace; {how}: docs/storage.md", ""
     else:
         yield "cache", f"{said}copied to the workspace; the disk of the cache can't link", ""
+
+
+def size(store: Store, root: Path) -> str:
+    """The bytes of HEAD's data and models, and how many of them the commit before has not."""
+    now = Revision(store, git.commit_of("HEAD", root)).outputs
+    new = store.sizes(now)
+    said = f"{sum(new.values()) / 1e6:,.1f} MB of this commit"
+    if absent := [out.path for out in now if out.hash not in new]:
+        some = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
+        said += f" (not here: {some})"
+    if git.succeeds("rev-parse", "--verify", "--quiet", "HEAD~1", root=root):
+        last = Revision(store, git.commit_of("HEAD~1", root)).outputs
+        old = store.sizes(last)
+        if any(out.is_folder and out.hash not in old for out in last):  # which files it had
+            return f"{said}, and the data of the last is not here; "
+        added = sum(size for oid, size in new.items() if oid not in old)
+        said += f", {added / 1e6:,.1f} MB not of the last"
+    return f"{said}; "
 
 
 def storage(root: Path) -> Iterator[Finding]:

@@ -257,12 +257,14 @@ class Store:
     def listing(self, out: Output) -> dict[str, str]:
         """The files of a folder whose listing the cache has, path to hash; none of a file.
 
-        Raises Fault if the listing is not to be trusted.
+        Raises Fault if the listing is not there, or not to be trusted.
         """
         if not out.is_folder:
             return {}
         try:
             return trust.listing(self.path(out.hash, out.kind).read_bytes())
+        except FileNotFoundError:
+            raise Fault(f"{out.path}, object {out.hash}: not in the cache") from None
         except Fault as fault:
             raise Fault(f"{out.path}, object {out.hash}: {fault}") from None
 
@@ -336,7 +338,7 @@ class Store:
 
     def sizes(self, outs: Iterable[Output]) -> dict[str, int]:
         """The bytes of each object of outputs, by hash, as far as the cache has it."""
-        objects = {oid: out.kind for out in outs for oid in (out.hash, *self.listing(out).values())}
+        objects = {oid: out.kind for out in outs for oid in self.objects_of(out)}
         paths = {oid: self.path(oid, kind) for oid, kind in objects.items()}
         return {oid: path.stat().st_size for oid, path in paths.items() if path.is_file()}
 
