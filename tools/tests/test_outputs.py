@@ -16,7 +16,7 @@ PATHS = st.lists(NAMES, min_size=1, max_size=2).map("/".join)
 
 
 def test_what_is_absent_has_no_hash(tmp_path: Path) -> None:
-    assert hash_of(tmp_path / "nothing") is None
+    assert hash_of(tmp_path / "nothing", "md5") is None
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,10 @@ def test_what_dvcignore_leaves_out_of_a_folder(tmp_path: Path) -> None:
         (stage,) = repo.add(str(tmp_path / "data"))
         found = stage.outs[0].hash_info.value
         store, out = Store(tmp_path, repo), Output("data", found, made=False)
-        assert hash_of(tmp_path / "data", root=tmp_path) == found != hash_of(tmp_path / "data")
+        folder = tmp_path / "data"
+        assert hash_of(folder, "md5", tmp_path) == found != hash_of(folder, "md5")
         assert set(store.listing(out)) == {"a.txt", "keep.tmp", "sub/deep/b.x", "l/x"}
-        store.check_out(tmp_path / "data", {})
+        store.check_out(folder, {}, "md5")
     left = {path.name for path in (tmp_path / "data").rglob("*") if path.is_file()}
     assert left == {"a.tmp", "x", "b.x", "c"}
 
@@ -68,16 +69,16 @@ def test_a_folder_has_the_hash_that_dvc_gives_it_and_is_kept_as_dvc_keeps_it(
         with Repo.init(root, no_scm=True) as repo:
             (stage,) = repo.add(str(folder))
             found = stage.outs[0].hash_info.value
-            assert hash_of(folder) == found
+            assert hash_of(folder, "md5") == found
             store, out = Store(Path(root), repo), Output("data", found, made=False)
-            by_dvc = store.path(found).read_bytes()
+            by_dvc = store.path(found, "md5").read_bytes()
             for path in (Path(root) / ".dvc/cache/files").rglob("*"):
                 if path.is_file():
                     path.chmod(0o644)
                     path.unlink()
             assert store.missing(out) == {found}
             store.keep(out, Path(root))
-            assert store.path(found).read_bytes() == by_dvc
+            assert store.path(found, "md5").read_bytes() == by_dvc
             assert store.missing(out) == set()
             listed = store.listing(out)
     assert all(hashlib.md5(files[name]).hexdigest() == oid for name, oid in listed.items())

@@ -154,7 +154,7 @@ def unnamed(store: Store, clones: list[Path]) -> list[Path]:
     cached = store.objects()
     folders = {oid for oid in cached if oid.endswith(".dir") and oid.removesuffix(".dir") in used}
     used |= folders | {oid for folder in folders for oid in inside(store, folder)}
-    return [store.path(oid) for oid in cached if oid not in used]
+    return [store.path(oid, "md5") for oid in cached if oid not in used]
 
 
 def named(root: Path) -> set[str]:
@@ -189,8 +189,8 @@ def named(root: Path) -> set[str]:
 
 def inside(store: Store, folder: str) -> set[str]:
     """The hashes in a folder's listing in the cache. Raises Fault if the listing is damaged."""
-    path = store.path(folder)
-    if md5_of(path) != folder.removesuffix(".dir"):
+    path = store.path(folder, "md5")
+    if md5_of(path, "md5") != folder.removesuffix(".dir"):
         raise Fault(
             f"the list of a folder's files, {path}, is damaged, so what belongs to it cannot be "
             "told: remove it, and `dvc fetch` gets it again, or `strata restore` makes it"

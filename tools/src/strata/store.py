@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -221,7 +221,7 @@ class Store:
 
     def __init__(self, root: Path, repo: Any, shared: Path | None = None) -> None:
         self.root, self.repo, self.shared = root, repo, shared
-        self._reached: dict[str, Any] = {}
+        self._reached = set[str]()
 
     @property
     def name(self) -> str:
@@ -230,14 +230,14 @@ class Store:
 
     # The cache
 
-    def path(self, oid: str, kind: str = "md5") -> Path:
+    def path(self, oid: str, kind: str) -> Path:
         """Where the cache keeps the object of this hash, whether or not it has it."""
         return Path(self._cache(kind).oid_to_path(oid))
 
     def _cache(self, kind: str) -> Any:
         return self.repo.cache.legacy if kind == "md5-dos2unix" else self.repo.cache.local
 
-    def intact(self, oid: str, kind: str = "md5") -> bool:
+    def intact(self, oid: str, kind: str) -> bool:
         """Whether the cache has this object, unchanged. A damaged one is removed."""
         path = self.path(oid, kind)
         if not path.is_file():
@@ -281,7 +281,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self.path(oid, out.kind), path)
 
-    def check_out(self, path: Path, files: Mapping[str, str] | None, kind: str = "md5") -> None:
+    def check_out(self, path: Path, files: Mapping[str, str] | None, kind: str) -> None:
         """Make a path of the workspace consist of these files of the cache, path to hash.
 
         The one file of an output that is no folder has the empty path; None removes the output.
@@ -290,8 +290,7 @@ class Store:
         """
         from dvc.fs import localfs
 
-        trust.within(self.root, path)
-        self._clear(path, files or {})
+        self.clear(path, files or {})
         if files is None:
             return
         if "" not in files:
@@ -302,8 +301,9 @@ class Store:
             self._check_out_file(path / name if name else path, oid, kind)
         self.repo.state.save_link(str(path), localfs)  # or DVC would never remove it
 
-    def _clear(self, path: Path, stay: Mapping[str, str]) -> None:
+    def clear(self, path: Path, stay: Collection[str] = ()) -> None:
         """Remove a file, or of a folder what .dvcignore does not leave out, but for ``stay``."""
+        trust.within(self.root, path)
         if path.is_symlink() or not path.is_dir():
             if "" not in stay:
                 path.unlink(missing_ok=True)
@@ -383,7 +383,7 @@ class Store:
             cache.add_bytes(out.hash, _listing(files))
 
     def objects(self) -> list[str]:
-        """The hashes of all objects in the cache."""
+        """The hashes of all objects in the cache of kind ``md5``."""
         return list(self.repo.cache.local.all())
 
     # The remotes
@@ -392,19 +392,18 @@ class Store:
         """The name of an output's own remote, else the default one; None where there is none."""
         return (out.remote if out else None) or self.repo.config["core"].get("remote")
 
-    def reach(self, name: str) -> Any:
-        """Ask a remote for a sign of life, once, and return its store of objects.
+    def reach(self, name: str) -> None:
+        """Ask a remote for a sign of life, once.
 
         Raises Offline that says what is wrong: no server, no permission, no bucket.
         """
         from dvc.exceptions import DvcException
 
         if name in self._reached:
-            return self._reached[name]
-
+            return
         try:
             remote = self.repo.cloud.get_remote(name)
-            odb = self.repo.cloud.get_remote_odb(name)
+            self.repo.cloud.get_remote_odb(name)  # which one with versions of its own has not
         except (DvcException, ImportError) as error:
             raise Offline(f"remote {name!r}: {first_line(error)}") from None
         url = str(self.repo.config["remote"].get(name, {}).get("url", remote.path))
@@ -428,8 +427,7 @@ class Store:
             pass  # cannot list: it is asked object by object
         except Exception as error:  # each kind of storage has errors of its own
             raise Offline(f"{where}: cannot be reached: {first_line(error)}") from None
-        self._reached[name] = odb
-        return odb
+        self._reached.add(name)
 
     def fetch(self, outs: Iterable[Output]) -> str:
         """Get from their remotes what the cache lacks of outputs; returns the last complaint.
@@ -508,8 +506,13 @@ class Store:
 
     def has_remotely(self, out: Output, oid: str) -> bool:
         """Whether an output's remote has an object."""
-        name = self.remote(out)
-        return bool(name and self.reach(name).exists(oid))
+        return bool(self.remote(out) and self._remotely(out).exists(oid))
+
+    def _remotely(self, out: Output) -> Any:
+        """The objects of an output's kind on its remote. Raises Offline."""
+        name = str(self.remote(out))
+        self.reach(name)
+        return self.repo.cloud.get_remote_odb(name, hash_name=out.kind)
 
     def damaged(self, outs: Iterable[Output]) -> tuple[set[str], int]:
         """The hashes of the objects on the remotes whose content is another, and how many it read.
@@ -521,9 +524,8 @@ class Store:
         with TemporaryDirectory(prefix="strata-") as folder:
             file = Path(folder, "object")
             for name, ours in self._by_remote(outs).items():
-                self.reach(name)
                 for out in ours:
-                    odb = self.repo.cloud.get_remote_odb(name, hash_name=out.kind)
+                    odb = self._remotely(out)
                     for oid in self.objects_of(out) - seen:
                         if not odb.exists(oid):
                             continue
@@ -546,7 +548,7 @@ class Store:
         whole = [out for out in outs if not self.missing(out)]
         touched = [out for out in whole if damaged & {out.hash, *self.listing(out).values()}]
         for out in touched:
-            odb = self.reach(str(self.remote(out)))
+            odb = self._remotely(out)
             for oid in {out.hash} | (damaged & set(self.listing(out).values())):
                 with suppress(NotImplementedError):  # a remote that can only be read
                     if odb.exists(oid):
@@ -641,7 +643,7 @@ def _ask(url: str) -> None:
             raise OSError(f"{error.code} {error.reason}") from None
 
 
-def md5_of(path: Path, kind: str = "md5") -> str:
+def md5_of(path: Path, kind: str) -> str:
     """The MD5 of a file's bytes; of kind ``md5-dos2unix``, with the line ends of Unix if text.
 
     Nothing here asks DVC's memory of time stamps: a proof that relied on it would be none.
@@ -652,7 +654,7 @@ def md5_of(path: Path, kind: str = "md5") -> str:
 
 
 def files_of(
-    folder: Path, kind: str = "md5", root: Path | None = None, named: Iterable[str] = ()
+    folder: Path, kind: str, root: Path | None = None, named: Iterable[str] = ()
 ) -> dict[str, str]:
     """The files in a folder on disk, path to hash.
 
@@ -678,7 +680,7 @@ def _inside(folder: Path, root: Path | None) -> list[Path]:
     return found
 
 
-def hash_of(path: Path, kind: str = "md5", root: Path | None = None) -> str | None:
+def hash_of(path: Path, kind: str, root: Path | None = None) -> str | None:
     """Read a file or a folder whole and return its hash as DVC writes it; None if it is absent.
 
     A folder's hash is that of the list of its files, sorted by path, each with its own.

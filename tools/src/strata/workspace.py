@@ -132,14 +132,14 @@ def _switch(
     """The move itself, and its proof."""
     root = store.root
     for path in known - {item.output.path for item in found}:
-        store.check_out(root / path, None)  # nothing would ignore it there
+        store.clear(root / path)  # nothing would ignore it there
     later.check()
     git.switch(root, to, force=forced, **options)
     later.check()
     for item in found:
         out = item.output
         if item.differing and item.clone:
-            store.check_out(root / out.path, None)
+            store.clear(root / out.path)
             copy(item.differing, root / out.path, item.clone)
         else:
             files = store.listing(out) if out.is_folder else {"": out.hash}
@@ -221,7 +221,7 @@ def _unlock(root: Path) -> None:
 
 def copy(source: Path, path: Path, clone: Path) -> None:
     """Copy what was made in a clone to a free path: a file, or of a folder what DVC keeps."""
-    for name in files_of(source, root=clone) if source.is_dir() else [""]:
+    for name in files_of(source, "md5", clone) if source.is_dir() else [""]:
         target = path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target)

@@ -5,16 +5,15 @@ with the hash of each file and of all that the model came from. Only a signature
 """
 
 import argparse
-import shutil
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from strata import git, registry
 from strata.bundle import bom, export, manifest, signature
 from strata.errors import Fault
 from strata.obtain import obtained
 from strata.revision import Revision
-from strata.store import Store, opened
+from strata.store import Output, Store, opened
 from strata.values import aligned
 
 BOM = "bom.json"
@@ -117,16 +116,15 @@ def place_model(store: Store, revision: Revision, path: str, folder: Path) -> No
         if path == out.path:
             store.place(out, target)
         else:
-            place_inside(store, revision, path, target)
+            place_inside(store, revision, out, path, target)
 
 
-def place_inside(store: Store, revision: Revision, path: str, target: Path) -> None:
+def place_inside(store: Store, revision: Revision, out: Output, path: str, target: Path) -> None:
     """Put a model that is a file, or a folder, in a folder that DVC keeps."""
-    for name, oid in revision.files(path).items():
+    for name in revision.files(path):
         if name == path or Path(name).is_relative_to(path):
             file = target / Path(name).relative_to(path)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(store.path(oid), file)
+            store.place(out, file, PurePosixPath(name).relative_to(out.path).as_posix())
     if not target.exists():
         raise Fault(f"{revision.name} has no {path}: its pipeline never made it")
 
