@@ -239,3 +239,92 @@ def test_twenty_mixed_pushes(
         f"{cut} cut off or refused; all {len(commits)} commits on the remote restore from storage "
         "alone, in a fresh clone without a cache",
     )
+
+
+def demo(path: Path) -> tuple[Project, Project]:
+    """A template of two versions whose data is nowhere, and a clone of it with its own storage."""
+    template = zoo.create(path / "template", sandbox(path / "home"), zoo.SHAPES["plain"]())
+    shutil.rmtree(template.path / ".dvc/cache")
+    mine = Project(path / "mine", template.env)
+    template.run("git", "clone", "--quiet", str(template.path), str(mine.path))
+    begin(mine)
+    return template, mine
+
+
+def begin(project: Project) -> None:
+    """Set storage and an origin of one's own."""
+    path = project.path.parent
+    (path / "store").mkdir()
+    project.run("git", "init", "--quiet", "--bare", str(path / "origin.git"))
+    project.run("dvc", "remote", "add", "--default", "store", str(path / "store"))
+    project.commit("Set storage up")
+    project.run("strata", "hook", "install")
+
+
+RENAMED = pytest.param("rename", marks=pytest.mark.thorough)
+
+
+@pytest.mark.parametrize("way", ["set-url", "remove", RENAMED])
+@pytest.mark.fault(
+    "the first push of a clone of the template, whose older commits name data that was never here",
+    "said; yours goes with its data, and is refused if that is lost",
+)
+def test_data_of_commits_from_elsewhere_bars_no_push(tmp_path: Path, way: str) -> None:
+    _, mine = demo(tmp_path)
+    to = str(tmp_path / "origin.git")
+    if way == "set-url":
+        mine.run("git", "remote", "set-url", "origin", to)
+    elif way == "remove":  # Git has noted what was cloned
+        mine.run("git", "remote", "remove", "origin")
+        mine.run("git", "remote", "add", "origin", to)
+    else:
+        mine.run("git", "remote", "rename", "origin", "template")
+        mine.run("git", "remote", "add", "origin", to)
+    (mine.path / "README.md").write_text("Mine\n")
+    mine.commit("Name what the template names")
+    lost = add(mine, 5)
+    path = model(mine)
+    data = path.read_bytes()
+    lose(path)
+    add(mine, 6)
+    said = mine.run("git", "push", "origin", "main", fails=True)
+    refused = [line for line in said.splitlines() if line.startswith("strata hook: model.txt of")]
+    assert refused == [f"strata hook: model.txt of {lost[:7]} ({path.parent.name}{path.name})"]
+    assert pushed(mine) == ""
+    path.write_bytes(data)
+    said = mine.run("git", "push", "origin", "main", "v1")
+    assert "never here: commits from elsewhere name it" in said
+    assert "refs/tags/v1" in pushed(mine)
+    clone = Project(tmp_path / "clone", mine.env)
+    mine.run("git", "clone", "--quiet", to, str(clone.path))
+    clone.run("dvc", "pull", "--quiet")
+    assert clone.read("model.txt") == mine.read("model.txt")
+
+
+def test_what_was_fetched_bars_no_push_and_what_was_pushed_may(tmp_path: Path) -> None:
+    template, mine = demo(tmp_path)
+    add(template, 3)
+    mine.run("git", "pull", "--quiet", "--no-rebase", "origin", "main")
+    add(mine, 4)
+    mine.run("git", "remote", "add", "backup", str(tmp_path / "origin.git"))
+    mine.run("git", "push", "backup", "main")
+    lose(model(mine))
+    for name in ("origin.git", "store"):
+        shutil.rmtree(tmp_path / name)
+    (tmp_path / "store").mkdir()
+    mine.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    said = mine.run("git", "push", "backup", "main", fails=True)
+    assert f"model.txt of {mine.run('git', 'rev-parse', 'HEAD')[:7]} (" in said
+
+
+def test_a_copy_of_the_template_has_its_first_commit_from_there(tmp_path: Path) -> None:
+    copy = zoo.create(tmp_path / "copy", sandbox(tmp_path / "home"), zoo.SHAPES["plain"]())
+    shutil.rmtree(copy.path / ".dvc/cache")
+    shutil.rmtree(copy.path / ".git")
+    copy.run("git", "init", "--quiet")
+    (copy.path / ".copier-answers.yml").write_text("_src_path: gh:some/template\n_commit: v1\n")
+    copy.commit("Use the template")
+    add(copy, 8)  # a stage that takes the place of the demo's
+    begin(copy)
+    copy.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    assert "never here" in copy.run("git", "push", "origin", "main")

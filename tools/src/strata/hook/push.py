@@ -1,5 +1,9 @@
-"""Push data before the commits that name it: nobody gets a commit whose data they cannot get."""
+"""Push data before the commits that name it: nobody gets a commit whose data they cannot get.
 
+But for data that commits from elsewhere name already and that is not here: it bars nobody's push.
+"""
+
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,8 +12,11 @@ from strata.errors import Fault
 from strata.revision import Revision, Unreadable
 from strata.store import Output, Store, opened
 
+HASH = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+COPY = ".copier-answers.yml"  # which the first commit of a copy of the template has
 MOST = 5  # outputs that are named
 NAMING = ("dvc.lock", "dvc.yaml", "*.dvc")  # a commit that changes none names what its parent does
+PATHS = [f":(glob)**/{name}" for name in NAMING]
 
 
 def push(root: Path, arguments: list[str], refs: str) -> None:
@@ -36,15 +43,25 @@ def push(root: Path, arguments: list[str], refs: str) -> None:
         absent = store.not_on_remote(outs)
         said = store.push(absent)
         absent = store.not_on_remote(absent)
-    if absent:
-        rows = [f"{out.path} of {outs[out][:7]} ({out.hash})" for out in absent]
+        theirs = never_here(store, tips, absent)
+    rows = {out: f"{out.path} of {outs[out][:7]} ({out.hash})" for out in absent}
+    if theirs:
+        print(
+            f"{listed([rows[out] for out in theirs])}\nnot on the remote, and never here: commits "
+            "from elsewhere name it. They go without it; `strata restore` may make it again"
+        )
+    if lost := [row for out, row in rows.items() if out not in theirs]:
         raise Fault(
-            "\n".join(rows[:MOST])
-            + (f"\nand {len(rows) - MOST} more" if len(rows) > MOST else "")
-            + "\nnot on the remote, "
+            f"{listed(lost)}\nnot on the remote, "
             + (f"which says: {said}" if said else "nor in the cache: `strata restore` that commit")
             + "; then push again. Without the data: `git push --no-verify`"
         )
+
+
+def listed(rows: list[str]) -> str:
+    """The first of some rows, and how many more there are."""
+    more = [f"and {len(rows) - MOST} more"] if len(rows) > MOST else []
+    return "\n".join([*rows[:MOST], *more])
 
 
 def on_remote(root: Path, address: str) -> set[str]:
@@ -58,8 +75,7 @@ def on_remote(root: Path, address: str) -> set[str]:
 
 def new(root: Path, tips: list[str], known: Iterable[str]) -> list[str]:
     """The commits of ``tips`` that ``known`` ones do not have and that name other outputs."""
-    paths = [f":(glob)**/{name}" for name in NAMING]
-    asked = "\n".join([*tips, *(f"^{oid}" for oid in known), "--", *paths, ""])
+    asked = "\n".join([*tips, *(f"^{oid}" for oid in known), "--", *PATHS, ""])
     # --ignore-missing: the remote may have commits that were never fetched.
     every = ("rev-list", "--full-history", "--ignore-missing", "--stdin")
     return git.git(*every, root=root, input=asked.encode()).splitlines()
@@ -82,3 +98,56 @@ def named(store: Store, tips: list[str], commits: list[str]) -> dict[Output, str
                 raise
             print(f"{fault}: nobody will get its data")
     return outs
+
+
+def never_here(store: Store, tips: list[str], absent: list[Output]) -> list[Output]:
+    """Those of some outputs that the cache lacks and a commit from elsewhere names.
+
+    What was made here, and is lost, is not among them.
+    """
+    lacking = [out for out in absent if store.missing(out)]
+    if not lacking:
+        return []
+    theirs = hashes_in(store.root, received(store.root) | copied(store.root, tips))
+    return [out for out in lacking if out.hash.removesuffix(".dir") in theirs]
+
+
+def received(root: Path) -> set[str]:
+    """The commits that a clone or a fetch has brought, as far as Git has noted it.
+
+    A branch of a remote of which nothing is noted is as it was cloned; one that was only pushed to
+    has nothing from elsewhere, and what was pushed is no less one's own.
+    """
+    how = ("-c", "log.showSignature=false", "log", "--walk-reflogs", "--all")
+    said = git.lines(*how, "--format=%H %gD %gs", root=root)
+    notes = [line.split(" ", 2) for line in said]
+    found, noted = set[str](), set[str]()
+    for commit, at, what in notes:
+        ref = at.partition("@{")[0]
+        noted.add(ref)
+        is_fetched = ref.startswith("refs/remotes/") and what.startswith(("fetch", "pull"))
+        if is_fetched or what.startswith("clone: "):
+            found.add(commit)
+    said = git.lines("for-each-ref", "--format=%(objectname) %(refname)", "refs/remotes", root=root)
+    branches = [line.split(" ", 1) for line in said]
+    return found | {commit for commit, ref in branches if ref not in noted}
+
+
+def copied(root: Path, tips: list[str]) -> set[str]:
+    """The first commits that are copies of the template: it has made what they name."""
+    asked = "\n".join(tips).encode()
+    firsts = git.git("rev-list", "--max-parents=0", "--stdin", root=root, input=asked).splitlines()
+    return {commit for commit in firsts if git.blob(root, commit, COPY) is not None}
+
+
+def hashes_in(root: Path, commits: Iterable[str]) -> set[str]:
+    """Whatever looks like a hash in a dvc.lock or .dvc file of commits and those before them."""
+    tips = list(commits)
+    if not tips:
+        return set()
+    asked = "\n".join([*tips, "--", *PATHS, ""]).encode()
+    # Not by their names: Git lists a blob with one of its paths.
+    every = ("rev-list", "--full-history", "--objects", "--no-object-names", "--stdin")
+    names = git.git(*every, root=root, input=asked).split("\n")
+    texts = git.objects(root, [name for name in names if name]).values()
+    return {oid.decode() for text in texts for oid in HASH.findall(text)}
