@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +17,8 @@ import pytest
 import yaml
 from project import Project, heed_ctrl_c, ref_of, run_queue, sandbox, sources
 from tiny import create
+
+from strata.sweep import trial
 
 pytestmark = pytest.mark.slow
 
@@ -606,3 +610,15 @@ def test_without_fork_the_trials_are_the_same(tiny: Project, tmp_path: Path) -> 
     assert "2 trials asked = 2 finished + 0 failed" in said
     for number in (1, 2):
         assert lock_of(tiny, f"cold-{number}") == lock_of(tiny, f"warm-{number}")
+
+
+def test_clones_of_dead_workers_go_but_those_of_other_hosts(tmp_path: Path) -> None:
+    mine = Path(trial.folder_in(tmp_path))
+    host, dead = socket.gethostname(), str(2**22 + 1)  # no process has that number on Linux
+    gone = mine.with_name(mine.name.replace(str(os.getpid()), dead))
+    theirs = mine.with_name(gone.name.replace(host, f"{host}-2"))
+    older = mine.with_name(f"worker-{dead}-abc")  # of a version that named no host
+    for folder in (gone, theirs, older):
+        folder.mkdir()
+    trial.clear(tmp_path)
+    assert set(tmp_path.iterdir()) == {mine, theirs, older}

@@ -13,8 +13,10 @@ import json
 import math
 import os
 import queue
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -48,7 +50,7 @@ class Worker:
         place = home / ".dvc/tmp/sweeps"
         place.mkdir(parents=True, exist_ok=True)
         clear(place)
-        self._folder = tempfile.mkdtemp(prefix=f"worker-{os.getpid()}-", dir=place)
+        self._folder = folder_in(place)
         self._process = subprocess.Popen(
             [sys.executable, "-P", *AS_PROGRAM, "strata.sweep.trial", str(home), self._folder],
             cwd=home,
@@ -81,10 +83,19 @@ class Worker:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def folder_in(place: Path) -> str:
+    """A folder for a worker of this process, which its name tells, and of this host."""
+    return tempfile.mkdtemp(prefix=f"worker-{os.getpid()}@{socket.gethostname()}-", dir=place)
+
+
 def clear(place: Path) -> None:
-    """Remove the clones of workers whose sweep is gone: killed, it could not wait for theirs."""
-    for folder in place.glob("worker-*-*"):
-        if not psutil.pid_exists(int(folder.name.split("-")[1])):
+    """Remove the clones of workers whose sweep is gone: killed, it could not wait for theirs.
+
+    Of this host's workers only: others may share the folder, and number processes of their own.
+    """
+    mine = re.compile(rf"worker-(\d+)@{re.escape(socket.gethostname())}-[^-]*")
+    for folder in place.glob("worker-*"):
+        if (known := mine.fullmatch(folder.name)) and not psutil.pid_exists(int(known[1])):
             shutil.rmtree(folder, ignore_errors=True)
 
 
