@@ -1,8 +1,9 @@
 """Partitions made on other machines, by the workers of a Dask cluster.
 
 STRATA_SCHEDULER has the scheduler's address. A worker needs the packages that requirements.lock
-pins, and neither a clone nor storage: code, params and the bytes of the inputs travel to it, the
-bytes of the partitions back. It runs what it is sent: let only people you trust reach it.
+pins, and neither a clone nor storage: code, params and the bytes of the inputs, and of what else
+the stage depends on, travel to it, the bytes of the partitions back. It runs what it is sent: let
+only people you trust reach it.
 """
 
 import importlib
@@ -18,6 +19,7 @@ from typing import Any
 import cloudpickle
 import pandas as pd
 
+from memo import files_of
 from partitions import write
 from stage import Fault
 
@@ -27,12 +29,13 @@ SHARE = 4  # tasks a thread: few, since each begins with imports; some, since on
 def spread(
     address: str,
     make: Callable[[str], pd.DataFrame],
-    names: list[str],
-    inputs: Callable[[str], list[Path]],
+    inputs: dict[str, list[Path]],
+    shared: list[Path],
 ) -> Iterator[tuple[str, bytes, int]]:
     """Make partitions on a cluster: the name, the file's bytes and the rows of each, as they come.
 
-    What a worker that dies was making, another makes. Raises Fault: of ``make``, or if there is no
+    ``inputs`` are those of each partition, by name; ``shared`` are files that all may read. What a
+    worker that dies was making, another makes. Raises Fault: of ``make``, or if there is no
     such cluster, or a worker has other packages.
     """
     try:
@@ -51,18 +54,19 @@ def spread(
             client.wait_for_workers(1, timeout=30)
         except TimeoutError:
             raise Fault(f"STRATA_SCHEDULER: {address} has no workers; start some") from None
+        names = list(inputs)
         count = -(-len(names) // (SHARE * sum(client.nthreads().values())))
-        code = {path.as_posix(): path.read_bytes() for path in Path("src").glob("*.py")}
-        code["params.yaml"] = Path("params.yaml").read_bytes()
+        code = [*Path("src").glob("*.py"), Path("params.yaml"), *shared]
+        common = {path.as_posix(): path.read_bytes() for path in code}
         program = Path(str(sys.modules["__main__"].__file__)).stem
         everywhere = (pins(), program, pickle.dumps(make))
         tasks = []
         for at in range(0, len(names), count):
             some = names[at : at + count]
-            paths = {path for name in some for path in inputs(name) if path.exists()}
-            data = {path.as_posix(): path.read_bytes() for path in sorted(paths)}
+            own = {file for name in some for path in inputs[name] for file in files_of(path)}
+            data = {path.as_posix(): path.read_bytes() for path in sorted(own)}
             job = pickle.dumps((*everywhere, some))
-            tasks.append(client.submit(on_worker, code | data, job, pure=False))
+            tasks.append(client.submit(on_worker, common | data, job, pure=False))
         try:
             for task in as_completed(tasks):  # type: ignore[no-untyped-call]
                 fault, done = task.result()

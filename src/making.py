@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from memo import Made, Memo, made
+from memo import Made, Memo, beside, declared, files_of, made
 from partitions import keep_only, write, write_bytes
 from stage import Fault
 
@@ -30,19 +30,26 @@ def make_all(
 ) -> int:
     """Make ``folder`` hold just these partitions, and return how many rows they have.
 
-    ``make`` makes one, given its name, from the files that ``inputs`` lists, the params that
-    dvc.yaml declares for the stage, and nothing else: what was made of the same before is taken
-    from DVC's cache. It has to be a function at the top of a file. Raises Fault, as ``make`` does.
+    ``make`` makes one, given its name, from the files and folders that ``inputs`` lists, what else
+    dvc.yaml declares for the stage and no partition lists, and nothing else: what was made of the
+    same before is taken from DVC's cache. It has to be a function at the top of a file. Raises
+    Fault, as ``make`` does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    memo, rows, new = Memo(stage), dict[str, int](), dict[str, Made]()
-    keys = {name: memo.key(name, inputs(name)) for name in names}
+    own = {name: inputs(name) for name in names}
+    listed = {file for paths in own.values() for path in paths for file in files_of(path)}
+    memo, rows, new = Memo(stage, listed), dict[str, int](), dict[str, Made]()
+    keys = {name: memo.key(name, paths) for name, paths in own.items()}
     for name, key in keys.items():
         if (taken := memo.take(key, folder / f"{name}.parquet")) is not None:
             rows[name] = taken
     missing = [name for name in names if name not in rows]
     far = os.environ.get("STRATA_SCHEDULER")
-    done = _far(far, folder, make, missing, inputs) if far else _here(folder, make, missing)
+    if far:
+        shared = beside(declared(stage) or {}, listed)
+        done = _far(far, folder, make, {name: own[name] for name in missing}, shared)
+    else:
+        done = _here(folder, make, missing)
     for name, one in tqdm(done, stage, len(missing), leave=False, disable=None):
         rows[name] = one.rows
         new[keys[name]] = one
@@ -52,12 +59,12 @@ def make_all(
 
 
 def _far(
-    address: str, folder: Path, make: Make, names: list[str], inputs: Callable[[str], list[Path]]
+    address: str, folder: Path, make: Make, inputs: dict[str, list[Path]], shared: list[Path]
 ) -> Done:
     """Have partitions made on a cluster, and write them."""
     import cluster
 
-    for name, content, rows in cluster.spread(address, make, names, inputs):
+    for name, content, rows in cluster.spread(address, make, inputs, shared):
         path = folder / f"{name}.parquet"
         write_bytes(path, content)
         yield name, made(path, rows)

@@ -1,10 +1,11 @@
 """What was computed before: a partition whose inputs are the same is taken, and not made again.
 
 DVC's cache has every output there ever was, by its hash. Beside them, in its folder `partitions`,
-stands which inputs gave which of them: a file for each state of a stage's code, params and pins, in
-it a key for each partition. So clones and experiments that share a cache share it; it may be
-removed at any time; and what it names is taken only if the bytes still have their hash: SHA-256,
-for which most processors have instructions, so that it takes half the time of DVC's MD5.
+stands which inputs gave which of them: a file for each state of all else that dvc.yaml declares for
+a stage, its code, params, pins and other data, in it a key for each partition. So clones and
+experiments that share a cache share it; it may be removed at any time; and what it names is taken
+only if the bytes still have their hash: SHA-256, for which most processors have instructions, so
+that it takes half the time of DVC's MD5.
 
 RECOMPUTE=1 in the environment turns it off, as whoever wants a proof does.
 """
@@ -27,6 +28,8 @@ import params
 from partitions import write_bytes
 
 FILES, ENTRIES = 200, 20_000  # the most of them that are kept, and of a file's partitions
+# Of the keys of a stage, those that are counted, and those that cannot change what it makes.
+KNOWN = {"cmd", "deps", "params", "outs", "metrics", "plots", "desc", "meta", "frozen"}
 
 
 class Made(NamedTuple):
@@ -58,26 +61,56 @@ def dvc_cache(root: Path) -> Path | None:
     return found / config.get("cache", "dir", fallback="cache").strip("\"'")
 
 
-def state_of(stage: str) -> str | None:
-    """A hash of all that decides what a stage makes of its data, as dvc.yaml declares it.
+def files_of(path: Path) -> list[Path]:
+    """A file, or all files of a folder but Python's own; none if there is nothing."""
+    if not path.is_dir():
+        return [path] if path.exists() else []
+    files = (file for file in path.rglob("*") if "__pycache__" not in file.parts)
+    return sorted(file for file in files if file.is_file())
 
-    None if that cannot be told: no such stage there, or one written with variables.
+
+def declared(stage: str) -> dict[str, Any] | None:
+    """What dvc.yaml says of a stage.
+
+    None if it does not tell all: no such stage there, or one written with variables, or with a key
+    that makes something else of the rest.
     """
     try:
         pipeline = YAML(typ="safe").load(Path("dvc.yaml").read_text(encoding="utf-8"))
-        declared = pipeline["stages"][stage]
-        if "${" in json.dumps(declared):
+        said: dict[str, Any] = pipeline["stages"][stage]
+        if said.keys() - KNOWN or "${" in json.dumps(said):
             return None
-        files = [Path(dep) for dep in declared["deps"] if Path(dep).is_file()]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, YAMLError):
+        return None
+    return said
+
+
+def beside(said: dict[str, Any], listed: set[Path]) -> list[Path]:
+    """The files that a stage depends on, but those ``listed`` as the input of a partition."""
+    deps = {file for dep in said.get("deps") or [] for file in files_of(Path(dep))}
+    return sorted(deps - listed)
+
+
+def state_of(stage: str, listed: set[Path]) -> str | None:
+    """A hash of all that decides what a stage makes of the inputs that its partitions list.
+
+    It is all that dvc.yaml declares: the command, the params, and every other file. None if that
+    cannot be told.
+    """
+    declares = declared(stage)
+    if declares is None or not all(Path(dep).exists() for dep in declares.get("deps") or []):
+        return None
+    said: list[Any] = [stage, declares["cmd"]]
+    said += [sys.version_info[:2], version("pandas"), version("pyarrow")]
+    try:
+        said += [(path.as_posix(), digest(path)) for path in beside(declares, listed)]
         values = params.parse()
-        said: list[Any] = [stage, sys.version_info[:2], version("pandas"), version("pyarrow")]
-        said += [(str(path), digest(path)) for path in files]
-        for name in declared.get("params", []):
+        for name in declares.get("params") or []:
             if isinstance(name, str):
                 said.append((name, functools.reduce(operator.getitem, name.split("."), values)))
             else:
                 said += [(file, digest(Path(file))) for file in name]
-    except (OSError, LookupError, TypeError, YAMLError):
+    except (OSError, LookupError, TypeError):
         return None
     return _hash(said)
 
@@ -87,11 +120,11 @@ def _hash(value: Any) -> str:
 
 
 class Memo:
-    """What a stage, as it is now, has made of which inputs."""
+    """What a stage, as it is now, has made of which inputs; ``listed`` are those of all."""
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, stage: str, listed: set[Path]) -> None:
         again = "RECOMPUTE" in os.environ
-        state, place = None if again else state_of(stage), dvc_cache(Path.cwd())
+        state, place = None if again else state_of(stage, listed), dvc_cache(Path.cwd())
         self._digest = functools.cache(digest)  # two partitions may share an input
         self._file: Path | None = None
         self._known: dict[str, Made] = {}
@@ -111,7 +144,9 @@ class Memo:
         """What decides a partition: its name, and the bytes of its inputs, or their absence."""
         if self._file is None:
             return ""  # nobody will ask
-        hashes = [self._digest(path) if path.exists() else None for path in inputs]
+        hashes = [
+            [(file.as_posix(), self._digest(file)) for file in files_of(path)] for path in inputs
+        ]
         return _hash([name, [path.as_posix() for path in inputs], hashes])
 
     def take(self, key: str, path: Path) -> int | None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import memo
 from making import make_all
-from memo import Memo, digest
+from memo import Memo, digest, files_of
 from partitions import read, write
 from stage import Fault
 
@@ -23,11 +23,11 @@ DVC_YAML = """\
 stages:
   double:
     cmd: python double.py
-    deps: [code.py, requirements.lock, raw]
+    deps: [code.py, requirements.lock, raw, tables]
     params: [double]
     outs: [doubled]
 """
-RAW, DOUBLED = Path("raw"), Path("doubled")
+RAW, DOUBLED, EXTRA = Path("raw"), Path("doubled"), Path("tables/more/extra.txt")
 
 
 def inputs(name: str) -> list[Path]:
@@ -43,7 +43,7 @@ def double(name: str, factor: int) -> pd.DataFrame:
         raise Fault("p9 is out of the question")
     if name == "p8":
         os.kill(os.getpid(), signal.SIGKILL)
-    return pd.concat([read(path) for path in inputs(name)]) * factor
+    return pd.concat([read(path) for path in inputs(name)]) * factor + int(EXTRA.read_text())
 
 
 def made() -> list[str]:
@@ -84,6 +84,8 @@ def begin() -> None:
     Path(".dvc").mkdir()
     for name, text in {"dvc.yaml": DVC_YAML, "code.py": "", "requirements.lock": ""}.items():
         Path(name).write_text(text, encoding="utf-8")
+    EXTRA.parent.mkdir(parents=True)
+    EXTRA.write_text("0", encoding="utf-8")
     for number in range(3):
         put(f"p{number}", number)
 
@@ -115,9 +117,17 @@ def test_only_what_is_new_or_changed_is_computed(here: Path) -> None:
         lambda: shutil.rmtree(".dvc/cache/files"),
         lambda: [path.write_text("{") for path in Path(".dvc/cache/partitions").iterdir()],
         lambda: [path.write_bytes(b"") for path in Path(".dvc/cache/files").glob("*/*/*")],
+        lambda: Path("tables/new.txt").write_text("1"),
+        lambda: (RAW / "no partition's").write_text("1"),
         lambda: Path("dvc.yaml").write_text(DVC_YAML.replace("code.py", "'${code}'")),
+        lambda: Path("dvc.yaml").write_text(DVC_YAML.replace("code.py", "gone.py")),
+        lambda: Path("dvc.yaml").write_text(DVC_YAML.replace("double.py", "double.py --fast")),
+        lambda: Path("dvc.yaml").write_text(DVC_YAML + "    always_changed: true\n"),
     ],
-    ids=["code", "pins", "a proof", "no memory", "no cache", "half a memory", "bad cache", "vars"],
+    ids=[
+        *("code", "pins", "a proof", "no memory", "no cache", "half a memory", "bad cache"),
+        *("a dep's file", "a file of none", "vars", "no dep", "command", "a key of another sense"),
+    ],
 )  # fmt: skip
 def test_all_is_computed_again_where_it_has_to_be(
     here: Path, change: object, monkeypatch: pytest.MonkeyPatch
@@ -130,6 +140,32 @@ def test_all_is_computed_again_where_it_has_to_be(
     assert run() == first
     assert made() == ["p0", "p1", "p2"]
     os.environ.pop("RECOMPUTE", None)
+
+
+def test_an_edit_in_a_folder_that_the_stage_depends_on_is_another_result(here: Path) -> None:
+    first = run()
+    made()
+    EXTRA.write_text("7", encoding="utf-8")
+    second = run()
+    assert made() == ["p0", "p1", "p2"]
+    assert second != first
+    EXTRA.write_text("0", encoding="utf-8")
+    Path("tables/__pycache__").mkdir()
+    Path("tables/__pycache__/x.pyc").write_bytes(b"of Python's own")
+    assert run() == first
+    assert made() == []
+
+
+def test_a_folder_as_the_input_of_a_partition_counts_with_all_its_files(here: Path) -> None:
+    run()  # which writes params.yaml
+    folder = RAW / "p0"
+    folder.mkdir()
+    keys = []
+    for text in ("1", "2"):
+        (folder / "one.txt").write_text(text, encoding="utf-8")
+        keys.append(Memo("double", set(files_of(folder))).key("p0", [folder]))
+    assert keys[0] != keys[1]
+    assert Memo("double", set()).key("p0", [RAW / "gone"]) not in keys
 
 
 def test_another_param_is_another_result_and_the_first_one_is_still_known(here: Path) -> None:
@@ -167,7 +203,7 @@ def test_what_is_remembered_has_a_limit(here: Path, monkeypatch: pytest.MonkeyPa
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["put", "remove", "param", "code", "kill", "gc"]),
+        st.sampled_from(["put", "remove", "param", "code", "extra", "kill", "gc"]),
         st.integers(0, 4),
         st.integers(0, 2),
     ),
@@ -196,6 +232,8 @@ def test_after_any_history_the_bytes_are_those_of_a_cold_run(
                     factor = value
                 case "code":
                     Path("code.py").write_text(str(value), encoding="utf-8")
+                case "extra":
+                    EXTRA.write_text(str(value), encoding="utf-8")
                 case "kill":  # before DVC has taken anything into its cache
                     run(factor, commits=False)
                 case "gc":
@@ -255,6 +293,9 @@ def test_a_killed_stage_leaves_no_process(tmp_path: Path) -> None:
 def test_without_dvc_nothing_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     put("p0", 1)
-    assert Memo("double").take(Memo("double").key("p0", inputs("p0")), DOUBLED) is None
+    EXTRA.parent.mkdir(parents=True)
+    EXTRA.write_text("0", encoding="utf-8")
+    memory = Memo("double", set())
+    assert memory.take(memory.key("p0", inputs("p0")), DOUBLED) is None
     make_all("double", DOUBLED, ["p0"], functools.partial(double, factor=2), inputs)
     assert made() == ["p0"]
