@@ -7,9 +7,7 @@ only people you trust reach it.
 """
 
 import importlib
-import importlib.metadata
 import pickle
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,7 +19,7 @@ import pandas as pd
 
 from memo import files_of
 from partitions import write
-from stage import Fault
+from stage import Fault, pins, unmet
 
 SHARE = 4  # tasks a thread: few, since each begins with imports; some, since one may take longer
 
@@ -79,23 +77,6 @@ def spread(
             raise Fault(f"the Dask cluster at {address} failed: {error}") from None
 
 
-def pins() -> dict[str, str]:
-    """The versions here of the packages that requirements.lock names."""
-    text = Path("requirements.lock").read_text(encoding="utf-8")
-    return versions(re.findall(r"^([\w.-]+)==", text, re.MULTILINE))
-
-
-def versions(names: list[str]) -> dict[str, str]:
-    """The installed versions of those packages that are installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue  # of another platform
-    return found
-
-
 def on_worker(files: dict[str, bytes], job: bytes) -> Any:
     """In a worker, which has nothing of this file but this function: run the job in a process."""
     import pickle
@@ -122,10 +103,8 @@ def on_worker(files: dict[str, bytes], job: bytes) -> Any:
 def main() -> None:
     """In a process beside a worker: make the partitions that standard input asks for."""
     wanted, program, pickled, names = pickle.loads(sys.stdin.buffer.read())
-    here = versions(list(wanted))
-    for name, version in wanted.items():
-        if here.get(name) != version:
-            sys.exit(f"it has {name} {here.get(name)}, and {version} is pinned")
+    if wrong := unmet(wanted):
+        sys.exit(f"it has not what is pinned: {'; '.join(wrong)}")
     sys.modules["__main__"] = importlib.import_module(program)  # where ``make`` comes from
     make = pickle.loads(pickled)
     made = []

@@ -103,7 +103,8 @@ def test_what_goes_wrong_there_is_a_line_here(
     cluster.worker(PYTHONPATH=path)
     said = far.run(sys.executable, "src/prepare.py", fails=True)
     assert "prepare: worker tcp://127.0.0.1:" in said
-    assert "it has pandas 1.0, and " in said
+    assert "it has not what is pinned: pandas==" in said
+    assert " is pinned, and 1.0 is installed" in said
 
 
 def test_a_scheduler_that_is_not_there_is_a_line(project: Project) -> None:

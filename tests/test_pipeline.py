@@ -81,6 +81,19 @@ def test_a_refused_value_leaves_every_output_alone(project: Project, way: tuple[
     assert "up to date" in project.run("dvc", "status")
 
 
+def test_a_python_with_other_packages_makes_nothing(project: Project) -> None:
+    before = project.files("data") | project.files("models")
+    lock = project.read("dvc.lock")
+    path = project.path / "requirements.lock"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r"(?m)^pandas==\S+", "pandas==1.0", text), encoding="utf-8")
+    said = project.run("dvc", "repro", fails=True)
+    assert "params: requirements.lock does not hold here: pandas==1.0 is pinned, and " in said
+    assert "Traceback" not in said
+    assert project.files("data") | project.files("models") == before
+    assert project.read("dvc.lock") == lock
+
+
 def test_an_experiment_in_a_temporary_copy_runs_its_own_code_with_a_small_number(
     project: Project, tmp_path: Path
 ) -> None:
