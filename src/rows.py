@@ -5,11 +5,15 @@ truths that are asked for: plain numbers with a point, moments in ISO 8601.
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
@@ -53,7 +57,8 @@ def _of_parquet(path: Path, columns: list[str], size: int) -> Iterator[Chunk]:
         _refuse_absent(path, columns, file.schema_arrow.names)
         at = 0
         for batch in file.iter_batches(size, columns=columns):
-            frame = batch.to_pandas()[columns].reset_index(drop=True)
+            # A whole number beside a missing one would be a float, which is not exact.
+            frame = batch.to_pandas(integer_object_nulls=True)[columns].reset_index(drop=True)
             number = pd.Series(range(at + 1, at + len(frame) + 1), dtype="int64")
             yield Chunk(frame, number, "row " + number.astype(str), {})
             at += len(frame)
@@ -103,16 +108,18 @@ def check(chunk: Chunk, rules: pa.DataFrameSchema) -> tuple[Chunk, list[str]]:
     """The rows that fit, typed as the rules say, and what is wrong with each of the others."""
     bad, typed = dict(chunk.broken), {}
     for name, column in rules.columns.items():
-        typed[name], wrong = _typed(chunk.frame[name], str(column.dtype))
-        if not column.nullable:
+        asked = str(column.dtype)
+        typed[name], wrong = _typed(chunk.frame[name], asked)
+        if not column.nullable or (asked[0] in "iub" and asked != "boolean"):  # which hold no gap
             wrong |= typed[name].isna()
+        absent = chunk.frame[name].isna()
         for at in wrong[wrong].index:
-            value = chunk.frame[name][at]
-            said = "missing" if pd.isna(value) else f"{value!r}, not of type {_kind(column.dtype)}"
-            bad.setdefault(at, f"{name} is {said}")
+            said = f"{chunk.frame[name][at]!r}, not of type {_kind(asked)}"
+            bad.setdefault(at, f"{name} is {'missing' if absent[at] else said}")
     rest = [at not in bad for at in range(len(chunk.frame))]
     frame = pd.DataFrame({name: values[rest] for name, values in typed.items()})
-    frame = frame.astype({name: _dtype(str(c.dtype)) for name, c in rules.columns.items()})
+    asked_of = {name: str(column.dtype) for name, column in rules.columns.items() if column.dtype}
+    frame = frame.astype({name: _dtype(asked) for name, asked in asked_of.items()})
     try:
         rules.validate(frame, lazy=True)
     except SchemaErrors as errors:
@@ -134,10 +141,19 @@ def check(chunk: Chunk, rules: pa.DataFrameSchema) -> tuple[Chunk, list[str]]:
     return Chunk(rest_of_it, kept(chunk.number), kept(chunk.place), {}), named
 
 
-def _kind(dtype: Any) -> str:
-    """A dtype, in a word for people."""
-    names = {"i": "whole number", "f": "number", "d": "moment", "b": "true or false", "s": "text"}
-    return names[str(dtype)[0]]
+def _kind(asked: str) -> str:
+    """A dtype, in words for people."""
+    names = {"i": "whole number", "f": "number", "d": "moment", "b": "true or false"}
+    if (kind := asked[0].lower()) in "iu" and asked.lower() != "int64":
+        low, high = _limits(asked)
+        return f"whole number from {low} to {high}"
+    return names.get(kind, "text")
+
+
+def _limits(asked: str) -> tuple[int, int]:
+    """The least and the largest number that a dtype of whole ones has room for."""
+    kind = np.iinfo(asked.lower())
+    return int(kind.min), int(kind.max)
 
 
 def _dtype(asked: str) -> Any:
@@ -149,25 +165,66 @@ def _dtype(asked: str) -> Any:
 
 def _typed(values: pd.Series, asked: str) -> tuple[pd.Series, pd.Series]:
     """A column as the dtype asked for, missing where it cannot be, and where that is so."""
-    match asked[0]:
-        case "i":
-            found = pd.to_numeric(values, errors="coerce")
-            found = found.where((found % 1 == 0) & (found.abs() < 2**63)).astype("Int64")
+    match asked[0].lower():
+        case "i" | "u":
+            found = _wholes(values, asked)
         case "f":
-            found = pd.to_numeric(values, errors="coerce").astype("float64")
+            found = _numbers(values).astype("float64")
         case "d":
             found = _moments(values, utc="UTC" in asked)
         case "b":
-            found = values.astype("str").str.lower().map(TRUTHS).astype("boolean")
+            found = values.map(lambda value: TRUTHS.get(str(value).lower())).astype("boolean")
+        case "n":  # of any type
+            found = values
         case _:
             found = values.where(values.map(lambda value: isinstance(value, str))).astype("str")
     return found, found.isna() & values.notna()
 
 
+def _numbers(values: pd.Series) -> pd.Series:
+    """Values as numbers, missing where one is none, as a moment is."""
+    if values.dtype.kind in "mM":
+        return pd.Series(np.nan, index=values.index)
+    return pd.to_numeric(values, errors="coerce")
+
+
+def _wholes(values: pd.Series, asked: str) -> pd.Series:
+    """Whole numbers to the last digit, missing where one is none or has no room in the dtype.
+
+    A single bad or missing value makes floats of all that pandas reads beside it, and a float is
+    exact to 2**53 only. Then they are read one by one, but those that have no room in any dtype:
+    1e999999999 has that many digits.
+    """
+    low, high = _limits(asked)
+    masked: Any = "UInt64" if asked[0].lower() == "u" else "Int64"
+    numbers = _numbers(values)
+    if numbers.dtype.kind in "iu" and numbers.between(low, high).all():
+        found: pd.Series = numbers.astype(masked)
+        return found
+    pairs = zip(values, (numbers.abs() < 1e20).fillna(False), strict=True)
+    exact = [_whole(value) if has_room else None for value, has_room in pairs]
+    inside = [each if each is not None and low <= each <= high else None for each in exact]
+    return pd.Series(pd.array(inside, dtype=masked), index=values.index)
+
+
+def _whole(value: Any) -> int | None:
+    """A number, or a text that is one, as a whole number; None if it is not whole."""
+    try:
+        exact = Decimal(value) if isinstance(value, str) else value
+        return int(exact) if int(exact) == exact else None
+    except InvalidOperation:  # what only pandas reads
+        return None
+
+
 def _moments(values: pd.Series, *, utc: bool) -> pd.Series:
     """Moments, in UTC or local ones; missing where a value is none, or of the other kind."""
-    if not utc:
-        values = values.mask(values.astype("str").str.contains(ZONE, na=False))
-    found = pd.to_datetime(values, errors="coerce", format="ISO8601", utc=utc)
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, str | date) and (utc or not re.search(ZONE, str(value)))
+
+    # Of Parquet they are moments already, and all of one kind.
+    is_moment = values.dtype.kind == "M" and (utc or values.dt.tz is None)
+    texts = values if is_moment else values.astype("object").where(values.map(fits))
+    found = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=utc)
     moments: pd.Series = found.astype(_dtype("datetime64[us, UTC]" if utc else "datetime64[us]"))
     return moments

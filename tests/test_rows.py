@@ -1,13 +1,18 @@
 """Rows from outside: read a chunk at a time, typed, and each that does not fit is named."""
 
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from rows import Chunk, check, chunks
 from stage import Fault
@@ -20,6 +25,7 @@ RULES = pa.DataFrameSchema(
         "when": pa.Column("datetime64[us]", nullable=True),
         "seen": pa.Column("datetime64[us, UTC]"),
         "known": pa.Column("bool"),
+        "level": pa.Column("uint8"),
     },
     strict="filter",
 )
@@ -30,7 +36,9 @@ GOOD: dict[str, Any] = {
     "when": "2013-01-02",
     "seen": "2013-01-02T03:04:05Z",
     "known": "true",
+    "level": "7",
 }
+EXACT = 2**53 + 1  # which no float64 is
 
 
 def checked(**values: Any) -> tuple[Chunk, list[str]]:
@@ -55,7 +63,7 @@ def test_texts_become_the_types_that_are_asked_for() -> None:
     types = {name: str(kind) for name, kind in found.frame.dtypes.items()}
     assert types == {
         **{"id": "str", "count": "int64", "size": "float64", "when": "datetime64[us]"},
-        **{"seen": "datetime64[us, UTC]", "known": "bool"},
+        **{"seen": "datetime64[us, UTC]", "known": "bool", "level": "uint8"},
     }
     assert found.frame["known"].tolist() == [True, False]
     assert found.frame["size"].isna().tolist() == [False, True]
@@ -66,6 +74,12 @@ def test_texts_become_the_types_that_are_asked_for() -> None:
     [
         ("count", "1.5", "count is '1.5', not of type whole number"),
         ("count", "9" * 30, f"count is '{'9' * 30}', not of type whole number"),
+        ("count", "1e999999999", "count is '1e999999999', not of type whole number"),
+        ("level", "256", "level is '256', not of type whole number from 0 to 255"),
+        ("level", "-1", "level is '-1', not of type whole number from 0 to 255"),
+        ("level", "high", "level is 'high', not of type whole number from 0 to 255"),
+        ("level", None, "level is missing"),
+        ("level", "255.0", None),
         ("count", "101", "count is 101: must be in_range(0, 100)"),
         ("count", None, "count is missing"),
         ("size", "big", "size is 'big', not of type number"),
@@ -88,6 +102,63 @@ def test_a_row_that_does_not_fit_is_named_and_the_others_stay(
     assert bad[0].startswith("line 3: ")
     assert said in bad[0]
     assert found.number.tolist() == [1]
+
+
+@pytest.mark.parametrize("bad", [None, "many", "1.5", "1e30", f"{EXACT}.5"])
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "Int64"])
+def test_a_bad_number_changes_no_good_one(tmp_path: Path, dtype: str, bad: str | None) -> None:
+    most = int(np.iinfo(dtype.lower()).max)
+    path = tmp_path / "rows.csv"
+    texts = [str(EXACT), bad, f"{EXACT}.0", str(most), "3e2"]
+    pd.DataFrame({"n": texts, "other": "x"}).to_csv(path, index=False)
+    (chunk,) = chunks(path, ["n"])
+    found, said = check(chunk, pa.DataFrameSchema({"n": pa.Column(dtype)}, strict="filter"))
+    assert len(said) == 1
+    assert str(found.frame["n"].dtype) == dtype
+    assert found.frame["n"].tolist() == [EXACT, EXACT, most, 300]
+
+
+def test_a_missing_number_of_a_parquet_file_changes_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pyarrow.table({"n": [EXACT, None, 2**63 - 1]}), path)
+    (chunk,) = chunks(path, ["n"])
+    for nullable in (False, True):  # which an int64 cannot be
+        rules = pa.DataFrameSchema({"n": pa.Column("int64", nullable=nullable)}, strict="filter")
+        found, said = check(chunk, rules)
+        assert said == ["row 2: n is missing"]
+        assert found.frame["n"].tolist() == [EXACT, 2**63 - 1]
+    found, said = check(chunk, pa.DataFrameSchema({"n": pa.Column("Int64", nullable=True)}))
+    assert said == []
+    assert found.frame["n"].astype(object).tolist() == [EXACT, pd.NA, 2**63 - 1]
+
+
+STRANGE: dict[str, pyarrow.Array] = {
+    "lists": pyarrow.array([[1], [2, 3]]),
+    "decimals": pyarrow.array([Decimal("1.50"), Decimal("2.00")]),
+    "days": pyarrow.array([date(2013, 1, 1), None]),
+    "spans": pyarrow.array([timedelta(1), None]),
+    "moments": pyarrow.array([datetime(2013, 1, 1), None]),
+    "moments with a zone": pyarrow.array([datetime(2013, 1, 1, tzinfo=UTC), None]),
+    "bytes": pyarrow.array([b"a", b"\xff"]),
+    "categories": pyarrow.array(["a", "b"]).dictionary_encode(),
+    "truths": pyarrow.array([True, None]),
+    "numbers": pyarrow.array([2**64 - 1, None], "uint64"),
+    "nothing": pyarrow.nulls(2),
+}
+ASKED = (
+    *("int8", "uint64", "Int64", "float32", "bool", "str", "category", None),
+    *("datetime64[us]", "datetime64[us, UTC]"),
+)
+
+
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_value_of_any_type_is_taken_or_named(tmp_path: Path, name: str, asked: str) -> None:
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pyarrow.table({"x": STRANGE[name]}), path)
+    (chunk,) = chunks(path, ["x"])
+    found, said = check(chunk, pa.DataFrameSchema({"x": pa.Column(asked)}, strict="filter"))
+    assert len(found.frame) + len(said) == 2
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
