@@ -19,10 +19,8 @@ PLACES = 9  # of a prediction: beyond them processors differ
 def target(frame: pd.DataFrame, data: Data) -> pd.Series:
     """What is fitted: 1 for the positive class, else 0; the class as text; or the value.
 
-    Raises Fault if one is missing, or there is no such column.
+    Raises Fault if it is missing in a row.
     """
-    if data.target not in frame:
-        raise Fault(f"params.yaml: data.target is {data.target!r}, and there is no such column")
     values = frame[data.target]
     if absent := int(values.isna().sum()):
         raise Fault(f"{data.target} is missing in {absent:,} rows: prepare may leave them out")

@@ -96,6 +96,13 @@ class Data(Section):
             raise ValueError("positive is the class to predict if task is binary, else null")
         return self
 
+    @model_validator(mode="after")
+    def _reads_only_features(self) -> "Data":
+        others = [self.target, self.weight, *self.not_features]
+        if no_features := [name for name in self.text if name in others]:
+            raise ValueError(f"text names {no_features[0]!r}, which has another role")
+        return self
+
 
 class Split(Section):
     by: Literal["time", "group", "stratified", "random", "column"]
@@ -260,6 +267,36 @@ def check(content: Any, path: Path = PATH) -> Params:
         meant = {_meant(e["loc"]) for e in error.errors() if e["type"] == "extra_forbidden"}
         faults = [e for e in error.errors() if e["type"] != "missing" or e["loc"] not in meant]
         raise Fault("\n".join(f"{path}: {_sentence(e)}" for e in faults)) from None
+
+
+def check_columns(there: list[str], path: Path = PATH) -> None:
+    """Hold the names of columns in the params against the columns of data/features.
+
+    All of them, so that one in a later stage's section is found before the model is trained. Raises
+    Fault with one line for each that is not there.
+    """
+    params, faults = check(parse(path), path), []
+    data, split = params.data, params.split
+    later = [*there, "partition", "split"]  # which the reading of rows adds
+    named: list[tuple[str, list[str | None], list[str]]] = [
+        ("data.target", [data.target], there),
+        ("data.key", [*data.key], later),
+        ("data.not_features", [*data.not_features], later),
+        ("data.text", [*data.text], there),
+        ("data.weight", [data.weight], there),
+        ("split.column", [split.column], there),
+        ("evaluate.block", [params.evaluate.block], later),
+        ("card.slices", [*params.card.slices], later),
+    ]
+    for key, names, known in named:
+        for name in names:
+            if name is not None and name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                all_of_them = f"there are {', '.join(there[:30])}"
+                hint = f"did you mean {near[0]!r}?" if near else all_of_them
+                faults.append(f"{path}: {key} names {name!r}, and no column is called so; {hint}")
+    if faults:
+        raise Fault("\n".join(faults))
 
 
 def _sentence(error: Any) -> str:

@@ -4,6 +4,7 @@ A partition is the unit of arrival, storage and memory: a stage reads and writes
 be a month, a source file, or all there is.
 """
 
+import contextlib
 import re
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -33,25 +34,38 @@ def partitions(folder: Path) -> list[str]:
     return found
 
 
+def column_names(path: Path) -> list[str]:
+    """The names of a file's columns. Raises Fault as ``read`` does."""
+    with _opened(path) as file:
+        names: list[str] = file.schema_arrow.names
+    return names
+
+
 def read(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read one Parquet file, its rows numbered from 0 whatever index it was written with.
 
     Raises Fault if it is missing, truncated or not Parquet, or has not all of
     ``columns``, or one of its columns twice.
     """
-    try:
-        # As one file: pyarrow takes twice as long to find out that it is not a folder of many.
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            if absent := [name for name in columns or [] if name not in names]:
-                raise Fault(f"{path}: has no column {', '.join(absent)}")
-            if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise Fault(f"{path}: has more than one column {', '.join(twice)}")
-            table = file.read(columns)
+    with _opened(path) as file:
+        names = file.schema_arrow.names
+        if absent := [name for name in columns or [] if name not in names]:
+            raise Fault(f"{path}: has no column {', '.join(absent)}")
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise Fault(f"{path}: has more than one column {', '.join(twice)}")
+        table = file.read(columns)
         if columns:
             table = table.select(columns)  # in this order
         frame: pd.DataFrame = table.to_pandas()
         return frame.reset_index(drop=True)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    try:
+        # As one file: pyarrow takes twice as long to find out that it is not a folder of many.
+        with pq.ParquetFile(path) as file:
+            yield file
     except FileNotFoundError:
         raise Fault(f"{path}: not found; `dvc repro` makes it") from None
     except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError

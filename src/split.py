@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 import params
-from partitions import partitions, read
+from partitions import column_names, partitions, read
 from stage import Fault
 
 FEATURES = Path("data/features")
@@ -112,9 +112,13 @@ def _named(codes: pd.Series) -> pd.Series:
 
 
 def sides() -> Sides:
-    """The split of each row of data/features, by partition: its place in NAMES, int8, or -1."""
-    how, data = params.load(params.Split), params.load(params.Data)
+    """The split of each row of data/features, by partition: its place in NAMES, int8, or -1.
+
+    Raises Fault, too, if the params name a column that is not there.
+    """
     names = partitions(FEATURES)
+    params.check_columns(column_names(FEATURES / f"{names[0]}.parquet"))
+    how, data = params.load(params.Split), params.load(params.Data)
     places, units = [], []
     for name in names:
         rows = read(FEATURES / f"{name}.parquet", needed(how, data))

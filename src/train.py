@@ -37,7 +37,6 @@ def fit(
     Raises Fault if there is nothing to learn.
     """
     names = feature_names(seen, data)
-    target(seen.head(0), data)  # says so if there is none
     model = build(settings, data, seen[names])
     known = seen[data.target].unique().tolist()
     # BLAS adds up in another order on another number of cores, and gives other bytes.

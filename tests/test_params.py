@@ -75,6 +75,7 @@ BAD = {  # by what is replaced with what
     ("  positive: 1", "  positive: null"): (
         "data: positive is the class to predict if task is binary, else null"
     ),
+    ("text: []", "text: [id]"): "data: text names 'id', which has another role",
     ("  key: [date, id]", "  key: date"): "data.key is 'date': input should be a valid list",
     ("model: hist_gradient_boosting", "model: ridge"): (
         "the file: train.model is ridge, and data.task is binary"
@@ -136,6 +137,46 @@ def test_a_file_that_is_not_text_or_empty_or_missing_is_one_line(path: Path) -> 
     assert said(path) == ["the file is None: should be a section with keys of its own"]
     path.unlink()
     assert said(path) == ["not found; run this from the top of the repository"]
+
+
+COLUMNS = ["date", "id", "place", "hour", "gaps", "label"]
+MISSPELT = {  # by what is replaced with what
+    ("target: label", "target: labell"): "data.target names 'labell'",
+    ("key: [date, id]", "key: [dat, id]"): "data.key names 'dat'",
+    ("not_features: [date, id]", "not_features: [datum, id]"): "data.not_features names 'datum'",
+    ("text: []", "text: [places]"): "data.text names 'places'",
+    ("weight: null", "weight: hours"): "data.weight names 'hours'",
+    ("column: date", "column: dates"): "split.column names 'dates'",
+    ("block: date", "block: datee"): "evaluate.block names 'datee'",
+    ("slices: [place]", "slices: [plase]"): "card.slices names 'plase'",
+}
+
+
+@pytest.mark.parametrize("change", MISSPELT, ids=lambda change: change[1])
+def test_a_column_that_is_not_there_is_one_line_with_the_nearest(
+    path: Path, change: tuple[str, str]
+) -> None:
+    params.check_columns(COLUMNS, path)
+    edit(path, *change)
+    with pytest.raises(Fault) as fault:
+        params.check_columns(COLUMNS, path)
+    (line,) = str(fault.value).splitlines()
+    assert line.startswith(f"{path}: {MISSPELT[change]}, and no column is called so; did you mean")
+    assert any(line.endswith(f" {name!r}?") for name in COLUMNS)
+
+
+def test_columns_that_the_reading_of_rows_adds_may_be_named_and_strange_ones_are_all_said(
+    path: Path,
+) -> None:
+    edit(path, "block: date", "block: partition")
+    edit(path, "slices: [place]", "slices: [split, place]")
+    params.check_columns(COLUMNS, path)
+    edit(path, "[split, place]", "[zebra, xylophone]")
+    with pytest.raises(Fault) as fault:
+        params.check_columns(COLUMNS, path)
+    first, second = str(fault.value).splitlines()
+    assert first.endswith("no column is called so; there are date, id, place, hour, gaps, label")
+    assert "'xylophone'" in second
 
 
 def test_a_small_number_as_dvc_writes_it_is_a_number(path: Path) -> None:

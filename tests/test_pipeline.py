@@ -94,6 +94,16 @@ def test_a_python_with_other_packages_makes_nothing(project: Project) -> None:
     assert project.read("dvc.lock") == lock
 
 
+def test_a_column_that_is_misspelt_is_one_line_and_loses_nothing(project: Project) -> None:
+    model = project.read("models/model.joblib")
+    project.set(**{"data.not_features": ["no_such"]})
+    said = project.run("dvc", "repro", fails=True)
+    assert "train: params.yaml: data.not_features names 'no_such', and no column is called" in said
+    assert "Traceback" not in said
+    project.undo()
+    assert project.read("models/model.joblib") == model
+
+
 def test_an_experiment_in_a_temporary_copy_runs_its_own_code_with_a_small_number(
     project: Project, tmp_path: Path
 ) -> None:

@@ -153,6 +153,21 @@ def test_no_day_of_validation_or_test_or_later_is_loaded_to_train(
     assert [len(frame) for frame in split.rows("train", sides, step=7)] == [5, 5]
 
 
+def test_a_column_of_the_params_that_is_not_there_is_said_before_anything_is_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = PARAMS_YAML.replace("not_features: [date, id]", "not_features: [date, ID]")
+    (tmp_path / "params.yaml").write_text(text.replace("block: date", "block: dat"), "utf-8")
+    write(split.FEATURES / "2013-01.parquet", features())
+    with pytest.raises(Fault) as fault:
+        split.sides()
+    first, second = str(fault.value).splitlines()
+    assert first.startswith("params.yaml: data.not_features names 'ID', and no column is called so")
+    assert second.endswith("evaluate.block names 'dat', and no column is called so; "
+                           "did you mean 'date'?")  # fmt: skip
+
+
 def test_what_came_after_through_is_in_no_split() -> None:
     days = pd.to_datetime(["2013-01-31", "2013-02-01", "2013-03-01", "2013-04-01", "2013-05-09"])
     of = {"period": "month", "validation": 1, "test": 1}

@@ -223,12 +223,6 @@ def test_what_bins_otherwise_is_fitted_to_numbers() -> None:
     assert not bins.can_fit(RandomForestClassifier())
 
 
-def test_a_target_that_is_nowhere_is_said_of_large_data_too() -> None:
-    frame = features().drop(columns=TARGET)
-    with pytest.raises(Fault, match=r"data\.target is 'label', and there is no such column"):
-        train.fit(frame, SETTINGS.train, SETTINGS.data, in_parts(frame, 30))
-
-
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(Fault, match=r"train.model is xgboost, and the package is missing: put xgb"):
