@@ -360,6 +360,27 @@ def test_a_lock_gets_a_package_and_what_it_needs_and_loses_the_demos() -> None:
     assert found == pins("et-xmlfile==2.0", *two, "openpyxl==3.1", "zoo==1")
 
 
+def test_no_whole_number_is_rounded_and_no_missing_truth_is_false(tmp_path: Path) -> None:
+    """What ingest.py does when later data has what the first had not."""
+    frame = GOOD.assign(number=np.arange(ROWS) % 9, truth=[True, False] * (ROWS // 2))
+    frame.to_parquet(tmp_path / "table.parquet")
+    code = written(made(table(tmp_path / "table.parquet")), "project")["src/ingest.py"]
+    assert 'wholes(table["number"])' in code
+    assert 'truths(table["truth"].astype("str"), missing=False)' in code
+    helpers: dict[str, Any] = {"pd": pd, "Fault": Fault}
+    names = {"refuse", "wholes", "truths"}
+    body = [each for each in ast.parse(code).body if getattr(each, "name", None) in names]
+    exec(compile(ast.Module(body, []), "ingest.py", "exec"), helpers)
+    exact = 2**53 + 1  # which no float64 is
+    for good in (["1", str(exact)], [1, exact]):
+        assert helpers["wholes"](pd.Series(good)).tolist() == [1, exact]
+    for bad in (["1.0", str(exact)], [None, exact], ["1.5"], [str(2**63)], ["9" * 30]):
+        with pytest.raises(Fault, match="a whole number"):
+            helpers["wholes"](pd.Series(bad))
+    with pytest.raises(Fault, match="true or false: 1 rows fail it"):
+        helpers["truths"](pd.Series([True, None]).astype("str"), missing=False)
+
+
 def test_a_column_without_a_value_stays_of_its_type(tmp_path: Path) -> None:
     frame = GOOD.assign(void=np.nan, nothing=None)
     frame.to_parquet(tmp_path / "table.parquet")

@@ -165,8 +165,8 @@ def _call(each: Field, made: Proposal, name: str) -> str:
             unit = "datetime64[us, UTC]" if zoned(each, made) else "datetime64[us]"
             return f'{table}{to}.astype("{unit}")'.replace("'", '"')
         if kind == "truth":
-            return f'{table}.astype("{"float64" if each.facts.missing else "bool"}")'
-        return f'{table}.astype("{"int64" if kind == "whole number" else "float64"}")'
+            return f'truths({table}.astype("str"), missing={bool(each.facts.missing)})'
+        return f"wholes({table})" if kind == "whole number" else f'{table}.astype("float64")'
     text = f"text[{name}]"
     if kind == "whole number":
         return f"wholes({text})"

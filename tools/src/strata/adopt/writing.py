@@ -154,7 +154,7 @@ def _lines(made: Proposal, known: dict[str, Any]) -> dict[str, Any]:
         "conversions": read.lines,
         "calls": {
             **{name: f"{name}(" in calls for name in ("numbers", "wholes", "truths", "moments")},
-            "refuse": "(text[" in calls or made.partition == "month",
+            "refuse": bool(re.search(r"\((text|table)\[", calls)) or made.partition == "month",
             "marks": "missing=(" in calls,
             "around": "before=" in calls or "after=" in calls,
             "decimal": "decimal=" in calls,
