@@ -186,7 +186,7 @@ def template(root: Path) -> Iterator[Finding]:
         except Fault as fault:
             yield "template", f"{commit}; cannot tell more: {first_line(fault)}", ""
             return
-        tags = git.git("tag", root=Path(folder)).splitlines()
+        tags = git.lines("tag", root=Path(folder))
         newer = [tag for tag in tags if _is_newer(tag, commit)]
         newest = max(newer, key=_version, default="")
         said = f"{commit}, and {newest} is there" if newer else f"{commit}, the newest"

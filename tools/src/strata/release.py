@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         raise Fault("not released: dvc.lock is not what the pipeline makes")
     git.place_tags(root, made)
     print(f"released {tag}, and it is {args.stage} now; to publish it:")
-    remote = next(iter(git.git("remote", root=root).splitlines()), "REMOTE")
+    remote = next(iter(git.lines("remote", root=root)), "REMOTE")
     print(f"  git push {remote} '{tag}' '{place}'")
     return 0
 
@@ -122,13 +122,13 @@ def judge(
 def elsewhere(store: Store, model: str) -> list[str]:
     """What keeps one from knowing all releases: those of a remote that are not here. Raises Fault
     if there are any."""
-    here, name = set(git.git("tag", root=store.root).splitlines()), registry.prefix(model)
-    for remote in git.git("remote", root=store.root).splitlines():
+    here, name = set(git.lines("tag", root=store.root)), registry.prefix(model)
+    for remote in git.lines("remote", root=store.root):
         try:
-            found = git.git("ls-remote", "--tags", "--refs", remote, root=store.root)
+            found = git.lines("ls-remote", "--tags", "--refs", remote, root=store.root)
         except Fault:
             return [f"cannot tell which releases {remote} has: it does not answer"]
-        theirs = {line.partition("refs/tags/")[2] for line in found.splitlines()}
+        theirs = {line.partition("refs/tags/")[2] for line in found}
         absent = sorted(tag for tag in theirs - here if tag.startswith((f"{name}@", f"{name}#")))
         if absent:
             raise Fault(

@@ -31,7 +31,7 @@ def push(root: Path, arguments: list[str], refs: str) -> None:
             "Git did not say what is pushed to where: `strata hook install` writes a hook that "
             "hands it on. Without the data: `git push --no-verify`"
         )
-    lines = [line.split(" ") for line in refs.splitlines()]
+    lines = [line.split(" ") for line in refs.split("\n") if line]
     sent = {line[1] for line in lines if line[1].strip("0")}  # others are refs to remove
     tips = [oid for oid in sent if git.succeeds("cat-file", "-e", f"{oid}^{{commit}}", root=root)]
     with opened(root) as store:
@@ -70,7 +70,9 @@ def on_remote(root: Path, address: str) -> set[str]:
     Empty if it cannot be asked, which makes for more to check.
     """
     done = git.run("-c", "core.askPass=true", "ls-remote", "--quiet", address, root=root)
-    return {line.split("\t")[0] for line in done.stdout.decode(errors="replace").splitlines()}
+    return {
+        line.split("\t")[0] for line in done.stdout.decode(errors="replace").split("\n") if line
+    }
 
 
 def new(root: Path, tips: list[str], known: Iterable[str]) -> list[str]:

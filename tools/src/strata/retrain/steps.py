@@ -73,8 +73,8 @@ def commit(root: Path, base: str, branch: str, message: str) -> str:
     the branch has commits of somebody else.
     """
     if git.succeeds("show-ref", "--verify", "--quiet", f"refs/heads/{branch}", root=root):
-        theirs = git.git("log", "--format=%ce", f"{base}..refs/heads/{branch}", root=root)
-        if set(theirs.splitlines()) - {WHO[1]}:
+        theirs = git.lines("log", "--format=%ce", f"{base}..refs/heads/{branch}", root=root)
+        if set(theirs) - {WHO[1]}:
             raise Fault(f"the branch {branch} has commits of yours: rename it, or remove it")
     when = git.git("show", "--no-patch", "--format=%cI", base, root=root)
     env = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
