@@ -57,8 +57,6 @@ def rehearse() -> None:
     from dvc.cli import main as dvc
     from tqdm import tqdm
 
-    from strata.cli import main as strata
-
     interval, tqdm.monitor_interval = tqdm.monitor_interval, 0  # no thread, which forks would miss
     kept, here = [os.dup(1), os.dup(2)], Path.cwd()
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -71,7 +69,6 @@ def rehearse() -> None:
         for words in ("init", "repro", "repro", "status", "commit"):
             dvc([words])
         subprocess.run(["git", "commit", "-m", "a"], check=True)
-        strata(["status"])
         dvc(["exp", "show"])
         sys.stdout.flush()
         sys.stderr.flush()
