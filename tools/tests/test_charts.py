@@ -93,8 +93,11 @@ def test_a_picture_needs_no_network_and_runs_nothing() -> None:
     assert html.startswith('<img alt="·b·" src="data:image/svg+xml;base64,')
 
 
-def test_a_file_that_cannot_be_read_is_said() -> None:
-    plots = [Plot("ROC", "roc.json", "fpr", ("tpr",))]
-    drawn, (fault,) = charts(plots, given({"roc.json": "[]"}), given({"roc.json": '{"roc": ['}))
+@pytest.mark.parametrize(
+    ("path", "text"), [("roc.json", '{"roc": ['), ("roc.csv", f"fpr,tpr\n{'1' * 200_000},1\n")]
+)
+def test_a_file_that_cannot_be_read_is_said(path: str, text: str) -> None:
+    plots = [Plot("ROC", path, "fpr", ("tpr",))]
+    drawn, (fault,) = charts(plots, given({path: "[]"}), given({path: text}))
     assert drawn == []
-    assert fault.startswith("roc.json cannot be read: ")
+    assert fault.startswith(f"{path} cannot be read: ")

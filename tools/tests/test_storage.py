@@ -84,6 +84,17 @@ def test_two_clones_push_at_once(versions: Project, s3: S3, tmp_path: Path) -> N
         assert set(found.values()) <= {"cache", "remote"}
 
 
+def test_a_remote_without_an_address_is_said(project: Project, strata: Strata) -> None:
+    project.run("git", "branch", "older")
+    text = project.read(".dvc/config").decode().replace("[core]", "[core]\n    remote = s3")
+    text += "['remote \"s3\"']\n    verify = true\n"
+    (project.path / ".dvc/config").write_text(text)
+    project.commit("Name a remote, and not where it is")
+    project.run("git", "switch", "--quiet", "older")
+    said = strata(project, "status", code=1)
+    assert ".dvc/config of main: the remote 's3' has no url" in said
+
+
 def test_status_says_what_is_stale_and_what_is_nowhere(project: Project, s3: S3) -> None:
     assert "dvc.lock: fresh" in project.run("strata", "status")
     project.set(**{"train.seed": 3})

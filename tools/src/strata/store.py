@@ -162,12 +162,15 @@ def shared_cache(root: Path) -> Path | None:
 def storage_of(root: Path) -> dict[str, Any] | None:
     """The settings of the first default remote that a default branch names, None if none does.
 
-    The commit in the workspace may be older than the storage that keeps its data.
+    The commit in the workspace may be older than the storage that keeps its data. Raises Fault if
+    the settings cannot be read.
     """
     for branch in git.default_branches(root):  # others may be anyone's
         sections = settings_in((git.blob(root, branch, ".dvc/config") or b"").decode())
         name = sections.get("core", {}).get("remote")
         if remote := sections.get(f'remote "{name}"'):
+            if "url" not in remote:
+                raise Fault(f".dvc/config of {branch}: the remote {name!r} has no url")
             url = remote["url"] if "://" in remote["url"] else str(root / ".dvc" / remote["url"])
             return {"core": {"remote": name}, "remote": {name: remote | {"url": url}}}
     return None

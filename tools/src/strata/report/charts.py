@@ -61,7 +61,12 @@ def _rows(path: str, text: str) -> Iterable[dict[str, Any]]:
         while isinstance(found, dict) and found:
             found = next(iter(found.values()))
         return found if isinstance(found, list) else []
-    return csv.DictReader(io.StringIO(text), delimiter="\t" if path.endswith(".tsv") else ",")
+    try:
+        return list(
+            csv.DictReader(io.StringIO(text), delimiter="\t" if path.endswith(".tsv") else ",")
+        )
+    except csv.Error as error:
+        raise Fault(f"{path} cannot be read: {error}") from None
 
 
 def _points(rows: Iterable[dict[str, Any]], x: str, y: str) -> list[Point]:
