@@ -148,7 +148,7 @@ def test_from_before_dvc_and_back(tmp_path: Path, strata: Strata) -> None:
     assert "DVC keeps nothing for this revision" in said
     assert set(state(project)) == {"README.md"}
     assert "this commit has no DVC" in strata(project, "status")
-    drop_cache(project)
+    shutil.rmtree(project.path / ".dvc")  # as in a fresh clone
     assert sources(strata(project, "restore", "-"))["model.txt"] == "remote"
     assert state(project) == new
 

@@ -140,7 +140,11 @@ def opened(root: Path) -> Iterator["Store"]:
         raise Fault(GONE)
     for name in git.branches(root):
         if git.blob(root, name, ".dvc/config") is not None:
-            repo = at_commit(root, git.commit_of(name, root), storage_of(root))
+            commit, settings = git.commit_of(name, root), storage_of(root) or {}
+            repo = at_commit(root, commit, settings)
+            if repo.cache.local is None:  # there is no .dvc, in which DVC would have it
+                cache = {"cache": {"dir": str(root / ".dvc/cache")}}
+                repo = at_commit(root, commit, settings | cache)
             if cache_of(repo).exists():  # a folder made here would bar the way back
                 cachelock.hold(cache_of(repo))
             yield Store(root, repo)
@@ -171,7 +175,11 @@ def storage_of(root: Path) -> dict[str, Any] | None:
         if remote := sections.get(f'remote "{name}"'):
             if "url" not in remote:
                 raise Fault(f".dvc/config of {branch}: the remote {name!r} has no url")
-            url = remote["url"] if "://" in remote["url"] else str(root / ".dvc" / remote["url"])
+            url = (
+                remote["url"]
+                if "://" in remote["url"]
+                else os.path.normpath(root / ".dvc" / remote["url"])
+            )
             return {"core": {"remote": name}, "remote": {name: remote | {"url": url}}}
     return None
 
