@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 
 from strata import cachelock, git
 from strata.errors import Fault
-from strata.store import Store, cache_of, command_in, dvc_repo, locked, md5_of, opened, running
+from strata.store import Store, cache_of, command_in, locked, md5_of, opened, running
 
 HASH = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 FILES = ("dvc.lock", ".dvc", "Dvcfile")  # how the name of a file ends that names objects
@@ -138,14 +138,22 @@ def _is_dvc(words: list[str]) -> bool:
 
 
 def _may_use(cache: Path, folder: Path) -> bool:
-    """Whether DVC, in a folder, has this cache, or nobody can tell which."""
+    """Whether DVC, in a folder, has this cache, or nobody can tell which.
+
+    Only settings are read: to open a repository is to write into it.
+    """
+    from dvc.config import Config
+    from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
 
     try:
-        with dvc_repo(Path(Repo.find_root(str(folder)))) as repo:
-            return cache_of(repo).resolve() == cache
-    except Exception as error:  # what a broken .dvc/config raises has no common class
-        return type(error).__name__ != "NotDvcRepoError"
+        home = Path(Repo.find_root(str(folder)), ".dvc")
+        named = Config(str(home))["cache"].get("dir", home / "cache")
+    except NotDvcRepoError:
+        return False
+    except Exception:  # what a broken .dvc/config raises has no common class
+        return True
+    return Path(named).resolve() == cache
 
 
 def unnamed(store: Store, clones: list[Path]) -> list[Path]:
