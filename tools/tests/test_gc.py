@@ -473,9 +473,9 @@ def test_nothing_is_lost_beside_others(
             with contextlib.suppress(AssertionError):  # somebody is at work
                 strata(both[0], "gc", "--yes", "--with", str(both[1].path))
             for project in both:
-                for commit in set(revisions(project)) - of_commit.keys():
-                    of_commit[commit] = needed(project, commit)
                 for commit in revisions(project):
+                    if commit not in of_commit:
+                        of_commit[commit] = needed(project, commit)
                     lost = [x for x in of_commit[commit] if not (cache / x[:2] / x[2:]).exists()]
                     assert not lost, f"{project.path}, {commit}: {lost}"
             if not stray.exists() or time.monotonic() > deadline:
@@ -493,13 +493,18 @@ def test_nothing_is_lost_beside_others(
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        time.sleep(chance.uniform(0, 2))
-        refused += not free(0)
-        if chance.random() < 0.5:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, chance.choice([signal.SIGKILL, signal.SIGTERM]))
-        while process.poll() is None:
+        try:
+            time.sleep(chance.uniform(0, 2))
             refused += not free(0)
+            if chance.random() < 0.5:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, chance.choice([signal.SIGKILL, signal.SIGTERM]))
+            while process.poll() is None:
+                refused += not free(0)
+        finally:
+            if process.poll() is None:
+                kill(process.pid)
+                process.wait()
         for each in both:
             clean_up(each)
         assert free(PATIENCE)
