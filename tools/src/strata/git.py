@@ -374,12 +374,12 @@ def own_path(root: Path, name: str) -> Path:
 
 def main_worktree(root: Path) -> Path:
     """Where ``root`` lies in the repository's first worktree; ``root`` itself if it is in it."""
-    asked = ("--path-format=absolute", "--git-dir", "--git-common-dir")
-    own, common = git("rev-parse", *asked, root=root).split("\n")
+    folders = git("rev-parse", "--git-dir", "--git-common-dir", root=root).split("\n")
+    own, common = ((root / folder).resolve() for folder in folders)
     if own == common:
         return root
     # Of a submodule Git lists the folder of its own instead, which names its worktree.
-    named = run("config", "--file", f"{common}/config", "core.worktree", root=root).stdout
+    named = run("config", "--file", str(common / "config"), "core.worktree", root=root).stdout
     listed = lines("worktree", "list", "--porcelain", root=root)[0]
     first = Path(common, os.fsdecode(named).rstrip("\n")) if named else Path(listed[9:])
     return first.resolve() / git("rev-parse", "--show-prefix", root=root)
