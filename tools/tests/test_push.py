@@ -91,6 +91,14 @@ def test_every_commit_of_a_push_is_asked_for(plain: Project) -> None:
     plain.run("git", "push", "--delete", "origin", "side")
 
 
+def make_remotes_anew(project: Project, folder: Path) -> None:
+    """Put an empty repository and an empty storage in the place of the ones there."""
+    for name in ("origin.git", "store"):
+        shutil.rmtree(folder / name)
+    (folder / "store").mkdir()
+    project.run("git", "init", "--quiet", "--bare", str(folder / "origin.git"))
+
+
 @pytest.mark.fault(
     "a push to a remote that was made anew, with other storage, of which Git remembers commits",
     REFUSED,
@@ -101,10 +109,7 @@ def test_what_git_remembers_of_a_remote_is_not_believed(plain: Project, tmp_path
     plain.run("git", "switch", "--quiet", "--detach", "v1")
     lose(model(plain))
     plain.run("git", "switch", "--quiet", "main")
-    for name in ("origin.git", "store"):
-        shutil.rmtree(tmp_path / name)
-    (tmp_path / "store").mkdir()
-    plain.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    make_remotes_anew(plain, tmp_path)
     said = plain.run("git", "push", "origin", "HEAD:refs/heads/other", fails=True)
     assert f"model.txt of {lost[:7]}" in said
     assert pushed(plain) == ""
@@ -309,10 +314,7 @@ def test_what_was_fetched_bars_no_push_and_what_was_pushed_may(tmp_path: Path) -
     mine.run("git", "remote", "add", "backup", str(tmp_path / "origin.git"))
     mine.run("git", "push", "backup", "main")
     lose(model(mine))
-    for name in ("origin.git", "store"):
-        shutil.rmtree(tmp_path / name)
-    (tmp_path / "store").mkdir()
-    mine.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    make_remotes_anew(mine, tmp_path)
     said = mine.run("git", "push", "backup", "main", fails=True)
     assert f"model.txt of {mine.run('git', 'rev-parse', 'HEAD')[:7]} (" in said
 

@@ -13,7 +13,7 @@ from typing import Any
 from strata import git
 from strata.errors import Fault
 from strata.revision import Revision
-from strata.store import Offline, Store
+from strata.store import Offline, Store, cache_of
 from strata.trust import within
 
 DEV_LOCK = "requirements-dev.lock"
@@ -75,7 +75,7 @@ def clone(store: Store, commit: str, folder: Path) -> Path:
     if (root / ".dvc").is_dir():
         settings = store.repo.config["cache"]
         # By a link: in a path DVC's settings take a comma for a list and %(x)s for a setting.
-        cache = Path(store.repo.cache.local_cache_dir)
+        cache = cache_of(store.repo)
         cache.mkdir(parents=True, exist_ok=True)
         (root / ".dvc/cache").symlink_to(cache, target_is_directory=True)
         lines = ["    dir = cache"]

@@ -5,7 +5,6 @@ what cannot be read, or who is at work, ends the command, and whatever is newer 
 """
 
 import argparse
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
@@ -13,8 +12,8 @@ from pathlib import Path, PurePath
 from strata import cachelock, git
 from strata.errors import Fault
 from strata.store import Store, cache_of, command_in, locked, md5_of, opened, running
+from strata.trust import hashes_in
 
-HASH = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 FILES = ("dvc.lock", ".dvc", "Dvcfile")  # how the name of a file ends that names objects
 BATCH = 500  # objects that are removed before it looks again who has begun to work
 
@@ -177,12 +176,12 @@ def named(root: Path) -> set[str]:
         raise Fault(
             f"{root}: this clone is shallow and knows no older commit: git fetch --unshallow"
         )
-    found: set[bytes] = set()
+    found: set[str] = set()
     try:
         for name, data in git.contents(root, git.reachable(root)):
             if data is None:
                 raise Fault(f"object {name} is missing")
-            found.update(HASH.findall(data))
+            found |= hashes_in(data)
     except Fault as fault:
         raise Fault(
             f"Git's objects in {root} are not whole, so what they name cannot be told, and nothing "
@@ -191,8 +190,8 @@ def named(root: Path) -> set[str]:
     for top in git.worktrees(root):
         for name in git.git("ls-files", "--cached", "--others", "-z", root=top).split("\0"):
             if name.endswith(FILES) and (top / name).is_file():
-                found.update(HASH.findall((top / name).read_bytes()))
-    return {oid.decode() for oid in found}
+                found |= hashes_in((top / name).read_bytes())
+    return found
 
 
 def inside(store: Store, folder: str) -> set[str]:
@@ -203,7 +202,7 @@ def inside(store: Store, folder: str) -> set[str]:
             f"the list of a folder's files, {path}, is damaged, so what belongs to it cannot be "
             "told: remove it, and `dvc fetch` gets it again, or `strata restore` makes it"
         )
-    return {oid.decode() for oid in HASH.findall(path.read_bytes())}
+    return hashes_in(path.read_bytes())
 
 
 def show(unused: list[Path], root: Path) -> None:

@@ -14,11 +14,17 @@ from strata.errors import Fault
 DEPTH = 100  # to which YAML may nest; parsers recurse, and the one in C has no other bound
 ALIASED = 1_000_000  # values that its aliases may stand for: a hundred bytes can name billions
 HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
+LIKE_ONE = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 OURS = (".git", ".dvc")
 # Control characters, line ends, halves of characters; and what turns the order of writing around,
 # so that a name shows as another.
 ODD = {"Cc", "Cs", "Zl", "Zp"}
 TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def hashes_in(data: bytes) -> set[str]:
+    """Whatever looks like an MD5 in a text, be it a lock, a list of files, or neither."""
+    return {found.decode() for found in LIKE_ONE.findall(data)}
 
 
 def checked_hash(value: object) -> str:

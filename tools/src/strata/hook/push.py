@@ -3,16 +3,14 @@
 But for data that commits from elsewhere name already and that is not here: it bars nobody's push.
 """
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from strata import git
+from strata import git, trust
 from strata.errors import Fault
 from strata.revision import Revision, Unreadable
 from strata.store import Output, Store, opened
 
-HASH = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 COPY = ".copier-answers.yml"  # which the first commit of a copy of the template has
 MOST = 5  # outputs that are named
 NAMING = ("dvc.lock", "dvc.yaml", "*.dvc")  # a commit that changes none names what its parent does
@@ -110,7 +108,7 @@ def never_here(store: Store, tips: list[str], absent: list[Output]) -> list[Outp
     lacking = [out for out in absent if store.missing(out)]
     if not lacking:
         return []
-    theirs = hashes_in(store.root, received(store.root) | copied(store.root, tips))
+    theirs = hashes_of(store.root, received(store.root) | copied(store.root, tips))
     return [out for out in lacking if out.hash.removesuffix(".dir") in theirs]
 
 
@@ -120,8 +118,7 @@ def received(root: Path) -> set[str]:
     A branch of a remote of which nothing is noted is as it was cloned; one that was only pushed to
     has nothing from elsewhere, and what was pushed is no less one's own.
     """
-    how = ("-c", "log.showSignature=false", "log", "--walk-reflogs", "--all")
-    said = git.lines(*how, "--format=%H %gD %gs", root=root)
+    said = git.lines("log", "--walk-reflogs", "--all", "--format=%H %gD %gs", root=root)
     notes = [line.split(" ", 2) for line in said]
     found, noted = set[str](), set[str]()
     for commit, at, what in notes:
@@ -142,7 +139,7 @@ def copied(root: Path, tips: list[str]) -> set[str]:
     return {commit for commit in firsts if git.blob(root, commit, COPY) is not None}
 
 
-def hashes_in(root: Path, commits: Iterable[str]) -> set[str]:
+def hashes_of(root: Path, commits: Iterable[str]) -> set[str]:
     """Whatever looks like a hash in a dvc.lock or .dvc file of commits and those before them."""
     tips = list(commits)
     if not tips:
@@ -152,4 +149,4 @@ def hashes_in(root: Path, commits: Iterable[str]) -> set[str]:
     every = ("rev-list", "--full-history", "--objects", "--no-object-names", "--stdin")
     names = git.git(*every, root=root, input=asked).split("\n")
     texts = git.objects(root, [name for name in names if name]).values()
-    return {oid.decode() for text in texts for oid in HASH.findall(text)}
+    return {oid for text in texts for oid in trust.hashes_in(text)}
