@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -208,6 +209,27 @@ def sandbox(home: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",  # tests run side by side; threads would wait for each other
         "COLUMNS": "200",
     }
+
+
+@contextlib.contextmanager
+def listener() -> Iterator[tuple[int, list[object]]]:
+    """A port of loopback, and who came there."""
+    guests: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    guest, address = server.accept()
+                    guests.append(address)
+                    guest.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1], guests
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 def free_port() -> int:

@@ -189,7 +189,7 @@ def test_what_cannot_be_exported_is_said_and_what_fails_fails(
     (released.path / "pyproject.toml").write_text("[tool.strata.release]\nexprt = 'x'\n")
     released.commit("Misspelt")
     said = strata(released, "bundle", "HEAD", "-o", "c", code=1)
-    assert "[tool.strata.release]: exprt: there are card and export" in said
+    assert "[tool.strata.release]: exprt is not known; there are card, export" in said
     assert not (released.path / "c").exists()
 
 

@@ -7,7 +7,7 @@ from project import Project, Strata, sandbox
 from tiny import write
 from zoo import DVC
 
-from strata import git
+from strata import git, refs
 from strata.errors import Fault
 from strata.history import points
 from strata.revision import Revision
@@ -34,7 +34,7 @@ def one_by_one(project: Project) -> list[tuple[str, Leaves | None]]:
 
 def along(project: Project) -> list[tuple[str, Leaves | None]]:
     with opened(project.path) as store:
-        line = git.line(project.path, git.commit_of("HEAD", project.path))
+        line = git.line(project.path, refs.commit_of("HEAD", project.path))
         return [(point.commit.hash, point.metrics) for point in points(store, line)]
 
 

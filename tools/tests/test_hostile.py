@@ -1,14 +1,11 @@
 """What a fetched branch says is not trusted: hashes, paths, listings, links, code, broken files."""
 
-import contextlib
 import hashlib
 import json
 import signal
-import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,7 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from project import Project, Strata, free_port, push_of, state
+from project import Project, Strata, free_port, listener, push_of, state
 
 from strata import trust
 from strata.errors import Fault
@@ -271,27 +268,6 @@ def note(event, args):
     os.write(LOG, f"{what} {path}\\n".encode())
 sys.addaudithook(note)
 """
-
-
-@contextlib.contextmanager
-def listener() -> Iterator[tuple[int, list[object]]]:
-    """A port of loopback, and who came there."""
-    guests: list[object] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    guest, address = server.accept()
-                    guests.append(address)
-                    guest.close()
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield server.getsockname()[1], guests
-        with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)
-        thread.join()
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from project import Project, Strata
 
-from strata import git
+from strata import git, refs
 from strata.errors import end, on_signals
 
 pytestmark = pytest.mark.slow
@@ -183,7 +183,7 @@ def test_a_signal_between_two_tags_waits_for_both(
     )
     program.chmod(0o755)
     texts = {"one": "The first", "two": "The second"}
-    made = git.tag_objects(project.path, git.commit_of("HEAD", project.path), texts)
+    made = git.tag_objects(project.path, refs.commit_of("HEAD", project.path), texts)
     assert tags(project) == []
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with on_signals(end):
@@ -201,7 +201,7 @@ def test_a_tag_is_signed_where_git_signs_tags(project: Project, tmp_path: Path) 
     program.chmod(0o755)
     project.run("git", "config", "tag.gpgSign", "true")
     project.run("git", "config", "gpg.program", str(program))
-    commit = git.commit_of("HEAD", project.path)
+    commit = refs.commit_of("HEAD", project.path)
     git.place_tags(project.path, git.tag_objects(project.path, commit, {"one": "Signed"}))
     assert "BEGIN PGP SIGNATURE" in project.run("git", "cat-file", "tag", "one")
 
@@ -210,7 +210,7 @@ def test_a_tag_of_no_date_is_named_and_one_of_no_model_does_not_matter(
     project: Project, strata: Strata
 ) -> None:
     text = "object {}\ntype commit\ntag x\ntagger A <a@example.org> 1700000000 +9999\n\nx\n"
-    (project.path / "tag").write_text(text.format(git.commit_of("HEAD", project.path)))
+    (project.path / "tag").write_text(text.format(refs.commit_of("HEAD", project.path)))
     made = project.run("git", "hash-object", "-t", "tag", "-w", "--literally", "tag").strip()
     project.run("git", "update-ref", "refs/tags/x", made)
     assert "no model is released" in strata(project, "models")

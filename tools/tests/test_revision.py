@@ -10,7 +10,7 @@ import zoo
 from project import Project, Strata, free_port, push_of, sources, state
 from tiny import forget
 
-from strata import git
+from strata import git, refs
 from strata.errors import Fault
 from strata.revision import Absent, Offline, Revision, Unreadable
 from strata.store import opened
@@ -32,7 +32,7 @@ def plain(_plain: Project, tmp_path: Path) -> Project:
 
 def read(project: Project, commit: str, path: str) -> Path:
     with opened(project.path) as store:
-        return Revision(store, git.commit_of(commit, project.path)).local(path)
+        return Revision(store, refs.commit_of(commit, project.path)).local(path)
 
 
 def drop_cache(project: Project) -> None:

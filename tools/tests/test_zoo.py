@@ -9,7 +9,7 @@ import pytest
 import zoo
 from project import Project, Strata, push_of, ref_of, state
 
-from strata import git
+from strata import refs
 from strata.revision import Revision
 from strata.store import opened
 
@@ -81,7 +81,7 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
     arguments, given = push_of(project)
     strata(project, *arguments, given=given)
     with opened(project.path) as store:
-        paths = [out.path for out in Revision(store, git.commit_of("v1", project.path)).outputs]
+        paths = [out.path for out in Revision(store, refs.commit_of("v1", project.path)).outputs]
     for path in paths[:2]:
         target = tmp_path / "got" / path
         assert " ok" in strata(project, "get", "v1", path, "--output", str(target))

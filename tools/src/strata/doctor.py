@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 import strata
-from strata import git
+from strata import git, refs
 from strata.checkout import DEV_LOCK
 from strata.errors import Fault, first_line
 from strata.revision import Revision
@@ -121,14 +121,14 @@ def cache(root: Path) -> Iterator[Finding]:
 
 def size(store: Store, root: Path) -> str:
     """The bytes of HEAD's data and models, and how many of them the commit before has not."""
-    now = Revision(store, git.commit_of("HEAD", root)).outputs
+    now = Revision(store, refs.commit_of("HEAD", root)).outputs
     new = store.sizes(now)
     said = f"{sum(new.values()) / 1e6:,.1f} MB of this commit"
     if absent := [out.path for out in now if out.hash not in new]:
         some = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
         said += f" (not here: {some})"
     if git.succeeds("rev-parse", "--verify", "--quiet", "HEAD~1", root=root):
-        last = Revision(store, git.commit_of("HEAD~1", root)).outputs
+        last = Revision(store, refs.commit_of("HEAD~1", root)).outputs
         old = store.sizes(last)
         if any(out.is_folder and out.hash not in old for out in last):  # which files it had
             return f"{said}, and the data of the last is not here; "

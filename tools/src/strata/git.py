@@ -1,7 +1,6 @@
 """Git, as a subprocess: nothing else in the tools runs it.
 
-A revision is anything Git can name (a commit, tag or branch) or the name of a DVC experiment. Paths
-are relative to ``root``, which is where ``.dvc`` lies: not always the top of Git's repository.
+Paths are relative to ``root``, where ``.dvc`` lies: not always the top of Git's repository.
 """
 
 import contextlib
@@ -28,6 +27,7 @@ PLAIN = (
     *("-c", "log.diffMerges=separate", "-c", "log.showSignature=false"),
     *("-c", "submodule.recurse=false"),
 )
+HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LITERAL = "--literal-pathspecs"  # a path is no pattern
 
 
@@ -123,60 +123,6 @@ def top() -> Path:
 def top_of(root: Path) -> Path:
     """The top of the Git repository that ``root`` lies in."""
     return Path(git("rev-parse", "--show-toplevel", root=root))
-
-
-def commit_of(revision: str, root: Path | None = None) -> str:
-    """The full hash of the commit that a revision names, experiments included.
-
-    Raises Fault if nothing has that name, or more than one thing.
-    """
-    found = {}
-    for ref in (f"refs/heads/{revision}", f"refs/tags/{revision}"):
-        if succeeds("show-ref", "--verify", "--quiet", ref, root=root):
-            found[ref] = git("rev-parse", "--verify", f"{ref}^{{commit}}", root=root)
-    found |= {one.ref: one.commit for one in experiments(root) if one.name == revision}
-    if len(set(found.values())) > 1:
-        raise Fault(f"{revision!r} names more than one thing: give one of " + ", ".join(found))
-    if found:
-        return next(iter(found.values()))
-    name = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if revision and (done := run("rev-parse", *name, root=root)).returncode == 0:
-        return done.stdout.decode().strip()
-    if revision == "HEAD":
-        raise Fault("this repository has no commit yet; `git commit` makes the first one")
-    raise Fault(
-        f"{revision!r} is not a commit, tag, branch or experiment of this repository; if others "
-        "have it, `git fetch --tags` or `dvc exp pull` brings it"
-    )
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """An experiment of DVC's: a commit that a reference keeps, named after the one it is on."""
-
-    ref: str
-    base: str
-    name: str
-    commit: str
-
-
-def experiments(root: Path | None) -> list[Experiment]:
-    """The experiments of DVC's that are here, the newest first."""
-    how = ("--sort=refname", "--sort=-committerdate", "--format=%(objectname) %(refname)")
-    found = []
-    for line in lines("for-each-ref", *how, "refs/exps", root=root):
-        commit, _, ref = line.partition(" ")
-        if at := re.fullmatch(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38,})/(.+)", ref):
-            found.append(Experiment(ref, at[1] + at[2], at[3], commit))
-    return found
-
-
-def branch_of(revision: str, root: Path) -> str | None:
-    """The branch that a revision is the name of, if it is one."""
-    for name in (revision, revision.removeprefix("refs/").removeprefix("heads/")):
-        if succeeds("show-ref", "--verify", "--quiet", f"refs/heads/{name}", root=root):
-            return name
-    return None
 
 
 def blob(root: Path, commit: str, path: str) -> bytes | None:
@@ -341,10 +287,10 @@ def switch(root: Path, target: str, *, force: bool = False, **options: Any) -> N
     Does nothing where that commit is checked out already: HEAD stays on its branch.
     """
     head = run("rev-parse", "--verify", "HEAD", root=root).stdout.decode().strip()
-    target = branch_of(target, root) or target
     if force or target != head:
-        forced = ["--force"] if force else []
-        git(*QUIET, "checkout", "--quiet", *forced, target, "--", root=root, **options)
+        how = ["--force"] * force + ["--detach"] * bool(HASH.fullmatch(target))
+        branch = target.removeprefix("refs/heads/")  # by its full name it would be a commit
+        git(*QUIET, "checkout", "--quiet", *how, branch, "--", root=root, **options)
 
 
 STEPS = {  # what Git keeps while it is in the middle of something, and the command that ends it
@@ -433,32 +379,6 @@ def check_new_branch(root: Path, name: str) -> None:
         raise Fault(f"a branch {name} exists; name another, or remove it")
 
 
-def default_branches(root: Path) -> list[str]:
-    """The default branch as the remote, and as this repository, has it; only those that exist."""
-    names = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
-    return [name for name in names if succeeds("rev-parse", "--verify", "--quiet", name, root=root)]
-
-
-def branches(root: Path) -> list[str]:
-    """The branches of this repository, the default ones first."""
-    named = lines("for-each-ref", "--format=%(refname)", "refs/heads", root=root)
-    return [*default_branches(root), *named]
-
-
-def main_line(root: Path) -> tuple[str, str]:
-    """The default branch, by its name, and its last commit, pushed or not.
-
-    Without a default branch it is what is checked out. Raises Fault where there is no commit.
-    """
-    for first in default_branches(root)[:1]:
-        name = git("rev-parse", "--abbrev-ref", first, root=root)
-        pushed = git("rev-parse", "--verify", f"{first}^{{commit}}", root=root)
-        local = name.removeprefix("origin/")
-        ahead = succeeds("merge-base", "--is-ancestor", pushed, f"refs/heads/{local}", root=root)
-        return local, git("rev-parse", f"refs/heads/{local}", root=root) if ahead else pushed
-    return git("branch", "--show-current", root=root) or "HEAD", commit_of("HEAD", root)
-
-
 @dataclass(frozen=True)
 class Commit:
     """A commit, and the blob of each file that it changed, None where the file went."""
@@ -530,8 +450,10 @@ def tags(root: Path) -> list[Tag]:
     return found
 
 
-def tag_objects(root: Path, commit: str, texts: Mapping[str, str]) -> dict[str, str]:
-    """Make annotated tags of a commit, signed if Git is set so, that nothing names yet.
+def tag_objects(
+    root: Path, commit: str, texts: Mapping[str, str], *, signed: bool = False
+) -> dict[str, str]:
+    """Make annotated tags of a commit, signed if that is asked or Git is set so, without a name.
 
     Each has its name and its text; the object of each by its name. Raises Fault if Git refuses one.
     """
@@ -540,7 +462,7 @@ def tag_objects(root: Path, commit: str, texts: Mapping[str, str]) -> dict[str, 
     with tempfile.TemporaryDirectory(prefix="strata-") as folder:  # their names are there only
         env = {"GIT_DIR": folder, "GIT_OBJECT_DIRECTORY": str(own_path(root, "objects"))}
         git("init", "--quiet", "--bare", root=root, env=env)
-        how = ("--annotate", "--cleanup=verbatim", "--file=-")
+        how = ("--sign" if signed else "--annotate", "--cleanup=verbatim", "--file=-")
         for name, text in texts.items():
             said = f"{text}\n".encode(errors="surrogateescape")
             git("-c", settings, "tag", *how, name, commit, root=root, env=env, input=said)
@@ -557,20 +479,6 @@ def place_tags(root: Path, objects: Mapping[str, str]) -> None:
     alone = {"start_new_session": True} if hasattr(os, "setsid") else {}
     with on_signals(Later()):
         git("update-ref", "--stdin", root=root, input=asked.encode(), **alone)
-
-
-def merge_base(root: Path) -> str:
-    """The commit at which HEAD left the default branch. Raises Fault if that is not known here."""
-    names = default_branches(root)
-    for name in names:
-        found = run("merge-base", name, "HEAD", root=root)
-        if found.returncode == 0:
-            return found.stdout.decode().strip()
-    why = "no default branch is known here"
-    if names:
-        why = f"HEAD and {names[0]} have no commit in common here"
-        why += ", a shallow clone (git fetch --unshallow)" if is_shallow(root) else ""
-    raise Fault(f"{why}: name the base with --base REV")
 
 
 def uncommitted(root: Path, paths: list[str]) -> list[str]:

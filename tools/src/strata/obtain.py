@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from strata import git
+from strata import git, refs
 from strata.checkout import clone, dvc, rebuilt
 from strata.errors import Fault, first_line
 from strata.revision import Revision
@@ -122,7 +122,7 @@ def known(store: Store, revision: Revision, out: Output) -> bool:
     """
     root, commit = store.root, str(revision.commit)
     mine = git.blob(root, commit, out.stage)
-    tips = ("HEAD", "HEAD@{upstream}", *git.default_branches(root))
+    tips = ("HEAD", "HEAD@{upstream}", *refs.default_branches(root))
     return any(
         git.succeeds("merge-base", "--is-ancestor", commit, tip, root=root)
         or git.blob(root, tip, out.stage) == mine

@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from strata import git, registry
+from strata import git, refs, registry
 from strata.errors import Fault
 from strata.prediction import scorer
 from strata.revision import Revision
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     with opened(root) as store:
         release = registry.in_stage(Revision(store, None), args.stage) if args.stage else None
         name = release.tag if release else args.rev
-        revision = Revision(store, release.commit if release else git.commit_of(name, root))
+        revision = Revision(store, release.commit if release else refs.commit_of(name, root))
         args.output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=args.output.parent, prefix=".strata-") as folder:
             found, part = Path(folder) / "found.parquet", Path(folder) / "part.parquet"

@@ -1,6 +1,10 @@
 """The releases of models: Git tags in GTO's form, ``model@v1.2.0`` and ``model#prod#1``.
 
 They are read here, and not by GTO, which gives up all where a commit has two versions of a model.
+
+A fetch brings tags of any name, and a stage decides which code is run. So a tag counts only if its
+commit is on the default branch, or one that ``branches`` in ``[tool.strata.release]`` names; where
+``signed`` is set there, only if its signature is one that ``git verify-tag`` accepts.
 """
 
 from collections.abc import Iterator
@@ -10,10 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from strata import git
+from strata import git, refs
 from strata.errors import Fault, first_line
 from strata.revision import Revision
+from strata.settings import names_in, section
 
+PLACE = "[tool.strata.release]"
+KNOWN = {"card": str, "export": str, "branches": list, "signed": bool}
+KINDS = {str: "text", list: "name or a list of names", bool: "truth, true or false"}
 FIRST = {"major": "v1.0.0", "minor": "v0.1.0", "patch": "v0.0.1"}
 
 
@@ -44,7 +52,7 @@ def _faults(what: str) -> Iterator[None]:
 
 
 def names(root: Path) -> list[str]:
-    """The models that have a release."""
+    """The models that have a release which counts."""
     models = {said["name"] for tag in git.tags(root) if (said := _parsed(tag.name))}
     return sorted(model for model in models if releases(root, model))
 
@@ -89,10 +97,69 @@ def releases(root: Path, model: str) -> list[Release]:
 
 
 def _events(root: Path, model: str) -> list[tuple[git.Tag, dict[str, Any]]]:
-    """The tags of a model with what each says, the oldest first."""
-    found = [(tag, said) for tag in git.tags(root) if (said := _parsed(tag.name))]
-    mine = [(tag, said) for tag, said in found if said["name"] == model]
-    return sorted(mine, key=lambda pair: (pair[0].at, pair[1].get("counter", 0)))
+    """The tags of a model that count, with what each says, the oldest first."""
+    mine, without = _tags(root, model), uncounted(root, model)
+    count = [(tag, event) for tag, event in mine if tag.name not in without]
+    return sorted(count, key=lambda pair: (pair[0].at, pair[1].get("counter", 0)))
+
+
+def _tags(root: Path, model: str) -> list[tuple[git.Tag, dict[str, Any]]]:
+    parsed = [(tag, event) for tag in git.tags(root) if (event := _parsed(tag.name))]
+    return [(tag, event) for tag, event in parsed if event["name"] == model]
+
+
+def uncounted(root: Path, model: str) -> dict[str, str]:
+    """The tags of a model that do not count, each with the reason. Raises Fault."""
+    tags = [tag.name for tag, _ in _tags(root, model)]
+    if not tags:
+        return {}
+    settings = checked(section(root, "release"))
+    if settings.get("signed"):
+        why = "it has no signature that `git verify-tag` accepts"
+        return {name: why for name in tags if not _is_signed(root, name)}
+    why = f"its commit is not on {_places(root, settings)}"
+    inside = _contained(root, settings)
+    return {name: why for name in tags if name not in inside}
+
+
+def _is_signed(root: Path, tag: str) -> bool:
+    return git.succeeds("verify-tag", refs.TAGS + tag, root=root)
+
+
+def _contained(root: Path, settings: dict[str, Any]) -> set[str]:
+    """The tags whose commits are on the project's own branches."""
+    how = ("for-each-ref", "--format=%(refname)")
+    branches = refs.own_branches(root, names_in(settings, "branches", PLACE))
+    merged = (git.lines(*how, "--merged", at, refs.TAGS, root=root) for at in branches)
+    return {ref.removeprefix(refs.TAGS) for some in merged for ref in some}
+
+
+def _places(root: Path, settings: dict[str, Any]) -> str:
+    """The project's own branches, in words."""
+    others = names_in(settings, "branches", PLACE)
+    branches = [*map(refs.short, refs.own_branches(root)), *others]
+    return " or ".join(dict.fromkeys(branches))
+
+
+def missing_from(root: Path, commit: str) -> str:
+    """What keeps a tag of a commit from counting now; empty if nothing does. Raises Fault."""
+    settings = checked(section(root, "release"))
+    branches = refs.own_branches(root, names_in(settings, "branches", PLACE))
+    contain = ("merge-base", "--is-ancestor", commit)
+    if settings.get("signed") or any(git.succeeds(*contain, at, root=root) for at in branches):
+        return ""
+    return f"the release counts once {_places(root, settings)} has this commit: merge it first"
+
+
+def checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """``[tool.strata.release]``, if all of it is known and of its type. Raises Fault."""
+    for key, value in settings.items():
+        if key not in KNOWN:
+            raise Fault(f"{PLACE}: {key} is not known; there are {', '.join(KNOWN)}")
+        if not isinstance(value, KNOWN[key]) and not (key == "branches" and isinstance(value, str)):
+            raise Fault(f"{PLACE}: {key} must be a {KINDS[KNOWN[key]]}")
+    names_in(settings, "branches", PLACE)
+    return settings
 
 
 def _parsed(tag: str) -> dict[str, Any]:
@@ -164,6 +231,11 @@ def in_stage(here: Revision, stage: str) -> Release:
     model = model_of(here, None)
     if found := holder(releases(here.root, model), stage):
         return found
+    for tag, why in uncounted(here.root, model).items():
+        if _parsed(tag).get("stage") == stage:
+            raise Fault(
+                f"no release of {model} is in the stage {stage}; {tag} does not count: {why}"
+            )
     raise Fault(f"no release of {model} is in the stage {stage}; `strata models` lists them")
 
 

@@ -7,13 +7,14 @@ which then stands in the tag.
 
 import argparse
 
-from strata import git, registry
+from strata import git, refs, registry
 from strata.compare import answer, lines
 from strata.compare.evidence import gather, load_settings
 from strata.compare.verdict import REGRESSION, check, useless
 from strata.errors import Fault
 from strata.restore import verify
 from strata.revision import Offline, Revision
+from strata.settings import section
 from strata.staleness import stale
 from strata.store import Store, opened
 from strata.values import is_number
@@ -32,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Release HEAD: 0 if it is tagged, 1 if something speaks against it."""
     root = git.top()
-    commit = git.commit_of("HEAD", root)
+    commit = refs.commit_of("HEAD", root)
     if args.force is not None and not args.force.strip():
         raise Fault("--force needs a reason: it stands in the tag")
     with opened(root) as store:
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         base = Revision(store, current.commit) if current else None
         said, found = judge(this, base, current)
         against += [*found, *unpushed(store, this)]
+        against += [why] if (why := registry.missing_from(root, commit)) else []
         print("\n".join(said))
         for why in against:
             print(f"against it: {why}")
@@ -60,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
     text = "\n".join([*said, "executed again: every output has the hash in dvc.lock", *overruled])
     # The stage's first: without its version it stands for nothing, should a power cut part them.
     texts = {place: f"{tag} is {args.stage}", tag: f"{model}\n\n{text}"}
-    made = git.tag_objects(root, commit, texts)
+    signed = bool(registry.checked(section(root, "release")).get("signed"))
+    made = git.tag_objects(root, commit, texts, signed=signed)
     if verify.run(argparse.Namespace(revision=commit)):
         raise Fault("not released: dvc.lock is not what the pipeline makes")
     git.place_tags(root, made)

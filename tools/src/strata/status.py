@@ -2,7 +2,7 @@
 
 import argparse
 
-from strata import git, losses
+from strata import git, losses, refs
 from strata.errors import Fault
 from strata.revision import Offline, Revision
 from strata.staleness import stale
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         print("this commit has no DVC: there is no data, and nothing to reproduce")
         return 0
     with opened(root) as store:
-        here = Revision(store, git.commit_of("HEAD", root))
+        here = Revision(store, refs.commit_of("HEAD", root))
         outs = here.outputs
         old, late = stale(store)
         print("dvc.lock: " + ("stale" if old else "fresh" if here.stages else "none"))

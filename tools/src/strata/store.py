@@ -17,7 +17,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from strata import cachelock, git, trust
+from strata import cachelock, git, refs, trust
 from strata.errors import Fault, first_line
 
 
@@ -138,9 +138,9 @@ def opened(root: Path) -> Iterator["Store"]:
         return
     if git.left_out(root, ".dvc/config"):
         raise Fault(GONE)
-    for name in git.branches(root):
+    for name in refs.branches(root):
         if git.blob(root, name, ".dvc/config") is not None:
-            commit, settings = git.commit_of(name, root), storage_of(root) or {}
+            commit, settings = refs.commit_of(name, root), storage_of(root) or {}
             repo = at_commit(root, commit, settings)
             if repo.cache.local is None:  # there is no .dvc, in which DVC would have it
                 cache = {"cache": {"dir": str(root / ".dvc/cache")}}
@@ -169,12 +169,12 @@ def storage_of(root: Path) -> dict[str, Any] | None:
     The commit in the workspace may be older than the storage that keeps its data. Raises Fault if
     the settings cannot be read.
     """
-    for branch in git.default_branches(root):  # others may be anyone's
+    for branch in refs.default_branches(root):  # others may be anyone's
         sections = settings_in((git.blob(root, branch, ".dvc/config") or b"").decode())
         name = sections.get("core", {}).get("remote")
         if remote := sections.get(f'remote "{name}"'):
             if "url" not in remote:
-                raise Fault(f".dvc/config of {branch}: the remote {name!r} has no url")
+                raise Fault(f".dvc/config of {refs.short(branch)}: the remote {name!r} has no url")
             url = (
                 remote["url"]
                 if "://" in remote["url"]
@@ -189,7 +189,7 @@ def own_settings(root: Path) -> bytes:
     config = root / ".dvc/config"
     if config.exists():
         return config.read_bytes()
-    found = (git.blob(root, name, ".dvc/config") for name in git.default_branches(root))
+    found = (git.blob(root, name, ".dvc/config") for name in refs.default_branches(root))
     return next((text for text in found if text is not None), b"")
 
 

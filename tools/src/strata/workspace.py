@@ -17,7 +17,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from strata import git, losses
+from strata import git, losses, refs
 from strata.errors import Fault, Later, first_line, on_signals
 from strata.losses import SUBMODULES, Lying
 from strata.obtain import Obtained
@@ -52,10 +52,12 @@ def cut_off(root: Path) -> Note | None:
 
 
 def previous(root: Path) -> str:
-    """The branch or commit that was checked out before this one. Raises Fault if none was."""
+    """The branch, by its full name, or the commit that was checked out before this one.
+
+    Raises Fault if none was.
+    """
     try:
-        name = git.git("rev-parse", "--abbrev-ref", "@{-1}", root=root)
-        return name or git.git("rev-parse", "@{-1}", root=root)
+        return refs.previous("@{-1}", root)
     except Fault:
         raise Fault("there is no earlier position to go back to") from None
 
@@ -77,7 +79,7 @@ def refuse_to_lose(store: Store, target: Revision) -> list[Path]:
 def _around(store: Store) -> list[Revision]:
     """The revisions whose files may lie in the workspace, HEAD's first."""
     note = cut_off(store.root)
-    commits = [git.commit_of("HEAD", store.root), *(note.commits if note else [])]
+    commits = [refs.commit_of("HEAD", store.root), *(note.commits if note else [])]
     return [Revision(store, commit) for commit in dict.fromkeys(commits)]
 
 
@@ -148,7 +150,7 @@ def _switch(
     wrong = [c[3:] for c in git.edits(root, SUBMODULES) if not c.startswith("??")]
     outs = [item.output for item in found if not item.differing]
     wrong += [out.path for out in outs if not store.holds(out)]
-    if git.commit_of("HEAD", root) != target.commit or wrong:
+    if refs.commit_of("HEAD", root) != target.commit or wrong:
         raise Fault(f"not as {target.name} has it after the switch: {', '.join(wrong) or 'HEAD'}")
 
 

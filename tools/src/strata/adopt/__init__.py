@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from strata import checkout, git, workspace
+from strata import checkout, git, refs, workspace
 from strata.adopt import asking, editing, sources, writing
 from strata.adopt.proposal import Options, Proposal, noted, proposed
 from strata.adopt.scan import scanned
@@ -204,7 +204,7 @@ def adopt(store: Store, made: Proposal, texts: dict[str, str], gone: list[str]) 
 
     Raises Fault, with the workspace as it was, if any of it fails.
     """
-    root, head = store.root, git.commit_of("HEAD", store.root)
+    root, head = store.root, refs.commit_of("HEAD", store.root)
     place = store.root / ".dvc/tmp"
     place.mkdir(parents=True, exist_ok=True)
     for left in place.glob("adopt-*"):  # of one that was killed
@@ -258,14 +258,14 @@ def committed(there: Path) -> str:
     name = ("-c", "user.name=strata", "-c", "user.email=strata@localhost")
     git.add(there, "--all")
     git.git(*git.QUIET, *name, "commit", "--quiet", "--no-verify", "-m", "Adopt", root=there)
-    return git.commit_of("HEAD", there)
+    return refs.commit_of("HEAD", there)
 
 
 def move(store: Store, commit: str) -> None:
     """Move the workspace to a commit, proven, and leave what it changes in the index."""
     root, target = store.root, Revision(store, commit)
     branch = git.git("branch", "--show-current", root=root)
-    head = git.commit_of("HEAD", root)
+    head = refs.commit_of("HEAD", root)
     with obtained(store, target, target.outputs) as outs:
         workspace.move(store, target, commit, outs)
     if branch:

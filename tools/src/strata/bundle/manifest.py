@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from strata import git, trust
+from strata import git, refs, registry, trust
 from strata.checkout import DEV_LOCK
 from strata.errors import Fault
 from strata.revision import Revision
@@ -41,18 +41,16 @@ class Source:
 
 def source(root: Path, name: str) -> Source:
     """What a name stands for. Raises Fault if it stands for nothing."""
-    commit = git.commit_of(name, root)
-    tag = name.removeprefix("refs/tags/")
-    ref = f"refs/tags/{tag}"
-    found = object_of(root, tag)
-    if found:
-        when = git.git("for-each-ref", "--format=%(creatordate:iso-strict)", ref, root=root)
-        when = when.splitlines()[0]
+    named = refs.resolve(name, root)
+    commit, tag = named.commit, named.tag or ""
+    if tag:
+        how = ("for-each-ref", "--count=1", "--format=%(creatordate:iso-strict)")
+        when = git.git(*how, f"refs/tags/{tag}", root=root)
     else:
-        tag, when = "", git.git("log", "-1", "--format=%cI", commit, root=root)
+        when = git.git("log", "-1", "--format=%cI", commit, root=root)
     date = datetime.fromisoformat(when).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     tree = git.git("rev-parse", f"{commit}^{{tree}}", root=root)
-    return Source(tag or name, commit, tree, tag, found, date)
+    return Source(tag or name, commit, tree, tag, object_of(root, tag) if tag else "", date)
 
 
 def object_of(root: Path, tag: str) -> str:
@@ -102,11 +100,7 @@ def predicate(revision: Revision, source: Source, model: str) -> dict[str, Any]:
 
 def wishes(revision: Revision) -> dict[str, Any]:
     """``[tool.strata.release]`` of a revision: its export and card. Raises Fault."""
-    found = revision.settings("release")
-    for key, value in found.items():
-        if key not in ("card", "export") or not isinstance(value, str):
-            raise Fault(f"[tool.strata.release]: {key}: there are card and export, both texts")
-    return found
+    return registry.checked(revision.settings("release"))
 
 
 def card_of(revision: Revision, model: str, asked: str | None) -> str | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strata import git
+from strata import git, refs
 from strata.compare.evidence import gather, load_settings
 from strata.compare.rows import gather_on
 from strata.compare.verdict import Estimate, Evidence, overall
@@ -100,7 +100,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the answer: 0 if the challenger is better or no worse, 3 worse, 4 cannot tell."""
     root = git.top()
-    commits = [git.commit_of(name, root) for name in (args.champion, args.challenger)]
+    commits = [refs.commit_of(name, root) for name in (args.champion, args.challenger)]
     with opened(root) as store:
         champion, challenger = (Revision(store, commit) for commit in commits)
         if args.on:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from strata import git, seeds
+from strata import refs, seeds
 from strata.compare.later import can_score, later
 from strata.compare.verdict import DUMMIES, REGRESSION, Evidence, real
 from strata.errors import Fault
@@ -191,7 +191,7 @@ def outdated(measured: seeds.Seeds, this: Revision) -> str:
     """Which params of the seed's stages differ from those it was measured with; empty if none."""
     at = code(measured.commit[:9])
     try:
-        commit = git.commit_of(measured.commit, this.root)
+        commit = refs.commit_of(measured.commit, this.root)
     except Fault:
         return f"The seeds were measured at {at}, which is not in this clone."
     try:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from strata import git
+from strata import git, refs
 from strata.errors import Fault, first_line
 from strata.revision import Revision
 from strata.store import opened
@@ -35,7 +35,7 @@ def files(path: str, name: str | None) -> Iterator[dict[str, Path]]:
         return
     root = git.top()
     with opened(root) as store, ExitStack() as stack:
-        revision = Revision(store, git.commit_of(name, root))
+        revision = Revision(store, refs.commit_of(name, root))
         names = revision.paths(from_top(root, path))
         if not names:
             raise Fault(f"{name} has no {path}")

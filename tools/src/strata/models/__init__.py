@@ -33,8 +33,10 @@ def run(args: argparse.Namespace) -> int:
             registry.model_of(here, args.model)  # says what there is
         names = [args.model] if args.model else sorted(known)
         found = [one for name in names for one in registry.releases(root, name)]
+        without = [pair for name in names for pair in registry.uncounted(root, name).items()]
         if not found:
             print("no model is released; `strata release` releases this commit's")
+            print_uncounted(without)
             return 0
         rows = [["model", "version", "stage", "commit", "date", metric]]
         for one in found:
@@ -43,7 +45,14 @@ def run(args: argparse.Namespace) -> int:
             figure = shown(metrics_of(Revision(store, one.commit)), metric)
             rows.append([one.model, one.version, stages, one.commit[:9], day, figure])
     print(aligned(rows))
+    print_uncounted(without)
     return 0
+
+
+def print_uncounted(tags: list[tuple[str, str]]) -> None:
+    """Print which tags do not count, as anyone may have made them, and why."""
+    for tag, why in tags:
+        print(f"{tag} does not count: {why}")
 
 
 def write_page(root: Path, file: Path, model: str | None) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from strata import git, history, registry
+from strata import git, history, refs, registry
 from strata.compare.evidence import PLACE, usual_headline
 from strata.errors import Fault
 from strata.history import Point
@@ -37,10 +37,11 @@ class Version:
 
 @dataclass(frozen=True)
 class Model:
-    """A model and its versions, the newest first."""
+    """A model and its versions, the newest first; and the tags that do not count, with reasons."""
 
     name: str
     versions: list[Version]
+    uncounted: dict[str, str]
 
     @property
     def now(self) -> dict[str, Version]:
@@ -85,7 +86,7 @@ def read(store: Store, model: str | None) -> Record:
     Raises Fault if there is no commit, no such model, or the settings cannot be read.
     """
     root = store.root
-    branch, commit = git.main_line(root)
+    branch, commit = refs.main_line(root)
     tip = Revision(store, commit)
     named = sorted({*tip.models.values(), *registry.names(root)})
     if model and model not in named:
@@ -95,15 +96,15 @@ def read(store: Store, model: str | None) -> Record:
     line = git.line(root, commit)
     points = history.points(store, line)
     headline = _headline(tip, points)
-    bases = {git.commit_of("HEAD", root): "HEAD", line[-1].hash: branch}
+    bases = {refs.commit_of("HEAD", root): "HEAD", line[-1].hash: branch}
     bases |= {v.release.commit: v.release.tag for m in models for v in m.versions[::-1]}
-    trials = [one for one in git.experiments(root) if one.base in bases]
+    trials = [one for one in refs.experiments(root) if one.base in bases]
     return Record(
         branch=branch,
         line=line,
         shallow=git.is_shallow(root),
         prefix=git.git("rev-parse", "--show-prefix", root=root),
-        forge=forge_of(git.run("config", "remote.origin.url", root=root).stdout.decode().strip()),
+        forge=forge_of(refs.url(root)),
         headline=headline,
         others=_others(headline, points),
         models=models,
@@ -132,7 +133,9 @@ def _others(headline: str, points: list[Point]) -> list[str]:
 
 
 def _model(store: Store, name: str, texts: Mapping[str, str]) -> Model:
-    return Model(name, [_version(store, one, texts) for one in registry.releases(store.root, name)])
+    known = registry.releases(store.root, name)
+    versions = [_version(store, release, texts) for release in known]
+    return Model(name, versions, registry.uncounted(store.root, name))
 
 
 def _version(store: Store, release: Release, texts: Mapping[str, str]) -> Version:
@@ -153,7 +156,7 @@ def _card(revision: Revision, model: str) -> tuple[str, str] | None:
     return (card, revision.text(card)) if card and revision.is_file(card) else None
 
 
-def _trials(store: Store, found: list[git.Experiment], bases: Mapping[str, str]) -> list[Trial]:
+def _trials(store: Store, found: list[refs.Experiment], bases: Mapping[str, str]) -> list[Trial]:
     params: dict[str, Leaves] = {}
     trials = []
     for one in found:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from strata import git, registry
+from strata import git, refs, registry
 from strata.compare import data
 from strata.compare.evidence import Settings, load_settings, seeds_of
 from strata.compare.files import files_of, read
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     root = git.top()
     with opened(root) as store:
         if args.champion:
-            name, commit = args.champion, git.commit_of(args.champion, root)
+            name, commit = args.champion, refs.commit_of(args.champion, root)
         else:
             name, commit = in_use(store)
         champion = Revision(store, commit)
@@ -84,7 +84,7 @@ def in_use(store: Store) -> tuple[str, str]:
 
 def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Watch:
     """Judge each partition since the champion. Raises Fault if that can't even be begun."""
-    head = Revision(store, git.commit_of("HEAD", store.root))
+    head = Revision(store, refs.commit_of("HEAD", store.root))
     folder, through = data.settings_of(head)
     settings = load_settings(head)
     theirs = table(head.bytes(predictions_of(store.root, head.made)))
@@ -124,7 +124,7 @@ def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Wat
 
 def watch_on(store: Store, name: str, champion: Revision, paths: Sequence[Path]) -> Watch:
     """Judge each of some files of rows by the model of the last commit. Raises Fault."""
-    head = Revision(store, git.commit_of("HEAD", store.root))
+    head = Revision(store, refs.commit_of("HEAD", store.root))
     settings, notes, moved = load_settings(head), list[str](), list[drift.Drift]()
     seeds = (seeds_of(champion, notes), seeds_of(head, notes))
     theirs = table(head.bytes(predictions_of(store.root, head.made)))

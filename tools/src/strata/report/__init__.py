@@ -13,7 +13,7 @@ from subprocess import SubprocessError
 
 import pyarrow.parquet as pq
 
-from strata import git
+from strata import git, refs
 from strata.charts import mermaid, picture
 from strata.checkout import make_again
 from strata.compare.evidence import Settings, gates_at, gather, load_settings, stage_changes
@@ -90,7 +90,7 @@ def build(
     notes: list[str] = []
     commit, base = None, None
     try:
-        commit = git.commit_of(base_rev, root) if base_rev else git.merge_base(root)
+        commit = refs.commit_of(base_rev, root) if base_rev else refs.merge_base(root)
         if rebuild:
             notes += made_again(store, Revision(store, commit))
         base = read(Revision(store, commit))
@@ -178,7 +178,7 @@ def staleness(store: Store, this: Revision, old: dict[str, list[str]]) -> Proble
     """What keeps the committed dvc.lock from being what the pipeline makes."""
     again = "run `dvc repro` and commit dvc.lock with what it changed"
     why = {f"stage {code(stage)}": reasons for stage, reasons in old.items()}
-    committed = Revision(store, git.commit_of("HEAD", store.root)).stages
+    committed = Revision(store, refs.commit_of("HEAD", store.root)).stages
     moved = stage_changes(committed, this.stages)
     why |= {f"the committed dvc.lock has another {code(name)}": r for name, r in moved.items() if r}
     problems = [
@@ -232,7 +232,7 @@ def head_commit(root: Path) -> str:
         event = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_text("utf-8"))
         return str(event["pull_request"]["head"]["sha"])
     except (OSError, ValueError, KeyError, TypeError):
-        return git.commit_of("HEAD", root)
+        return refs.commit_of("HEAD", root)
 
 
 def reproduced(log: str, stages: dict[str, Stage], problems: Problems) -> str:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from strata import git, workspace
+from strata import git, refs, workspace
 from strata.checkout import same_pins
 from strata.obtain import Obtained, obtained
 from strata.restore import proof
@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     """
     root = git.top()
     name = workspace.previous(root) if args.revision == "-" else args.revision
-    commit = git.commit_of(name, root)  # once: what the name means may change meanwhile
+    named = refs.resolve(name, root)  # once: what the name means may change meanwhile
+    commit = named.commit
     old = git.position(root)
     with opened(root) as store:
         target = Revision(store, commit)
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
                     print(proof.table([proof.row(item) for item in found]))
                     print(f"nothing was restored: the workspace is at {old}, as it was")
                     return 1
-                workspace.move(store, target, git.branch_of(name, root) or commit, found)
+                workspace.move(store, target, named.branch or commit, found)
         except KeyboardInterrupt:
             print(f"the workspace is at {old}, as it was", file=sys.stderr)
             raise
@@ -48,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
         print(proof.table([proof.row(item) for item in found]))
     else:
         print("DVC keeps nothing for this revision: its files are all in Git")
-    print(f"the workspace is at {name} ({commit[:7]}); `strata restore -` goes back to {old}")
+    now = f"{refs.short(name)} ({commit[:7]})"
+    print(f"the workspace is at {now}; `strata restore -` goes back to {old}")
     if lagging := [c[3:] for c in git.changes(root) if not c.startswith("??")]:
         print(
             f"at another commit than it names: {', '.join(lagging)}; `git submodule update --init` "

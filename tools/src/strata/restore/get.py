@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from strata import git
+from strata import git, refs
 from strata.errors import Fault
 from strata.obtain import obtained
 from strata.restore import proof
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Get an output: 0 if it is proven, else 1. Never writes over what is there."""
     root = git.top()
-    commit = git.commit_of(args.revision, root)
+    commit = refs.commit_of(args.revision, root)
     if args.output.exists():
         raise Fault(f"{args.output} exists; name another file, or remove it first")
     with opened(root) as store:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from strata import git
+from strata import git, refs
 from strata.checkout import rebuilt
 from strata.restore import proof
 from strata.revision import Revision
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     proves nothing either way.
     """
     root = git.top()
-    commit = git.commit_of(args.revision, root)
+    commit = refs.commit_of(args.revision, root)
     rows, notes, proven, idle = [], list[str](), True, 0
     with opened(root) as store:
         revision = Revision(store, commit)

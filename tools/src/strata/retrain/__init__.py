@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 from subprocess import SubprocessError
 
-from strata import git, registry
+from strata import git, refs, registry
 from strata.checkout import make_again
 from strata.compare import Answer, answer, lines
 from strata.compare.evidence import stage_changes
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:  # nothing of an earlier run is taken for this one's
         (folder / name).unlink(missing_ok=True)
-    base = git.commit_of("HEAD", root)
+    base = refs.commit_of("HEAD", root)
     try:
         found = retrain(root, base, settings.get("arrive"))
     except Stopped as stopped:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from strata import git
+from strata import git, refs
 from strata.checkout import dvc, heard, programs, strata_command
 from strata.errors import Fault, without_secrets
 from strata.markdown import code
@@ -84,7 +84,7 @@ def commit(root: Path, base: str, branch: str, message: str) -> str:
     git.add(root, "--all")
     plain = ("-c", "commit.gpgsign=false", "commit", "--quiet", "--no-verify")
     git.git(*git.QUIET, *plain, "--message", message, root=root, env=env)
-    return git.commit_of("HEAD", root)
+    return refs.commit_of("HEAD", root)
 
 
 def keep(store: Store, this: Revision, base: Revision) -> str:

@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from strata import git
+from strata import git, refs
 from strata.errors import Fault
 from strata.revision import Revision
 from strata.settings import names_in, section
@@ -45,7 +45,7 @@ def new(home: Path, args: argparse.Namespace) -> Plan:
     if not NAME.fullmatch(args.name):
         raise Fault(f"{args.name!r} cannot name a sweep; use letters, digits, - and _")
     check_clean(home, "the trials start from HEAD")
-    base = git.commit_of("HEAD")
+    base = refs.commit_of("HEAD")
     if (home / "sweeps" / args.name / "plan.json").exists():
         raise Fault(f"a sweep {args.name} exists; go on with --resume {args.name} or name another")
     if args.trials is not None and args.trials < 1:
@@ -97,7 +97,7 @@ def check_end(home: Path, plan: Plan, apply: str | None, branch: str | None) -> 
     """Raise Fault if what is to be done with the best trial cannot be, or would undo other work."""
     if apply:
         check_clean(home, "--apply would overwrite that")
-        if git.commit_of("HEAD") != plan.base:
+        if refs.commit_of("HEAD") != plan.base:
             why = f"--apply would undo what was committed since {plan.base[:7]}, where it began"
             raise Fault(f"the sweep {plan.name}: {why}; use --branch")
         if apply != "best" and apply not in plan.trial_names():

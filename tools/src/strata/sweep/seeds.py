@@ -9,7 +9,7 @@ import os
 import statistics
 from pathlib import Path
 
-from strata import git
+from strata import git, refs
 from strata.errors import Fault
 from strata.revision import Revision
 from strata.seeds import Seeds, place
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     path = place(home)
     if (home / path).exists() and not git.tracked(home, path):
         raise Fault(f"{path} is in the way and not in Git; move it, or commit it")
-    base = git.commit_of("HEAD", home)
+    base = refs.commit_of("HEAD", home)
     with opened(home) as store:
         here = Revision(store, base)
         param = param_of(here)
