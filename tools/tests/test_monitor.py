@@ -219,11 +219,15 @@ def test_a_champion_of_long_ago_scores_what_a_challenger_held_out(
         skill = {"old": 0.3, "new": 3.0}[name]
         arrive(watched, int(months[-1]), skill)
         watched.run("git", "tag", name)
-    said = strata(watched, "compare", "old", "new")
+    said = strata(watched, "compare", "old", "new", code=4)  # nothing of a revision is run unasked
+    assert "with `--rebuild` the champion scores the challenger's, by its own code" in said
+    said = strata(watched, "compare", "old", "new", "--rebuild")
     assert said.startswith("new against old: better")
     assert "on the 800 rows that neither learned from" in said
     assert "the champion has scored the challenger's now" in said
-    said = strata(watched, "compare", "new", "old", code=4)  # the newer one has learned from all
+    said = strata(
+        watched, "compare", "new", "old", "--rebuild", code=4
+    )  # the newer one has learned from all
     assert "all that the challenger held out is in the data of" in said
     settings = watched.path / "pyproject.toml"
     settings.write_text(settings.read_text().replace('data = "data/raw"', ""))

@@ -1,6 +1,7 @@
 """Clones and environments in which a revision runs, apart from the workspace."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,12 +11,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from strata import git
+from strata import consent, git
 from strata.errors import Fault
 from strata.revision import Revision
 from strata.store import Offline, Store, cache_of
 from strata.trust import within
 
+# The variables that a revision does not see unless it is the workspace's: by a word of their name,
+# or by a password in the address that they hold.
+WORDS = {"TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "CREDENTIALS", "KEY", "AUTH"}
+CLOUDS = ("AWS_", "AZURE_")
+PASSWORD = re.compile(r"://[^/\s]*:[^/\s]+@")
+INSTALLER = re.compile("(?i)(PIP|UV)_|(https?|all)_proxy$")  # what reaches a package index
 DEV_LOCK = "requirements-dev.lock"
 ANEW = {"RECOMPUTE": "1"}  # what tells the template's stages to take no partition from the cache
 
@@ -44,16 +51,16 @@ def dvc(*arguments: str, root: Path, env: dict[str, str] | None = None) -> str:
     return printed
 
 
-def programs(*first: Path) -> dict[str, str]:
-    """This process's environment with these folders of programs first on PATH.
+def programs(env: Mapping[str, str] = os.environ, *first: Path) -> dict[str, str]:
+    """An environment, this process's if none is given, with these folders first on PATH.
 
     Where the tools are installed in the project's own environment, its programs come next, so that
     stages find their Python whether or not the environment is activated.
     """
-    path = os.environ.get("PATH", "")
+    path = env.get("PATH", "")
     here = Path(sys.executable).parent
     ours = [here] if Path(sys.prefix).parent == git.top() else []
-    return os.environ | {"PATH": os.pathsep.join([*map(str, [*first, *ours]), path])}
+    return {**env, "PATH": os.pathsep.join([*map(str, [*first, *ours]), path])}
 
 
 def check_braces(folder: Path) -> None:
@@ -94,6 +101,7 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
     not frozen runs from scratch. What is made is in the cache afterwards. It runs in the commit's
     own environment. Raises Fault if the pipeline fails.
     """
+    consent.check(consent.PIPELINE)
     commit = str(revision.commit)
     if stages is None:
         # One by one: with --force alone DVC would ask the sources of imports, too.
@@ -113,7 +121,7 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
             env |= ANEW
         print(f"running the pipeline of {commit[:7]}", file=sys.stderr, flush=True)
         if run(dvc_command("repro", *targets), root, env):
-            why = f". Some of its data is missing: {said}" if said else ""
+            why = f". Some of its data is missing: {said}" if said else without(env)
             raise Fault(f"the pipeline of {commit[:7]} fails; its own message is above{why}")
         yield root
 
@@ -203,16 +211,20 @@ def environment(
     With ``whole``, what it pins for people is there, too, where it pins that.
 
     That is this environment, unless the revision pins other packages or is itself a package to
-    install: then one is made in ``root``. Raises Fault if it cannot be made.
+    install: then one is made in ``root``. A revision other than HEAD, which is what was checked out
+    to be run, does not get the user's tokens. Raises Fault if it cannot be made.
     """
+    own = git.run("rev-parse", "HEAD", root=home).stdout.decode().strip() == revision.commit
+    given = dict(os.environ) if own else without_tokens(os.environ)
     installable = any(_builds(root / name) for name in ("pyproject.toml", "setup.py"))
     whole = whole and (root / DEV_LOCK).exists()
     same = same_pins(home, revision, *([DEV_LOCK] if whole else []))
     if same and not installable:
-        return programs()
+        return programs(given)
     print(f"making the environment of {revision.name[:7]}", file=sys.stderr, flush=True)
     venv = root / ".venv"
-    uv("venv", "--quiet", "--python", sys.executable, str(venv))
+    tool = given | {k: v for k, v in os.environ.items() if INSTALLER.match(k)}
+    uv("venv", "--quiet", "--python", sys.executable, str(venv), env=tool)
     # Named, since uv takes the Python that it runs in for the one that is meant.
     into = ("pip", "install", "--quiet", "--python", str(venv))
     if same:
@@ -230,14 +242,33 @@ def environment(
         options = ["--compile-bytecode", *(["--require-hashes"] if hashed else [])]
         for file in files:
             options += ["--requirement", file, "--build-constraints", file]
-        uv(*into, *options)
+        uv(*into, *options, env=tool)
     if installable:
         editable = (*into, "--no-deps", "--editable", str(root))
         try:
-            uv(*editable, "--no-build-isolation")
+            uv(*editable, "--no-build-isolation", env=tool)
         except Fault:
-            uv(*editable)
-    return programs(next(venv.glob("[bS][ic][nr]*")))
+            uv(*editable, env=tool)
+    return programs(given, next(venv.glob("[bS][ic][nr]*")))
+
+
+def without_tokens(environment: Mapping[str, str]) -> dict[str, str]:
+    """These variables without those that hold a token, a key or a password, as far as one sees."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not WORDS & set(name.upper().split("_"))
+        and not name.upper().startswith(CLOUDS)
+        and not PASSWORD.search(value)
+    }
+
+
+def without(env: Mapping[str, str]) -> str:
+    """Which variables a program was run without, as a sentence; empty if it had them all."""
+    names = sorted(set(os.environ) - set(env))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    how = "as any revision but HEAD: to run it with them, check it out"
+    return f". It ran without {', '.join(names[:3])}{more}, {how}" if names else ""
 
 
 def _builds(file: Path) -> bool:
@@ -258,9 +289,9 @@ def same_pins(home: Path, revision: Revision, *more: str) -> bool:
     )
 
 
-def uv(*arguments: str) -> None:
+def uv(*arguments: str, env: Mapping[str, str]) -> None:
     """Run uv. Raises Fault if it fails."""
-    code, said = heard([sys.executable, "-P", "-m", "uv", *arguments], None)
+    code, said = heard([sys.executable, "-P", "-m", "uv", *arguments], None, env)
     if code:
         why = (said.strip().splitlines() or ["no message"])[-1]
         raise Fault(f"uv {' '.join(arguments[:2])}: {why.strip()}")

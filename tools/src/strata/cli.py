@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from strata import cachelock, git
+from strata import cachelock, consent, git
 from strata.errors import Ended, Fault, end, on_signals, require, without_secrets
 
 COMMANDS = {  # name, module, what it does
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
             module.configure(command)
     args = parser.parse_args(arguments)
     try:
-        with on_signals(end):
+        with on_signals(end), consent.granted(args.command, args):
             git.stand_alone()
             return int(module.run(args))
     except Fault as fault:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from strata.checkout import clone, environment
+from strata import consent
+from strata.checkout import clone, environment, without
 from strata.checkout import run as run_in
 from strata.errors import Fault
 from strata.obtain import obtained
@@ -41,6 +42,7 @@ def scorer(store: Store, revision: Revision) -> Iterator[Scorer]:
     Raises Fault if it names no program or no model, or if a model is not what dvc.lock says. The
     scorer raises Fault if the program fails; its own message is on standard error then.
     """
+    consent.check(consent.PREDICT)
     command = command_of(revision)
     outs = [out for path in revision.models if (out := revision.output(path))]
     if not outs:
@@ -71,6 +73,7 @@ def scorer(store: Store, revision: Revision) -> Iterator[Scorer]:
                 raise Fault(f"{revision.name}: there is no program {command[0]}") from None
             if code or not out.is_file():
                 why = "its own message is above" if code else f"it wrote no {out.name}"
+                why += without(env)
                 raise Fault(f"{rows.name} was not scored by {revision.name[:9]}: {why}")
 
         yield score

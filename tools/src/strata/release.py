@@ -103,7 +103,7 @@ def judge(
         )
     said, against = [f"{metric}: {value:.6g}"], list[str]()
     if base and current:
-        verdict = answer(base, this)
+        verdict = answer(base, this, rescore=True)
         found, gates = verdict.found, check(settings.gates, verdict.found)
         said = [f"against {current.tag} ({current.commit[:9]}): {verdict.word}", *lines(verdict)]
         if verdict.word in ("worse", "cannot tell"):

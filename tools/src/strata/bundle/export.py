@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from strata import checkout, git
+from strata import checkout, consent, git
 from strata.errors import Fault
 from strata.obtain import obtained
 from strata.revision import Revision
@@ -21,6 +21,7 @@ def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
     The command gets the folder as its last argument, and runs in a clone with all outputs of the
     revision and its own environment, with what it pins for people. Raises Fault if it fails.
     """
+    consent.check(consent.EXPORT)
     words = shlex.split(command)
     if not words:
         raise Fault("[tool.strata.release]: export is empty")
@@ -45,7 +46,9 @@ def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
     if code == CANNOT:
         return [f"no ONNX: `{command}` cannot export this model, and says why above"]
     if code:
-        raise Fault(f"`{command}` of {revision.name} fails; its own message is above")
+        raise Fault(
+            f"`{command}` of {revision.name} fails; its own message is above{checkout.without(env)}"
+        )
     if not any(path.suffix == ".onnx" for path in out.rglob("*")):
         return [f"no ONNX: `{command}` wrote none"]
     return []

@@ -1,8 +1,8 @@
 """Tell whether one model is better than another, as surely as their predictions let it be told.
 
-Both are held against the rows that neither was trained on, or with ``--on`` against rows of one's
-own, which each scores by its own revision's code. The answer is better, no worse (by no
-more than the margin that the gates set), worse, or cannot tell.
+Both are held against the rows that neither was trained on, by the predictions that they have, or
+with ``--on`` against rows of one's own, which each scores by its own revision's code. The answer
+is better, no worse (by no more than the margin that the gates set), worse, or cannot tell.
 """
 
 import argparse
@@ -53,13 +53,16 @@ class Answer:
     notes: list[str]
 
 
-def answer(champion: Revision, challenger: Revision) -> Answer:
-    """Compare two revisions by the settings of the workspace. Raises Fault if one can't be read."""
+def answer(champion: Revision, challenger: Revision, *, rescore: bool = False) -> Answer:
+    """Compare two revisions by the settings of the workspace. Raises Fault if one can't be read.
+
+    With ``rescore`` the champion runs its own code, where that tells more.
+    """
     for side in (champion, challenger):
         if not side.metrics:
             raise Fault(f"{side.name} has no metrics: there is nothing to compare")
     settings = load_settings(challenger)
-    return judge(settings.headline, *gather(champion, challenger, settings))
+    return judge(settings.headline, *gather(champion, challenger, settings, rescore=rescore))
 
 
 def answer_on(champion: Revision, challenger: Revision, data: Sequence[Path]) -> Answer:
@@ -94,6 +97,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="rows with labels, CSV or Parquet, or a folder of them, that both are to score",
     )
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="if both held out hardly a row, have the champion score the challenger's, by its code",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -106,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         if args.on:
             found = answer_on(champion, challenger, args.on)
         else:
-            found = answer(champion, challenger)
+            found = answer(champion, challenger, rescore=args.rebuild)
     if args.json:
         print(
             json.dumps(as_json(found) | dict(zip(("champion", "challenger"), commits, strict=True)))

@@ -109,14 +109,19 @@ def stage_changes(before: Stages, after: Stages) -> dict[str, list[str]]:
     return found
 
 
-def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[Evidence, list[str]]:
-    """Compare two revisions as far as they let themselves be compared; and what hindered."""
+def gather(
+    base: Revision | None, this: Revision, settings: Settings, *, rescore: bool = False
+) -> tuple[Evidence, list[str]]:
+    """Compare two revisions as far as they let themselves be compared; and what hindered.
+
+    With ``rescore`` the base runs its own code, where that tells more.
+    """
     notes: list[str] = []
     groups: dict[str, Group] = {}
     measured = (seeds_of(base, notes) if base else None, seeds_of(this, notes))
     if base:
         try:
-            groups = by_row(base, this, notes)
+            groups = by_row(base, this, notes, rescore)
         except (Fault, ValueError, TypeError, OSError) as fault:
             notes.append(f"Not compared row by row: {code(fault, 300)}")
     found = Evidence(
@@ -132,11 +137,11 @@ def gather(base: Revision | None, this: Revision, settings: Settings) -> tuple[E
     return found, notes + [note for side in found.measured if (note := outdated(side, this))]
 
 
-def by_row(base: Revision, this: Revision, notes: list[str]) -> dict[str, Group]:
+def by_row(base: Revision, this: Revision, notes: list[str], rescore: bool) -> dict[str, Group]:
     """The comparison of both sides' predictions. Raises Fault or ValueError if it cannot be.
 
-    Where hardly a row was held out by both, as with a base of long ago, the base scores those that
-    this side held out, if it says how.
+    Where hardly a row was held out by both, as with a base of long ago, the base can score those
+    that this side held out, if it says how, and to ``rescore`` was asked for.
     """
     frames = [table(side.bytes(predictions_of(this.root, this.made))) for side in (base, this)]
     columns = columns_of(this.root, frames[1])
@@ -144,6 +149,12 @@ def by_row(base: Revision, this: Revision, notes: list[str]) -> dict[str, Group]
     groups = compare(frames[0], frames[1], columns, names)
     few = all(name == COMMON and group.blocks < FEWEST for name, group in groups.items())
     if not few or not can_score(base, this):
+        return groups
+    if not rescore:
+        notes.append(
+            "Hardly a row was held out by both: with `--rebuild` the champion scores the "
+            "challenger's, by its own code."
+        )
         return groups
     try:
         found = {COMMON: later(base, this, columns, names, notes)}

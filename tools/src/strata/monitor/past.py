@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from strata import git
+from strata import consent, git
 from strata.checkout import clone, dvc, dvc_command, environment, run
 from strata.compare import data
 from strata.errors import Fault
@@ -63,6 +63,7 @@ def replay(store: Store, head: Revision, setting: str) -> Iterator[Any]:
     """
     from dvc.utils.serialize import modify_yaml
 
+    consent.check(consent.PIPELINE)
     path = predictions_of(head.root, head.made)
     stage = next((name for name, each in head.stages.items() if path in each.outs), None)
     if setting not in head.params or stage is None:

@@ -44,7 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--log", metavar="FILE", type=Path, help="what `dvc repro` printed: which stages ran"
     )
     parser.add_argument(
-        "--rebuild", action="store_true", help="run the base's pipeline if its data is nowhere"
+        "--rebuild",
+        action="store_true",
+        help="run the base's code: its pipeline if its data is nowhere, what scores rows if both "
+        "held out hardly a row",
     )
 
 
@@ -104,7 +107,7 @@ def build(
     old = differing(root)
     problems += staleness(store, this, old)
 
-    found, hindered = gather(base, this, settings)
+    found, hindered = gather(base, this, settings, rescore=rebuild)
     gates = check(settings.gates, found)
     problems += [("gate failed", sections.crossed(gate)) for gate in gates if gate.passed is False]
     if commit:

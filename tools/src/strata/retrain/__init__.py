@@ -165,7 +165,7 @@ def held_against(store: Store, champion: str, this: Revision) -> tuple[Answer | 
     except (Fault, OSError, SubprocessError) as fault:
         noted.append(f"The champion could not be made again: {code(fault, 200)}.")
     try:
-        return answer(other, this), noted
+        return answer(other, this, rescore=True), noted
     except Fault as fault:
         return None, [*noted, f"Not compared: {code(fault, 200)}."]
 

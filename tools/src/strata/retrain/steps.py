@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from strata import git, refs
+from strata import consent, git, refs
 from strata.checkout import dvc, heard, programs, strata_command
 from strata.errors import Fault, without_secrets
 from strata.markdown import code
@@ -28,6 +28,7 @@ def arrive(root: Path, command: str | None, imports: list[str]) -> None:
     Raises Stopped if that fails.
     """
     if command:
+        consent.check(consent.ARRIVE)
         rc, said = heard(command, root, programs(), aloud=True)
         if rc:
             raise Stopped(f"{command} fails, which takes new data", last(said))
