@@ -109,7 +109,7 @@ def test_what_cannot_be_told_says_why(branches: Project, strata: Strata) -> None
     said = strata(branches, "compare", "skill-1.0", "HEAD", code=4)
     assert "more rows would not tell" in said
     settings.write_text(with_margin.replace('headline = "test.roc_auc"', 'headline = "no.such"'))
-    assert "a side has no number no.such" in strata(
+    assert "a side has no number `no.such`" in strata(
         branches, "compare", "skill-1.0", "HEAD", code=4
     )
 

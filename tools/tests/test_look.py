@@ -166,7 +166,7 @@ def test_what_it_says_of_a_target(project: Project, tmp_path: Path, strata: Stra
     path = tmp_path / "t.csv"
     GOOD.assign(**{"x\x1b[31m": TRAPS["leak"][0]}, bought=BOUGHT).to_csv(path, index=False)
     said = strata(project, "look", str(path), "--target", "bought")
-    assert "x·[31m" in said
+    assert "x\\x1b[31m" in said
     assert "alone predicts the target (balanced accuracy 1.00): is it known in time?" in said
     assert "predicting bought is binary" in said
     assert "\x1b" not in said

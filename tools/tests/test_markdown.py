@@ -3,8 +3,8 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from strata.charts import Chart, label, mermaid
-from strata.markdown import code, figure, join, number, plain, quoted, table
+from strata.charts import Chart, mermaid
+from strata.markdown import code, figure, join, label, number, plain, quoted, table
 from strata.page import page, show
 
 HOSTILE = [

@@ -221,7 +221,7 @@ def test_a_page_of_hostile_names_shows_them_and_does_nothing(evil: Project, stra
         "Card of the tiny model",
         "0.8000 ± 0.0196",
         f"{EVIL} (tiny v0.2.0)",
-        "test.<b>\ufffd\ufffd",
+        "test.<b>\\x00\\ud800",
         "<img>\"'&",
         f"train.skill: {EVIL} → --> <b>",
         "train.<i>: absent → \"'",

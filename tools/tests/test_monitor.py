@@ -188,7 +188,7 @@ def test_rows_that_a_model_may_have_learned_from_do_not_count(
     settings.write_text(settings.read_text().replace('data = "data/raw"', ""))
     told = found(watched, strata, 4, "--on", str(live))
     assert not any(each["alarm"] for each in rows(told).values())
-    why = "nothing tells whether a model learned from it: set data in"
+    why = "nothing tells whether a model learned from it: `set data in"
     assert str(rows(told)["b"]["why_not_judged"]).startswith(why)
     assert rows(told)["b"]["challenger_metric"]  # shown, and judging nothing
 

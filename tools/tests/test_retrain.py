@@ -155,7 +155,8 @@ def test_new_data_is_proposed_on_a_branch_of_its_own(project: Project, strata: S
     assert "stored nowhere: `dvc repro` makes them again" in body
     assert body.count("## Strata: no worse") == 1
     assert "monitor" in body
-    inert = CARD.replace("&", "&amp;").replace("<", "&lt;")
+    escaped = CARD.replace("&", "&amp;").replace("<", "&lt;").rstrip()
+    inert = "\n".join(f"> {line}".rstrip() for line in escaped.split("\n"))
     assert f"Open the card of this version</summary>\n\n{inert}" in body
     project.run("git", "bundle", "verify", str(project.path.parent / "out/change.bundle"))
 

@@ -4,6 +4,8 @@ import base64
 import json
 from dataclasses import dataclass
 
+from strata.markdown import label
+
 BASE, THIS = "#8c959f", "#0969da"
 
 
@@ -22,11 +24,6 @@ class Chart:
     @property
     def heading(self) -> str:
         return f"{label(self.title, 60)}, {self.names[0]} grey, {self.names[1]} blue"
-
-
-def label(text: object, limit: int = 40) -> str:
-    """A label for Mermaid, to stand in quotes: letters, digits and signs without a meaning."""
-    return "".join(c if c.isalnum() or c in " _-.,/@" else "·" for c in str(text)[:limit]) or "·"
 
 
 def mermaid(chart: Chart) -> str:

@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from strata import cachelock, consent, git
+from strata import cachelock, consent, git, terminal
 from strata.errors import Ended, Fault, end, on_signals, require, without_secrets
 
 COMMANDS = {  # name, module, what it does
@@ -56,6 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command. A Fault ends it with exit code 1 and a line, a signal with 128 + number."""
     arguments = sys.argv[1:] if argv is None else argv
     private_site_cache()
+    terminal.guard()
     if sys.warnoptions:
         warnings.simplefilter("ignore")  # what the user has them do is for the stages
     parser = argparse.ArgumentParser(prog="strata", description="Work with model versions.")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.errors import Fault, Later, on_signals
+from strata.texts import inert
 
 ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
@@ -270,7 +271,7 @@ def check_committed(root: Path) -> None:
     """Raise Fault unless all is committed."""
     if changed := edits(root):
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        raise Fault(f"not committed: {changed[0][3:]}{more}; commit first")
+        raise Fault(f"not committed: {inert(changed[0][3:])}{more}; commit first")
 
 
 def position(root: Path) -> str:

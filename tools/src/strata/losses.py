@@ -12,6 +12,7 @@ from strata import git, trust
 from strata.errors import Fault
 from strata.revision import Revision
 from strata.store import Output, Store, files_of, hash_of, md5_of
+from strata.texts import inert
 
 # A checkout leaves the files of a submodule alone, so nothing in it is lost or in the way.
 SUBMODULES = "--ignore-submodules=all"
@@ -102,7 +103,7 @@ def left(root: Path, commits: list[str]) -> list[Path]:
 def _refuse(paths: list[str], what: str, way_out: str) -> None:
     if paths:
         more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-        raise Fault(f"{what}: {', '.join(paths[:5])}{more}; {way_out}")
+        raise Fault(f"{what}: {', '.join(map(inert, paths[:5]))}{more}; {way_out}")
 
 
 def _is_left(top: Path, commits: list[str], path: str) -> bool:

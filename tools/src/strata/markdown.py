@@ -5,8 +5,13 @@ import math
 import re
 from collections.abc import Sequence
 
+from strata.texts import inert
+
 LIMIT = 60_000  # bytes; GitHub refuses a comment of more than 65,536 characters
 ROWS = 40
+LANGUAGE = re.compile(  # what stands behind the fence of a block of code
+    r"^((?:[ \t>]|[-*+][ \t]|\d+[.)][ \t])*(?:`{3,}(?=[^`\n]*$)|~{3,})).*$", re.MULTILINE
+)
 
 
 def code(value: object, limit: int = 80) -> str:
@@ -14,15 +19,26 @@ def code(value: object, limit: int = 80) -> str:
 
     Neither Markdown nor HTML in it has an effect, in a table or out of one, and no @ calls anyone.
     """
-    text = "".join(c if c.isprintable() else " " for c in str(value)[: 2 * limit]).strip()
+    text = inert("".join(" " if c.isspace() else c for c in str(value)[: 2 * limit]).strip())
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     if not text:
         return '`""`'
     if set("`|\\") & set(text):  # none of these can be escaped everywhere alike
-        inert = "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in text)
-        return f"<code>{inert}</code>"
+        escaped = "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in text)
+        return f"<code>{escaped}</code>"
     return f"`{text}`"
+
+
+def term(value: object) -> str:
+    """A name in a sentence: as it is if it is of letters, digits, - and _, else as code."""
+    text = str(value)
+    return text if re.fullmatch(r"[^\W_]+([-_ ][^\W_]+)*", text) else code(text)
+
+
+def label(value: object, limit: int = 40) -> str:
+    """A text where nothing can be quoted: its letters, digits, and signs without a meaning."""
+    return "".join(c if c.isalnum() or c in " _-.,/" else "·" for c in str(value)[:limit]) or "·"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], limit: int = ROWS) -> str:
@@ -66,6 +82,7 @@ def plain(text: str) -> str:
 
 def block(text: str) -> str:
     """Lines as they are, in a block of code that nothing in them ends."""
+    text = inert(text, "\n\t")
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
@@ -77,12 +94,16 @@ def details(summary: str, text: str) -> str:
 
 
 def quoted(text: str, limit: int = 20_000) -> str:
-    """Markdown of others, as Markdown: without HTML, pictures and calls, and cut at ``limit``."""
-    safe = text[:limit].replace("&", "&amp;").replace("<", "&lt;").replace("![", "!\\[")
+    """Markdown of others, as a quotation: without HTML, pictures and calls, and cut at ``limit``.
+
+    Nothing in it reaches out of it: a block of code ends with it, and no link is defined in it, for
+    words of ours. A block of code has no language, in which GitHub may see a drawing.
+    """
+    safe = inert(text[:limit], "\n\t").replace("&", "&amp;").replace("<", "&lt;")
+    safe = safe.replace("![", "!\\[").replace("]:", "]\u200b:")
     safe = re.sub(r"@(?=\w)", "@\u200b", safe)
-    if len(re.findall(r"^ {0,3}(?:```|~~~)", safe, re.MULTILINE)) % 2:
-        safe += "\n```"
-    return safe + ("\n\n…" if len(text) > limit else "")
+    safe = LANGUAGE.sub(r"\1", safe) + ("\n\n…" if len(text) > limit else "")
+    return "\n".join(f"> {line}".rstrip() for line in safe.rstrip().split("\n"))
 
 
 def join(sections: Sequence[tuple[str, str]], limit: int = LIMIT) -> str:
@@ -96,4 +117,4 @@ def join(sections: Sequence[tuple[str, str]], limit: int = LIMIT) -> str:
         kept.pop()
         names = ", ".join(title.lower() for title, _ in sections[len(kept) :])
         note = f"_Left out, as a comment has a limit: {names}. `strata report --html` shows all._"
-    return "\n\n".join([*kept, *([note] if note else [])]) + "\n"
+    return inert("\n\n".join([*kept, *([note] if note else [])]), "\n\t") + "\n"

@@ -1,6 +1,7 @@
 """A report for a browser or a terminal: one HTML page that needs no network, or text in columns."""
 
 import re
+import sys
 from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
@@ -8,6 +9,8 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from strata.markdown import join
+from strata.terminal import behind
+from strata.texts import inert
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
@@ -22,17 +25,17 @@ def page(sections: Sequence[tuple[str, str]], title: str = "Strata report") -> s
     """Render sections whose text of others is inert already; no script can run in the page."""
     body = MarkdownIt("commonmark").enable("table").render(join(sections, limit=1 << 60))
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    return (
+    html = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n"
         "</html>\n"
     )
+    return inert(html, "\n\t")
 
 
 def show(text: str) -> None:
-    """Print a report on a terminal: charts by name only, and nothing that could steer it."""
+    """Print a report on a terminal: charts by name only."""
     drawn = r"- \1: `strata report --html FILE` draws it"
     text = re.sub(r'```mermaid.*?title "(.*?), base.*?```', drawn, text, flags=re.DOTALL)
-    text = "".join(c for c in text if c.isprintable() or c == "\n")
-    Console().print(Markdown(text, hyperlinks=False))
+    Console(file=behind(sys.stdout)).print(Markdown(text, hyperlinks=False))

@@ -17,6 +17,7 @@ from strata.revision import Offline, Revision
 from strata.settings import section
 from strata.staleness import stale
 from strata.store import Store, opened
+from strata.texts import inert
 from strata.values import is_number
 
 
@@ -116,7 +117,9 @@ def judge(
         against.append(f"by {metric} it is no better than {what}")
     for gate in gates:
         if gate.passed is False:
-            against.append(f"gate {gate.kind} {gate.metric} {gate.limit}: {gate.why or gate.value}")
+            against.append(
+                f"gate {gate.kind} {gate.metric} {inert(str(gate.limit))}: {gate.why or gate.value}"
+            )
     held = sum(gate.passed is True for gate in gates)
     said.append(f"gates: {held} of {len(gates)} hold")
     return said, against

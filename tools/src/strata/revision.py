@@ -18,6 +18,7 @@ from strata import git, trust
 from strata.errors import Fault
 from strata.settings import section_of
 from strata.store import Offline, Output, Store, at_commit, dvc_repo, files_of, reason
+from strata.texts import inert
 from strata.values import Leaves, flatten
 
 __all__ = ["Absent", "Offline", "Output", "Plot", "Revision", "Stage", "Unreadable"]
@@ -358,12 +359,15 @@ def parsed(data: bytes, path: str, revision: str) -> Any:
 
 
 def leaves(files: Mapping[str, Any]) -> Leaves:
-    """The values of files under the names that they have as metrics or params of a revision."""
+    """The values of files under the names that they have as metrics or params of a revision.
+
+    A name is a line, and inert.
+    """
     found: Leaves = {}
     for path, values in files.items():
         bare = path == "params.yaml" or len(files) == 1
         for name, value in flatten(values).items():
-            found[name if bare and name else f"{path}:{name}".removesuffix(":")] = value
+            found[inert(name if bare and name else f"{path}:{name}".removesuffix(":"))] = value
     return found
 
 
@@ -404,7 +408,8 @@ def _index(repo: Any) -> _Read:
 
     def relative(path: str, beside: str | None = None) -> str:
         path = fs.join(fs.parent(beside), path) if beside else path
-        return PurePosixPath(fs.relpath(path, repo.root_dir).replace("\\", "/")).as_posix()
+        found = PurePosixPath(fs.relpath(path, repo.root_dir).replace("\\", "/")).as_posix()
+        return trust.checked_name(found)
 
     def broken(path: str, error: Exception) -> None:
         if repo.dvcignore.is_ignored_file(fs.abspath(path)):
@@ -419,7 +424,7 @@ def _index(repo: Any) -> _Read:
     for stage in nx.dfs_postorder_nodes(index.graph):  # in the order in which they run
         file = relative(stage.path)
         name = getattr(stage, "name", None)  # a .dvc file has none
-        name = file if not name else name if file == "dvc.yaml" else f"{file}:{name}"
+        name = inert(file if not name else name if file == "dvc.yaml" else f"{file}:{name}")
         _add_stage(found, stage, name, relative)
         for out in stage.outs:
             path = relative(out.fs_path)
@@ -445,7 +450,7 @@ def _index(repo: Any) -> _Read:
         for name, artifact in artifacts.items():
             if artifact.get("type") == "model" and artifact.get("path"):
                 path = relative(artifact["path"], beside=file)
-                found.models[path] = name if folder == "." else f"{folder}:{name}"
+                found.models[path] = inert(name if folder == "." else f"{folder}:{name}")
     return found
 
 
@@ -461,7 +466,7 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
             values = dep.hash_info.value if isinstance(dep.hash_info.value, dict) else {}
             before = "" if path == "params.yaml" else f"{path}:"
             for key, value in values.items():
-                params |= {before + leaf: v for leaf, v in flatten({key: value}).items()}
+                params |= {inert(before + leaf): v for leaf, v in flatten({key: value}).items()}
         else:
             path = relative(dep.fs_path) if dep.is_in_repo else str(dep)
             deps[path] = dep.hash_info.value
@@ -515,10 +520,10 @@ def _plot(title: str, path: str, options: Any, columns: Any = None) -> Plot:
     x = next(iter(x.values()), None) if isinstance(x, dict) else x
     y = [str(name) for name in (y if isinstance(y, list) else [y])]
     return Plot(
-        title=str(options.get("title") or title),
+        title=inert(str(options.get("title") or title)),
         path=path,
         x=x if isinstance(x, str) else None,
         y=tuple(y),
-        x_label=str(options.get("x_label") or x or ""),
-        y_label=str(options.get("y_label") or ", ".join(y)),
+        x_label=inert(str(options.get("x_label") or x or "")),
+        y_label=inert(str(options.get("y_label") or ", ".join(y))),
     )

@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,8 +48,10 @@ def read(text: str, path: str) -> Seeds:
     """Read the text of the file. Raises Fault, naming ``path``, if it is no such file."""
     try:
         found = Seeds(**json.loads(text))
-        if len(found.seeds) < 2 or not all(sd >= 0 for sd in found.sd.values()):
-            raise ValueError("fewer than two seeds, or a deviation below 0")
+        if len(found.seeds) < 2 or not all(0 <= sd < math.inf for sd in found.sd.values()):
+            raise ValueError("fewer than two seeds, or a deviation that is none")
+        if not isinstance(found.commit, str) or not isinstance(found.param, str):
+            raise ValueError("commit and param are texts")
     except (ValueError, TypeError, AttributeError) as error:
         why = f"{path} is not what `strata seeds` writes: {error}"
         raise Fault(f"{why}; measure again") from None

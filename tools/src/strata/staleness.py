@@ -7,6 +7,7 @@ from typing import Any
 from strata.losses import lying
 from strata.revision import Revision
 from strata.store import Store, dvc_repo, hash_of
+from strata.texts import inert
 
 
 def behind(store: Store) -> list[str]:
@@ -65,7 +66,7 @@ def differing(root: Path, always: bool = False) -> dict[str, list[str]]:
                 for kind, items in reason.items():
                     for path, what in items.items() if isinstance(items, dict) else [(kind, items)]:
                         found.setdefault(stage, []).extend(_words(path, what))
-    return {stage: words for stage, words in found.items() if words}
+    return {inert(stage): list(map(inert, words)) for stage, words in found.items() if words}
 
 
 def _words(path: str, what: Any) -> list[str]:

@@ -8,8 +8,9 @@ import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from urllib.request import Request, urlopen
 
 from strata import cachelock, git, refs, trust
 from strata.errors import Fault, first_line
+from strata.terminal import behind
 
 
 class Offline(Fault):
@@ -70,7 +72,8 @@ def run_dvc(arguments: list[str]) -> int:
     from dvc.cli import main
 
     _log(logging.INFO)
-    return int(main(arguments))
+    with redirect_stdout(behind(sys.stdout)), redirect_stderr(behind(sys.stderr)):
+        return int(main(arguments))
 
 
 def _log(level: int) -> None:

@@ -6,20 +6,16 @@ path in the cache, and a path is written to and removed.
 
 import json
 import re
-import unicodedata
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from strata.errors import Fault
+from strata.texts import MISLEADING
 
 DEPTH = 100  # to which YAML may nest; parsers recurse, and the one in C has no other bound
 ALIASED = 1_000_000  # values that its aliases may stand for: a hundred bytes can name billions
 HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 LIKE_ONE = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 OURS = (".git", ".dvc")
-# Control characters, line ends, halves of characters; and what turns the order of writing around,
-# so that a name shows as another.
-ODD = {"Cc", "Cs", "Zl", "Zp"}
-TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 def hashes_in(data: bytes) -> set[str]:
@@ -36,18 +32,13 @@ def checked_hash(value: object) -> str:
 
 def checked_path(value: object) -> str:
     """A relative path that leads nowhere else, as it is written. Raises Fault for another."""
-    if isinstance(value, str) and not any(map(_misleads, value)):
+    if isinstance(value, str) and not MISLEADING.search(value):
         parts = {*PurePosixPath(value).parts, *PureWindowsPath(value).parts}
         odd = PurePosixPath(value).is_absolute() or PureWindowsPath(value).anchor
         reserved = any(part == ".." or part.lower().rstrip(". ") in OURS for part in parts)
         if parts and not odd and not reserved:
             return value
     raise Fault(f"{str(value)[:80]!r} is no path inside the repository")
-
-
-def _misleads(char: str) -> bool:
-    """Whether a character has no place in a path. What Python cannot print may have one."""
-    return unicodedata.category(char) in ODD or unicodedata.bidirectional(char) in TURNING
 
 
 def within(root: Path, path: Path) -> Path:
@@ -57,6 +48,13 @@ def within(root: Path, path: Path) -> Path:
     if not inside.is_relative_to(home) or set(inside.relative_to(home).parts) & set(OURS):
         raise Fault(f"{path.relative_to(root)} leads out of the repository, to {inside}")
     return path
+
+
+def checked_name(value: str) -> str:
+    """A name or path, as it is written. Raises Fault if it would show as another."""
+    if MISLEADING.search(value):
+        raise Fault(f"{value[:80]!r} has a character that no name can have here: rename it")
+    return value
 
 
 def listing(data: bytes) -> dict[str, str]:

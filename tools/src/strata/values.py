@@ -1,8 +1,12 @@
 """Values under dotted names: how params and metrics are compared."""
 
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
+
+from strata.texts import inert
 
 ABSENT = object()  # None is a value that params and metrics may have
 
@@ -20,6 +24,7 @@ class Change:
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Rows of cells as text, one line a row, in columns as wide as their widest cell."""
+    rows = [[inert(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -27,9 +32,17 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def printable(text: str) -> str:
-    """A text from outside, which may hold anything, for a terminal."""
-    return "".join(each if each.isprintable() else "·" for each in text)
+def json_of(value: Any) -> str:
+    """A value as JSON, which knows no number that is not finite: null stands for it."""
+
+    def known(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: known(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [known(inner) for inner in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(known(value), allow_nan=False)
 
 
 def flatten(value: Any, prefix: str = "") -> Leaves:

@@ -24,7 +24,8 @@ from strata.errors import Fault
 from strata.obtain import obtained
 from strata.revision import Revision
 from strata.store import Store, opened
-from strata.values import aligned, printable
+from strata.texts import inert
+from strata.values import aligned
 
 MOST = 60  # columns that are listed; of more, those with something to say
 
@@ -134,15 +135,15 @@ def show(made: Proposal, place: str) -> None:
         sample = made.table.sample[each.column.name].dropna()
         example = str(sample.iloc[0])[:24] if len(sample) else ""
         *described, said = each.described
-        rows.append([printable(one) for one in [*described, example, said]])
-    print(f"{printable(place)}: {made.table.rows:,} rows, {len(made.fields)} columns")
+        rows.append([*described, example, said])
+    print(f"{place}: {made.table.rows:,} rows, {len(made.fields)} columns")
     print(aligned(rows))
     if len(made.fields) > len(rows) - 1:
         print(f"and {len(made.fields) - len(rows) + 1} more features")
     if made.table.step > 1:
         print(f"(remarks and roles are by 1 row in {made.table.step}; types and counts by all)")
     for remark in made.remarks:
-        print(printable(remark))
+        print(inert(remark))
     print(plan(made))
 
 
@@ -160,7 +161,7 @@ def plan(made: Proposal) -> str:
         }[made.by]
         how = f"{made.test:.0%} test, {made.validation:.0%} validate, {chosen}"
     parts = {"all": "for all rows", "file": "a source file", "month": "a month"}[made.partition]
-    return printable(f"task: {made.task}{what}; {how}; one partition {parts}")
+    return inert(f"task: {made.task}{what}; {how}; one partition {parts}")
 
 
 def listing(root: Path, texts: dict[str, str], gone: list[str]) -> str:

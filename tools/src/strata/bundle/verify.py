@@ -17,8 +17,9 @@ from strata.bundle.manifest import CARD
 from strata.errors import Fault
 from strata.revision import Revision
 from strata.store import Store, hash_of, opened
+from strata.texts import inert
 from strata.trust import within
-from strata.values import ABSENT, changes, flatten, printable
+from strata.values import ABSENT, changes, flatten
 
 UNPROVEN = 4
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -46,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     wrong, unknown = of_repository(args.folder, made)
     faults, unproven = faults + wrong, unproven + unknown
     for line in [*(f"refused: {why}" for why in faults), *(f"not proven: {w}" for w in unproven)]:
-        print(printable(line))  # what is in it may be a forger's
-    name = printable(made["tag"]["name"] if made["tag"] else made["code"]["gitCommit"])
+        print(inert(line))  # what is in it may be a forger's
+    name = inert(made["tag"]["name"] if made["tag"] else made["code"]["gitCommit"])
     if faults:
         print(f"{args.folder} is NOT what it says, {name}")
         return 1

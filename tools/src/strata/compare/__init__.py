@@ -6,7 +6,6 @@ is better, no worse (by no more than the margin that the gates set), worse, or c
 """
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from strata.compare.evidence import gather, load_settings
 from strata.compare.rows import gather_on
 from strata.compare.verdict import Estimate, Evidence, overall
 from strata.errors import Fault
-from strata.markdown import figure, plain
+from strata.markdown import code, figure, plain
 from strata.revision import Revision
 from strata.store import opened
+from strata.values import json_of
 
 CODES = {"better": 0, "no worse": 0, "worse": 3, "cannot tell": 4}
 WHY = {
@@ -78,12 +78,12 @@ def judge(metric: str, found: Evidence, notes: list[str]) -> Answer:
     if not found.measured:
         notes.append("The fit's own randomness is not in the interval: `strata seeds 10` measures.")
     elif fit is None:
-        notes.append(f"The fit's own randomness was not measured for {metric}.")
+        notes.append(f"The fit's own randomness was not measured for {code(metric)}.")
     if word not in CODES:
         word, why = "cannot tell", WHY.get(word, why)
     more = best.more_blocks(way, margin, fit) if best and word == "cannot tell" else None
     said = [plain(note) for note in notes]
-    return Answer(word, found, metric, way, margin, best, more, why, said)
+    return Answer(word, found, metric, way, margin, best, more, plain(why), said)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -116,9 +116,8 @@ def run(args: argparse.Namespace) -> int:
         else:
             found = answer(champion, challenger, rescore=args.rebuild)
     if args.json:
-        print(
-            json.dumps(as_json(found) | dict(zip(("champion", "challenger"), commits, strict=True)))
-        )
+        sides = dict(zip(("champion", "challenger"), commits, strict=True))
+        print(json_of(as_json(found) | sides))
     else:
         print(
             "\n".join([f"{args.challenger} against {args.champion}: {found.word}", *lines(found)])

@@ -23,6 +23,7 @@ from strata.paired import (
 from strata.revision import Revision, Stage
 from strata.scoring import direction, parts
 from strata.settings import names_in, section
+from strata.texts import inert
 from strata.values import Leaves, changes, flatten
 
 Stages = Mapping[str, Stage]
@@ -57,7 +58,7 @@ def load_settings(this: Revision) -> Settings:
         frozenset(parts(name)[1] for name in names_in(found, key, PLACE))
         for key in ("higher_is_better", "lower_is_better")
     )
-    headline = [*names_in(found, "headline", PLACE), usual_headline(this.metrics)][0]
+    headline = inert([*names_in(found, "headline", PLACE), usual_headline(this.metrics)][0])
     return Settings(headline, higher, lower, gates_in(found))
 
 
@@ -79,7 +80,7 @@ def gates_in(found: dict[str, Any]) -> Leaves:
     if not isinstance(gates, dict):
         raise Fault(f"{PLACE}: gates must be a table")
     return {
-        f"{kind}.{name}": limit
+        inert(f"{kind}.{name}"): limit
         for kind, of in gates.items()
         for name, limit in (flatten(of) if isinstance(of, dict) else {"": of}).items()
     }

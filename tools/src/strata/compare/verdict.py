@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from strata.markdown import code
 from strata.paired import COMMON, Difference, Group
 from strata.scoring import direction, parts
 from strata.seeds import Seeds
@@ -234,7 +235,7 @@ def useless(name: str, found: Evidence) -> str:
 
 
 def overall(name: str, found: Evidence) -> tuple[str, Estimate | None, str]:
-    """The verdict on the headline metric, the estimate behind it, and what there is to say of it.
+    """The verdict on the headline metric, the estimate behind it, and a word on it, as Markdown.
 
     Where the split itself has other rows than the base's, rows that neither learned from decide.
     """
@@ -242,7 +243,7 @@ def overall(name: str, found: Evidence) -> tuple[str, Estimate | None, str]:
         return "not comparable", None, "no headline metric is known: set it in [tool.strata.report]"
     best = judged(name, found)
     if best is None:
-        return "not comparable", None, f"a side has no number {name}"
+        return "not comparable", None, f"a side has no number {code(name)}"
     if best.refused == OTHER_ROWS:
         why = "it cannot be shown that both are of the same rows, and no predictions match any"
         return "not comparable", best, why

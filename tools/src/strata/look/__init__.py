@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from strata import git
 from strata.errors import Fault
 from strata.look.tables import batches, files, sampled
-from strata.values import aligned, printable
+from strata.texts import inert
+from strata.values import aligned
 
 if TYPE_CHECKING:
     from strata.look.remarks import Column
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     if plain:
         print(f"and {len(plain)} more columns without a remark")
     for remark in of_the_table(frame, args.target):
-        print(printable(remark))
+        print(inert(remark))
     with tempfile.TemporaryDirectory(dir=page.parent) as folder:
         part = Path(folder, "page.html")
         TableReport(frame, title=title, verbose=0).write_html(part)
@@ -70,5 +71,5 @@ def table(rows: "list[Column]") -> str:
     cells = [["column", "type", "missing", "distinct", "example", "remark"]]
     for row in rows:
         line = [row.name, row.type, row.missing, f"{row.distinct:,}", row.example]
-        cells.append([printable(cell) for cell in [*line, "; ".join(row.remarks)]])
+        cells.append([*line, "; ".join(row.remarks)])
     return aligned(cells)

@@ -1,6 +1,5 @@
 """The history of the models as one HTML page: no script, no network, nothing beside it."""
 
-import re
 from typing import Any
 
 import jinja2
@@ -10,10 +9,8 @@ from strata.models.card import rendered
 from strata.models.chart import chart
 from strata.models.figures import Estimate, estimate, shown
 from strata.models.record import Record, Version
+from strata.texts import inert
 from strata.values import ABSENT
-
-# What HTML has no place for: control characters, and halves of characters.
-UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def render(record: Record) -> str:
@@ -40,7 +37,7 @@ def render(record: Record) -> str:
         released=_released(record),
         unread=[point for point in record.points if point.metrics is None],
     )
-    return UNFIT.sub("\ufffd", html)
+    return inert(html, "\n\t")
 
 
 def _curve(record: Record, name: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ raised by rules under which looking every month for years raises no more false o
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from strata.compare.evidence import Settings, load_settings, seeds_of
 from strata.compare.files import files_of, read
 from strata.compare.learned import Learned, learned
 from strata.errors import Fault, first_line
-from strata.markdown import code, join, plain, quoted
+from strata.markdown import code, join, plain, term
 from strata.monitor import drift, looks, past
 from strata.monitor.judging import LEARNED, Partition, judge, judge_on
 from strata.monitor.watch import Watch
@@ -29,6 +28,7 @@ from strata.paired import Columns, columns_of, predictions_of, table
 from strata.prediction import scorer
 from strata.revision import Revision
 from strata.store import Store, opened
+from strata.values import json_of
 
 SAMPLE = 200_000  # rows of the champion's training that inputs are compared with
 
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         text = page(document(found, pictures=True), "Strata monitor")
         args.html.write_text(text, encoding="utf-8", newline="\n")
-    print(json.dumps(as_json(found)) if args.json else join(document(found)))
+    print(json_of(as_json(found)) if args.json else join(document(found)))
     return CODES[found.word]
 
 
@@ -106,7 +106,7 @@ def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Wat
         if head.files(folder)[there[each]] != champion.files(folder)[before[each]]
     ]
     if changed:
-        notes.append(f"Corrected since: {quoted(', '.join(changed))}.")
+        notes.append(f"Corrected since: {', '.join(map(term, changed))}.")
     with scorer(store, champion) as score:
         said = data.scored(score, paths)
     found = [
@@ -220,7 +220,7 @@ def as_json(found: Watch) -> dict[str, Any]:
                 "alarm": found.alarms[at],
                 "expected": each.expected,
                 "observed": each.observed,
-                "why_not_judged": each.why or None,
+                "why_not_judged": plain(each.why) or None,
             }
         )
     rate, error = found.false_alarms

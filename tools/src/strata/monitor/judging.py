@@ -14,7 +14,7 @@ from strata.compare.learned import Learned
 from strata.compare.rows import evidence_on
 from strata.compare.verdict import Estimate, judged
 from strata.errors import Fault
-from strata.markdown import quoted
+from strata.markdown import code, term
 from strata.monitor import looks
 from strata.monitor.past import Challenger
 from strata.paired import Columns
@@ -29,7 +29,8 @@ ITSELF = "the model of the last commit is the champion itself"
 @dataclass(frozen=True)
 class Partition:
     """What is known of one partition. ``rows`` are those that it has, ``refused`` those that the
-    champion could not score, ``labelled`` those with a label. ``why`` says why it is not judged.
+    champion could not score, ``labelled`` those with a label. ``why`` says, as Markdown, why it is
+    not judged.
 
     ``expected`` and ``observed`` are the means of the champion's predictions and of the labels.
     """
@@ -121,7 +122,7 @@ def judge_on(
             continue
         if lost := len(labels) - len(new):
             notes.append(
-                f"{lost:,} rows of {quoted(path.stem)} do not count: one of the two may have "
+                f"{lost:,} rows of {term(path.stem)} do not count: one of the two may have "
                 "learned from them."
             )
         frames = (joined(both[0], new), joined(both[1], new))
@@ -147,7 +148,7 @@ def _unlearned(labels: pd.DataFrame, learned: Sequence[Learned | str]) -> tuple[
                 raise Fault(side)
             labels = labels[~side.has(labels)]
         except Fault as fault:
-            unknown = f"nothing tells whether a model learned from it: {fault}"
+            unknown = f"nothing tells whether a model learned from it: {code(fault, 200)}"
     return labels, unknown
 
 
@@ -167,11 +168,11 @@ def _held_against(
     try:
         metric, found = evidence_on(frames, columns, settings, seeds, parts_too=True)
     except Fault as fault:
-        return replace(base, why=str(fault))
+        return replace(base, why=code(fault, 200))
     best, way = judged(metric, found), found.direction(metric)
     if best is None or not way or best.refused:
         why = best.refused if best else "no metric"
-        return replace(base, why=why or f"which way of {metric} is better is not known")
+        return replace(base, why=why or f"which way of {code(metric)} is better is not known")
     (group,) = found.groups.values()
     gains = np.array(group.differences[metric].parts) * way
     look = looks.Look(gains, (found.fit(metric) or 0.0) / 1.96)

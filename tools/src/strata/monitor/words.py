@@ -1,7 +1,7 @@
 """What the monitor found, in Markdown."""
 
 from strata.charts import Chart, mermaid, picture
-from strata.markdown import code, figure, quoted, table
+from strata.markdown import code, figure, table, term
 from strata.monitor.looks import FIRST, WINDOW
 from strata.monitor.watch import Watch
 
@@ -39,8 +39,8 @@ def headline(found: Watch) -> str:
     if found.word == "cannot tell":
         return f"nobody can tell whether {champion} is stale"
     first = next((at for at, alarm in enumerate(found.alarms) if alarm), None)
-    since = f", first in {found.partitions[first].name}" if first is not None else ""
-    newest = found.partitions[found.judged[-1]].name
+    since = f", first in {term(found.partitions[first].name)}" if first is not None else ""
+    newest = term(found.partitions[found.judged[-1]].name)
     return f"{champion} is {found.word} in {newest}{since if found.word == 'stale' else ''}"
 
 
@@ -49,13 +49,13 @@ def summary(found: Watch) -> str:
     if not found.judged:
         return " ".join(unjudged(found)) or "No data has come since."
     beaten = [
-        each.name for each, alarm in zip(found.partitions, found.alarms, strict=True) if alarm
+        term(each.name) for each, alarm in zip(found.partitions, found.alarms, strict=True) if alarm
     ]
     said = (
         f"Beaten beyond noise in {', '.join(beaten)}." if beaten else "Never beaten beyond noise."
     )
     if found.judged[-1] + 1 < len(found.partitions):
-        said += f" Judged through {found.partitions[found.judged[-1]].name}."
+        said += f" Judged through {term(found.partitions[found.judged[-1]].name)}."
     return " ".join([said, *unjudged(found)])
 
 
@@ -64,8 +64,8 @@ def unjudged(found: Watch) -> list[str]:
     whys: dict[str, list[str]] = {}
     for each, p in zip(found.partitions, found.p_values, strict=True):
         if p is None:
-            whys.setdefault(each.why or "too few blocks of rows", []).append(each.name)
-    return [quoted(f"Not judged: {', '.join(names)} ({why}).") for why, names in whys.items()]
+            whys.setdefault(each.why or "too few blocks of rows", []).append(term(each.name))
+    return [f"Not judged: {', '.join(names)} ({why})." for why, names in whys.items()]
 
 
 def rows(found: Watch) -> str:
@@ -87,7 +87,7 @@ def rows(found: Watch) -> str:
         calibrated = f"{each.expected:.3g} / {each.observed:.3g}" if known else ""
         said = "**stale**" if alarm else "cannot tell" if p is None else "no"
         surely = f"{p:.2g} / {level:.2g}" if p is not None else "–"
-        first = [each.name, f"{each.rows:,}", refused]
+        first = [term(each.name), f"{each.rows:,}", refused]
         lines.append([*first, sides, gain, calibrated, surely, said])
     header = ["partition", "rows", "refused", "champion → challenger", "gain, 95% interval"]
     header += ["expected / observed", f"p of {WINDOW} / its level", "stale"]
@@ -120,7 +120,7 @@ def moved(found: Watch) -> str:
         for each in found.drifts[:MOVED]
     ]
     lead = (
-        f"Inputs of {found.drifted} against those that the champion learned from: how far each has "
-        "moved, from 0 to 1. This decides nothing."
+        f"Inputs of {term(found.drifted)} against those that the champion learned from: how far "
+        "each has moved, from 0 to 1. This decides nothing."
     )
     return lead + "\n\n" + table(["input", "moved", "missing", "new categories"], lines)

@@ -218,7 +218,7 @@ def heading(
         size = max(abs(best.before), abs(best.after))
         line += f": {code(headline)} {figure(best.difference, True, size)}"
         if best.interval:
-            line += f", 95% interval {sections.interval(best, size)}, {best.how}"
+            line += f", 95% interval {sections.interval(best, size)}, {sections.way(best)}"
         line += (f"; {where}" if where and not same else "") + "."
         line += f" By itself: {word}." if problems else ""
     else:

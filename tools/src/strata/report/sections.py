@@ -6,7 +6,7 @@ from typing import Any
 
 from strata.compare.evidence import Stages
 from strata.compare.verdict import DUMMIES, Estimate, Evidence, Gate, estimate, judged, real
-from strata.markdown import code, figure, number, table
+from strata.markdown import code, figure, number, table, term
 from strata.paired import COMMON, FEWEST, Group
 from strata.scoring import parts
 from strata.values import ABSENT, Leaves, changes, is_number
@@ -52,7 +52,13 @@ def metrics(names: Sequence[str], found: Evidence, judge: bool) -> str:
 def _moved(best: Estimate | None, size: float) -> list[str]:
     if best is None:
         return ["–", "–", ""]
-    return [figure(best.difference, True, size), interval(best, size) or "–", best.how]
+    return [figure(best.difference, True, size), interval(best, size) or "–", way(best)]
+
+
+def way(best: Estimate) -> str:
+    """How the interval was found: paired by what, or not."""
+    kind, by, column = best.how.partition(" by ")
+    return kind + by + (term(column) if by else "")
 
 
 def interval(best: Estimate, size: float) -> str:

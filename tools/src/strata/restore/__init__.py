@@ -9,6 +9,7 @@ from strata.obtain import Obtained, obtained
 from strata.restore import proof
 from strata.revision import Revision
 from strata.store import opened
+from strata.texts import inert
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         print("DVC keeps nothing for this revision: its files are all in Git")
     now = f"{refs.short(name)} ({commit[:7]})"
     print(f"the workspace is at {now}; `strata restore -` goes back to {old}")
-    if lagging := [c[3:] for c in git.changes(root) if not c.startswith("??")]:
+    if lagging := [inert(c[3:]) for c in git.changes(root) if not c.startswith("??")]:
         print(
             f"at another commit than it names: {', '.join(lagging)}; `git submodule update --init` "
             "brings what is a submodule"

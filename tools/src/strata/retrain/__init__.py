@@ -18,7 +18,7 @@ from strata.checkout import make_again
 from strata.compare import Answer, answer, lines
 from strata.compare.evidence import stage_changes
 from strata.errors import Fault
-from strata.markdown import block, code, join
+from strata.markdown import block, code, join, plain
 from strata.monitor import in_use, watch
 from strata.monitor.words import document
 from strata.report import reported
@@ -38,6 +38,7 @@ from strata.revision import Revision
 from strata.settings import section
 from strata.staleness import differing
 from strata.store import Store, opened
+from strata.texts import inert
 from strata.values import changes
 
 FILES = ("decision", "title", "body.md", "branch", "base", "merge", "change.bundle", "repro.log")
@@ -64,13 +65,13 @@ def run(args: argparse.Namespace) -> int:
     try:
         found = retrain(root, base, settings.get("arrive"))
     except Stopped as stopped:
-        title = f"Retraining stopped: {stopped.where}"
+        title = inert(f"Retraining stopped: {stopped.where}")
         said = block("\n".join(stopped.lines) or "no message")
         write(folder, base=base, title=title, **{"body.md": said}, decision="stopped")
         raise
     if isinstance(found, str):
         write(folder, title="Nothing new", **{"body.md": found}, decision="nothing")
-        print(f"nothing to propose: {found}")
+        print(f"nothing to propose: {plain(found)}")
         return 0
     git.git("bundle", "create", "--quiet", str(folder / "change.bundle"), *found.span, root=root)
     (folder / "repro.log").write_text(found.log, encoding="utf-8", newline="\n")
@@ -102,7 +103,7 @@ class Proposal:
 
 
 def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
-    """Do it; why there is nothing to propose where there is not.
+    """Do it; as Markdown why there is nothing to propose where there is not.
 
     Raises Stopped if the data cannot be had, or the pipeline refuses it, or it would be lost.
     """
@@ -125,7 +126,7 @@ def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
         if why := refusal(came, moved, remade, word):
             return why
         what = f"Retrain on new data in {', '.join(came)}" if came else "Retrain, as dvc.lock lacks"
-        knobs = [f"{c.name} {c.after}" for c in changes(before.params, after.params)][:3]
+        knobs = [inert(f"{c.name} {c.after}") for c in changes(before.params, after.params)][:3]
         message = "\n".join([what, "", *knobs, *(f"{path}: {data.get(path)}" for path in came)])
         commit = steps.commit(root, base, branch_of(data), message)
     made = Proposal(branch_of(data), base, commit, log)

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from strata.errors import Fault
+from strata.markdown import term
 from strata.revision import Revision
 
 PLACE = "[tool.strata.retrain]"
@@ -63,20 +64,20 @@ def arrived(before: Data, after: Data) -> list[str]:
 
 
 def refusal(came: list[str], moved: Mapping[str, list[str]], remade: bool, word: str) -> str:
-    """Why nothing is to be proposed; empty if something is.
+    """Why nothing is to be proposed, as Markdown; empty if something is.
 
     ``moved`` are the stages whose entry in dvc.lock is another now, each with the inputs that are;
     ``remade`` is whether any has made other bytes; ``word`` is what the challenger is, held against
     the champion. Data that has come is proposed whatever the model does with it.
     """
     if moved and not remade:  # a source written anew, with the same rows
-        return f"the pipeline makes the same of {', '.join(came) or 'what dvc.lock lacked'}"
+        same = ", ".join(map(term, came)) or "what dvc.lock lacked"
+        return f"the pipeline makes the same of {same}"
     if came:
         return ""
     if not moved:
         return "no new data has come, and dvc.lock is fresh"
     if not any(moved.values()):
-        return (
-            f"no new data has come; {', '.join(moved)} gave other bytes here from the same inputs"
-        )
+        names = ", ".join(map(term, moved))
+        return f"no new data has come; {names} gave other bytes here from the same inputs"
     return "" if word in GOOD else f"no new data has come, and what dvc.lock lacked is {word}"

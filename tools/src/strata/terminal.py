@@ -1,0 +1,36 @@
+"""The door to the terminal: what a command prints can't steer it, nor fail for its encoding."""
+
+import io
+import sys
+from typing import Any
+
+from strata.texts import inert
+
+
+class Door:
+    """A stream that takes only inert texts; what is behind it does the rest."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        self.stream.write(inert(text, "\n\t"))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def guard() -> None:
+    """Put a door before both streams of this process, for good: a traceback passes it, too."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, Door):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+            setattr(sys, name, Door(stream))
+
+
+def behind(stream: Any) -> Any:
+    """The stream itself, for those who write escapes of their own, and no others'."""
+    return stream.stream if isinstance(stream, Door) else stream

@@ -1,0 +1,220 @@
+"""Texts of a revision are only read: on a terminal, in Markdown, in a page, whatever they hold."""
+
+import base64
+import io
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hostile import CANARIES, check_markdown, check_text, shape, strict, tags
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strata import seeds, terminal
+from strata.charts import Chart, mermaid, picture
+from strata.compare.verdict import Estimate, Evidence, Gate, overall
+from strata.errors import Fault
+from strata.markdown import block, code, details, join, label, plain, quoted, table, term
+from strata.monitor.drift import Drift
+from strata.monitor.judging import Partition
+from strata.monitor.looks import Look
+from strata.monitor.watch import Watch
+from strata.monitor.words import document
+from strata.page import page
+from strata.paired import Difference, Group
+from strata.report import sections
+from strata.retrain.decision import refusal
+from strata.revision import Stage, leaves
+from strata.texts import inert
+from strata.values import aligned, json_of
+
+TEXTS = st.lists(st.sampled_from(CANARIES) | st.text(max_size=3), min_size=1, max_size=6).map(
+    "".join
+)
+GOOD = ["müllers_recall", "👩\u200d💻 share", "précision à 5", "a.b-c", "日本", "x\u200e", "100 %"]
+
+
+@given(TEXTS)
+def test_what_misleads_is_shown_as_its_escape(text: str) -> None:
+    check_text(inert(text))
+    assert inert(inert(text)) == inert(text)
+    (name,) = leaves({"metrics.json": {text: 1}}) or [""]
+    check_text(name)
+    assert "\n" not in name
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_name_that_people_give_stays(name: str) -> None:
+    assert inert(name) == name
+    assert list(leaves({"metrics.json": {name: 1}})) == [name]
+    assert name in plain(code(name))
+
+
+@given(TEXTS, st.sampled_from(["ascii", "latin-1", "utf-8", "cp1252"]))
+def test_no_text_steers_a_terminal_or_fails_for_its_encoding(text: str, encoding: str) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding, newline="\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", stream)
+        patch.setattr("sys.stderr", stream)
+        terminal.guard()
+        terminal.guard()
+        print(text)
+        stream.flush()
+    said = written.getvalue().decode(encoding)
+    check_text(said)
+    assert said.count("\n") == text.replace("\r\n", "\n").count("\n") + 1
+
+
+@given(TEXTS)
+def test_a_table_has_a_line_a_row(text: str) -> None:
+    assert len(aligned([("a", "b"), (text, "x")]).split("\n")) == 2
+
+
+def test_json_knows_no_nan() -> None:
+    found = {"a": math.nan, "b": [math.inf, (1.0, -math.inf)], "c": "\ud800"}
+    assert strict(json_of(found)) == {"a": None, "b": [None, [1.0, None]], "c": "\ud800"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"commit": 5, "param": "a", "seeds": [1, 2], "sd": {}}',
+        '{"commit": "a", "param": "a", "seeds": [1, 2], "sd": {"m": Infinity}}',
+        '{"commit": "a", "param": "a", "seeds": [1, 2], "sd": {"m": NaN}}',
+    ],
+)
+def test_a_file_of_seeds_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(Fault, match="is not what `strata seeds` writes"):
+        seeds.read(text, "seeds.json")
+
+
+def metric(text: str) -> str:
+    """What a report says of a metric of this name, its rows paired by a column of it."""
+    name = re.sub(r"[.:_]", "", text) or "-"  # which part a name
+    found = Evidence(
+        {name: 0.7},
+        {name: 0.8},
+        {text: Group(100, 20, 3, {name: Difference(0.7, 0.8, 0.05, 0.15)}, text)},
+        same_rows=True,
+        seeds=(seeds.Seeds(text, text, [1, 2], {name: 0.1}), None),
+    )
+    best = Estimate(0.7, 0.8, (0.05, 0.15), f"paired by {text}")
+    gate = Gate(text, text, text, 0.7, False)
+    parts = [
+        sections.metrics([name], found, judge=True),
+        sections.compared_rows(found.groups),
+        sections.covers(found, [name, "other"]),
+        sections.gates([gate]),
+        f"so {sections.crossed(gate)}",
+        f"it is {sections.way(best)}.",
+        f"why: {overall('no' + text, found)[2]}",
+    ]
+    return "\n\n".join(parts)
+
+
+def stages(text: str) -> str:
+    """What a report says of params, stages and files of this name."""
+    stage = Stage(text, text, {text: "a"}, {text: text}, {text: "b"}, False)
+    parts = [
+        sections.values({text: text}, {text: text + "2"}, "param"),
+        sections.rerun({text: stage}, {text: [text]}, {}, {text: "ran"}),
+        sections.rerun({text: stage}, {}, {text: [text]}, {}),
+        table(["output", "files"], [[code(text), *sections.files("out", [text], [])]]),
+    ]
+    return "\n\n".join(parts)
+
+
+def watch(text: str) -> str:
+    """What a monitor says of partitions, a champion and inputs of this name."""
+    best = Estimate(0.7, 0.8, (0.05, 0.15), "paired by day")
+    look = Look(np.array([0.1, 0.2]))
+    judged = Partition(text, 9, 0, 9, text, best, look, 0.5, 0.5)
+    found = Watch(
+        champion=text,
+        metric=text,
+        partitions=[judged, judged, Partition(text, 9, 0, 0, why=f"no labels: {code(text)}")],
+        p_values=[0.001, 0.001, None],
+        levels=[0.01, 0.01, 0.01],
+        alarms=[True, True, False],
+        false_alarms=(0.01, 0.001),
+        drifts=[Drift(text, 0.5, (0.0, 0.1), 0.2)],
+        drifted=text,
+        notes=[],
+    )
+    return join([*document(found), *document(found, pictures=True)])
+
+
+RENDERERS: list[Callable[[str], str]] = [
+    metric,
+    stages,
+    watch,
+    lambda text: f"before {code(text)} and {term(text)} after",
+    lambda text: table(["name", "value:"], [[code(text), term(text)]]) + "\n\nafter",
+    lambda text: f"{block(text)}\n\nafter",
+    lambda text: refusal([text], {text: [text]}, False, "better"),
+    lambda text: refusal([], {text: []}, True, "better"),
+    lambda text: f"{mermaid(Chart(text, text, text, [text, text], [1, 2], [1, 3]))}\n\nafter",
+    lambda text: f"{picture(Chart(text, text, text, [text, text], [1, 2], [1, 3]))}\n\nafter",
+]
+
+
+@pytest.mark.parametrize("render", RENDERERS)
+@given(text=TEXTS)
+def test_no_text_is_markdown_or_html(render: Callable[[str], str], text: str) -> None:
+    hostile, tame = join([("Title", render(text))]), join([("Title", render("tame"))])
+    check_markdown(without_pictures(hostile), without_pictures(tame))
+    pages = [tags(page([("Title", each)])) for each in (hostile, tame)]
+    for each in pages:
+        each[:] = [tag for tag in each if tag[0] != "code"]
+    assert pages[0] == pages[1]
+
+
+def without_pictures(text: str) -> str:
+    """A text in which what is drawn in each picture is left out: the rest of its tag stays."""
+    return re.sub(r'(?<=base64,)[\w+/=]+|(?<=alt=")[^"<>&]*', "", text)
+
+
+@given(TEXTS)
+def test_what_is_drawn_has_no_tag_of_a_text(text: str) -> None:
+    drawn = picture(Chart(text, text, text, [text, text], [1, 2], [1, 3]))
+    (coded,) = re.findall(r"base64,([\w+/=]+)", drawn)
+    found = {tag for tag, _ in tags(base64.b64decode(coded).decode())}
+    assert found == {"svg", "polyline", "text"}
+    assert not set(label(text)) & set('"`<>|[](){}#;&%\\\n:*$@')
+
+
+CARDS = st.lists(
+    st.sampled_from([*CANARIES, "\n", "\n\n", "> ", "- ", "    ", "```mermaid\n", "~~~~ math\n"])
+    | st.text(max_size=3),
+    min_size=1,
+    max_size=12,
+).map("".join)
+
+
+@given(CARDS)
+def test_nothing_reaches_out_of_a_card(card: str) -> None:
+    text = join([("", "before [x] and"), ("Card", details("Open", quoted(card))), ("", "# after")])
+    check_text(text)
+    parts, words = shape(text)
+    assert parts[:3] == ["paragraph_open p {}", "words", "paragraph_close p {}"]
+    assert parts[-4:-3] == ["</details>\n"]
+    inside = parts[parts.index("<details><summary>Open</summary>\n") + 1 : -4]
+    assert inside[0].startswith("blockquote_open")
+    assert inside[-1].startswith("blockquote_close")
+    assert not [part for part in inside if part.startswith(("<", "image", "fence m"))]
+    assert not re.search(r"@\w", words)
+    assert {tag for tag, _ in tags_of_card(text)} <= TAME
+
+
+TAME = {"html", "head", "meta", "title", "style", "body", "p", "h1", "h2", "h3", "details"}
+TAME |= {"summary", "blockquote", "code", "pre", "ul", "ol", "li", "em", "strong", "a", "hr", "br"}
+TAME |= {"table", "thead", "tbody", "tr", "th", "td", "h4", "h5", "h6"}
+
+
+def tags_of_card(text: str) -> Any:
+    """The elements of a page with a card, whose links may lead to the web."""
+    return tags(re.sub(r'href="http[^"]*"', 'href="#"', page([("", text)])))
