@@ -18,6 +18,8 @@ LIMIT = 62_000  # of a text, in bytes; GitHub takes 65,536 characters a comment,
 AUTHOR = ("Bot", "github-actions[bot]")  # who writes with the token that each run is given
 SECONDS = 20.0  # without a byte from GitHub, and the request has failed
 TRIES = 6
+# What GitHub might not keep, and what turns the order of writing around.
+UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 PATIENCE = 200.0  # seconds, for all that is asked of one object; a job has 15 minutes
 
 
@@ -117,7 +119,12 @@ def read(path: Path, limit: int) -> str:
     with path.open("rb") as stream:
         data = stream.read(limit + 1)
     text = data[:limit].decode("utf-8", errors="ignore") + "\n\n_Cut here._" * (len(data) > limit)
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text).strip()  # what GitHub might not keep
+    return UNFIT.sub("", text).strip()
+
+
+def code(text: str) -> str:
+    """A text in a line of Markdown, as code that nothing in it ends."""
+    return f"`{' '.join(text.replace('`', ' ').split())}`"
 
 
 def by_bot(thing: dict[str, Any]) -> bool:

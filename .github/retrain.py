@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from forge import LIMIT, Again, Failure, GitHub, by_bot, read
+from forge import LIMIT, Again, Failure, GitHub, by_bot, code, read
 
 MARK = "<!-- strata-retrain"
 WHO = "retrain@strata.invalid"  # the committer of what `strata retrain` makes
@@ -122,7 +122,7 @@ def propose(team: GitHub, bot: GitHub, folder: Path, run: str) -> str:
                 return f"{refused[0]['html_url']} is of the same data, and closed: left so"
             theirs = push(address, team.token, branch, commit, base)
             if theirs and pull:
-                comment(bot, pull["number"], f"[Made again]({run}): {title}", theirs)
+                comment(bot, pull["number"], f"[Made again]({run}): {code(title)}", theirs)
                 return f"{pull['html_url']} has commits of others, and is left as it is"
             if theirs:
                 return f"{branch} has commits of others, and no pull request: left as it is"
@@ -173,8 +173,8 @@ def merge(team: GitHub, folder: Path, number: int, commit: str, base: str) -> st
     if read(folder / "merge", 10) != "yes":
         return "; not merged, as it is not shown to be no worse, or its report names a problem"
     names = git("diff", "--name-only", "--no-renames", "-z", base, commit).split("\0")
-    if code := [name for name in names if name and not re.fullmatch(DATA, name)]:
-        return f"; not merged, as more than data has changed: {code[0]}"
+    if more := [name for name in names if name and not re.fullmatch(DATA, name)]:
+        return f"; not merged, as more than data has changed: {more[0]!r}"
     repository, _ = team.ask("GET", "")
     how = next((way for way in METHODS if repository.get(f"allow_{way}_commit", True)), METHODS[0])
     try:

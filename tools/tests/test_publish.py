@@ -182,7 +182,7 @@ def test_commits_of_a_person_stay(github: GitHub, project: Project, tmp_path: Pa
     assert github.tip(BRANCH) == tip
     assert github.pull(1)["title"] == title
     (comment,) = github.comments
-    assert "Retrain newest. Not pushed here: this branch has commits of others" in comment["body"]
+    assert "`Retrain newest`. Not pushed here: this branch has commits of others" in comment["body"]
     assert tip[:9] in comment["body"]
 
 
@@ -247,7 +247,7 @@ def test_it_never_merges_code(github: GitHub, project: Project, name: str) -> No
     merging(project, github)
     main = github.tip("main")
     propose(project, name=name, merge="yes")
-    assert f"not merged, as more than data has changed: {name}" in publish(github, project)
+    assert f"not merged, as more than data has changed: {name!r}" in publish(github, project)
     assert github.tip("main") == main
 
 
