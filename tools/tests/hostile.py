@@ -4,9 +4,14 @@ import json
 import re
 import unicodedata
 from html.parser import HTMLParser
+from pathlib import Path
 
+import tiny
+import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from project import Project
+from scoring_project import SCORE, SETTINGS
 
 CANARIES = [
     "# approved",
@@ -110,12 +115,13 @@ class _Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, [name for name, _ in attrs]))
         for name, value in attrs:
+            assert not name.startswith("on"), (tag, attrs)
             assert name not in ("src", "href") or is_ours(value or ""), (tag, attrs)
 
 
 def is_ours(address: str) -> bool:
     """Whether an address is one that a page may have."""
-    return address.startswith(("data:", "#", "https://github.com/"))
+    return address.startswith(("data:", "#", "https://en.wikipedia.org/wiki/"))
 
 
 def tags(html: str) -> list[tuple[str, list[str]]]:
@@ -131,3 +137,75 @@ def strict(text: str) -> object:
         raise AssertionError(f"no JSON: {constant}")
 
     return json.loads(text, parse_constant=refuse)
+
+
+# Where a text must be one line, and where Git or the disk takes no other.
+LINE = "# approved ![x](u) <img src=x onerror=1> @team `code` | cell | [x](javascript:1) $a$"
+FILE = LINE.replace("/", "")
+STEERING = f"{LINE}\x1b[31m\u202e"
+BRANCH = "x<img/src=x>@team#approved`code`|cell|$a$\u202e"
+CARD = "\n\n".join(["# Card", *(text for text in CANARIES if text != "\ud800")])
+
+
+def files() -> dict[str, str]:
+    """The tiny project with such texts wherever a revision has one; it scores rows, too."""
+    found = dict(tiny.FILES)
+
+    def change(path: str, before: str, after: str) -> None:
+        assert before in found[path], (path, before)
+        found[path] = found[path].replace(before, after)
+
+    pipeline = yaml.safe_load(found["dvc.yaml"])
+    stages = pipeline["stages"]
+    stages["train"]["params"].append("hostile")
+    stages[f"{STEERING}\n".replace("@", "").replace(":", "")] = stages.pop("evaluate")
+    texts = {"title": f"{STEERING}\n```\n", "x_label": f"{STEERING}\n", "y_label": STEERING}
+    curve = {"x": LINE, "y": {"metrics/months.csv": f"auc {LINE}"}, **texts}
+    pipeline["plots"] = [{STEERING: curve}]
+    pipeline["artifacts"][STEERING] = {"path": "metrics/months.csv", "type": "model"}
+    found["dvc.yaml"] = yaml.safe_dump(pipeline, sort_keys=False)
+    params = yaml.safe_load(found["params.yaml"])
+    params["hostile"] = {text: text for text in CANARIES if text != "\ud800"}
+    found["params.yaml"] = yaml.safe_dump(params, sort_keys=False)
+
+    change("data.py", 'f"2013-{month:02}.parquet"', f'f"2013-{{month:02}} " {FILE!r} ".parquet"')
+    change("data.py", '"day":', f"{LINE!r}:")
+    change("evaluate.py", '"day"', repr(LINE))
+    change("evaluate.py", "import json\n", "import csv\nimport json\n")
+    change(
+        "evaluate.py",
+        '"roc_auc_se": 0.02}}',
+        f'"roc_auc_se": 0.02}}}}\nfor name in {CANARIES}:\n'
+        '    metrics["test"][f"{name} roc_auc"] = aucs[months[-1]]',
+    )
+    head = found["evaluate.py"].partition("lines = [")[0]
+    found["evaluate.py"] = head + (
+        'with open("metrics/months.csv", "w", newline="") as file:\n'
+        f"    csv.writer(file).writerows([{[LINE, f'auc {LINE}']}, *aucs.items()])\n"
+    )
+    change("pyproject.toml", '"day"', json.dumps(LINE))
+    found["pyproject.toml"] += SETTINGS
+    found["score.py"] = SCORE.replace('"day"', repr(LINE))
+    found["models/README.md"] = CARD
+    found[f"{FILE}\x1b[31m\n"] = "a file of Git's\n"
+    return found
+
+
+def commit(project: Project, message: str) -> None:
+    """Commit all as somebody whose name is hostile, too."""
+    project.run("git", "add", "--all")
+    author = ("-c", "user.name=@team # approved \x1b[31m\u202e")
+    project.run("git", *author, "commit", "--quiet", "--no-verify", "--message", message)
+
+
+def create(path: Path, env: dict[str, str]) -> Project:
+    """A repository of a stranger's: the tag champion, and on a branch what came after it."""
+    project = tiny.create(path, env, files())
+    project.run("git", "tag", "champion")
+    project.run("git", "tag", "--annotate", "--message", f"tiny\n\n{STEERING}", "tiny@v0.1.0")
+    project.run("git", "tag", BRANCH)
+    project.set(**{"data.months": 3, "train.skill": 3.0, "hostile.new\x1b[31m": STEERING})
+    project.run("dvc", "repro", "--quiet")
+    commit(project, STEERING)
+    project.run("git", "switch", "--quiet", "--create", f"{BRANCH}2")
+    return project

@@ -1,17 +1,22 @@
 """Texts of a revision are only read: on a terminal, in Markdown, in a page, whatever they hold."""
 
 import base64
+import contextlib
 import io
 import math
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from hostile import CANARIES, check_markdown, check_text, shape, strict, tags
+from hostile import CANARIES, WORKING, check_markdown, check_text, create, shape, strict, tags
 from hypothesis import given
 from hypothesis import strategies as st
+from project import Project, Strata, sandbox
 
 from strata import seeds, terminal
 from strata.charts import Chart, mermaid, picture
@@ -165,9 +170,9 @@ RENDERERS: list[Callable[[str], str]] = [
 @pytest.mark.parametrize("render", RENDERERS)
 @given(text=TEXTS)
 def test_no_text_is_markdown_or_html(render: Callable[[str], str], text: str) -> None:
-    hostile, tame = join([("Title", render(text))]), join([("Title", render("tame"))])
-    check_markdown(without_pictures(hostile), without_pictures(tame))
-    pages = [tags(page([("Title", each)])) for each in (hostile, tame)]
+    evil, tame = join([("Title", render(text))]), join([("Title", render("tame"))])
+    check_markdown(without_pictures(evil), without_pictures(tame))
+    pages = [tags(page([("Title", each)])) for each in (evil, tame)]
     for each in pages:
         each[:] = [tag for tag in each if tag[0] != "code"]
     assert pages[0] == pages[1]
@@ -218,3 +223,86 @@ TAME |= {"table", "thead", "tbody", "tr", "th", "td", "h4", "h5", "h6"}
 def tags_of_card(text: str) -> Any:
     """The elements of a page with a card, whose links may lead to the web."""
     return tags(re.sub(r'href="http[^"]*"', 'href="#"', page([("", text)])))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A stranger's repository, with hostile texts wherever one can stand. Do not change it."""
+    folder = tmp_path_factory.mktemp("stranger")
+    return create(folder / "project", sandbox(folder / "home"))
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "names, values, columns, files, branches, tags, subjects, authors and cards of a revision with "
+    "terminal escapes, Markdown, HTML, half characters and writing turned around",
+    "each command shows them and does nothing that they say, in Markdown, HTML, JSON, a terminal",
+)
+def test_each_output_only_shows_what_a_stranger_wrote(stranger: Project, strata: Strata) -> None:
+    def said(*arguments: str, code: int = 0) -> str:
+        found = strata(stranger, *arguments, code=code)
+        check_text(found)
+        return found
+
+    assert "test.\\x1b]0;pwned\\x07\\x1b[31m roc_auc" in said("status")
+    assert "# approved" in said("look", "metrics/months.csv", "--output", "look.html")
+    assert "tiny" in said("models")
+    said("doctor", code=1)
+    said("gc", "--dry-run")
+    said("restore", "champion\x1b[31m", code=1)
+    said("get", "HEAD", "x\x1b[31m", "--output", "got", code=1)
+    assert "paired by # approved" in said("compare", "champion", "HEAD")
+    strict(said("compare", "--json", "champion", "HEAD"))
+    json, watch = ("monitor", "--champion", "champion", "--json"), ("monitor", "--champion")
+    strict(said(*json, code=3).splitlines()[-1])
+
+    report = said("report", "--base", "champion").partition("### Model card")[0]
+    watched = said(*watch, "champion", "--html", "monitor.html", code=3)
+    for text in (report, watched[watched.index("## Monitor") :]):
+        parts, words = shape(text)
+        assert not [part for part in parts if part.startswith(("<", "image", "link"))]
+        assert not WORKING.search(words), words
+    names = ["Params", "Data", "Metrics", "Gates", "Other metrics", "Stages", "Plots"]
+    headings = ["## Strata: better", *(f"### {name}" for name in names)]
+    assert re.findall(r"^#+ .*", report, re.MULTILINE) == headings
+
+    said("report", "--base", "champion", "--html", "report.html")
+    said("models", "--html", "models.html")
+    for name in ("look.html", "monitor.html", "report.html", "models.html"):
+        html = stranger.read(name).decode()
+        links = html.replace('<a href="http://127.0.0.1/', '<a href="#')  # of the card, which may
+        names_of_tags = {tag for tag, _ in tags(links)}
+        assert not names_of_tags & {"iframe", "object", "embed", "form", "base"}
+        assert ("script" in names_of_tags) == (name == "look.html")  # skrub's own
+        (stranger.path / name).unlink()
+
+
+@pytest.mark.slow
+def test_a_narrow_encoding_ends_no_command(stranger: Project) -> None:
+    found = stranger.run("strata", "status", PYTHONIOENCODING="ascii")
+    check_text(found)
+    assert "test.\\ud800 roc_auc" in found
+    assert "\\xb1" in found
+
+
+@pytest.mark.slow
+def test_a_terminal_gets_our_own_escapes_and_no_others(stranger: Project) -> None:
+    """DVC has colorama wrap the streams, which writes escapes, and fails at those of a title."""
+    title = (
+        "from strata import terminal; terminal.guard(); import dvc.repo; print('\\x1b]0;x\\x07')"
+    )
+    assert stranger.run(sys.executable, "-c", title) == "\\x1b]0;x\\x07\n"
+    ours, theirs = pytest.importorskip("pty").openpty()
+    command = ["strata", "report", "--base", "champion"]
+    with subprocess.Popen(command, cwd=stranger.path, env=stranger.env, stdout=theirs) as process:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while data := os.read(ours, 65536):
+                said += data
+        os.close(ours)
+    assert process.returncode == 0
+    shown = said.decode().replace("\r\n", "\n")
+    assert "\x1b[1mtest.roc_auc\x1b[0m" in shown
+    assert "\\x1b[0m" not in shown
+    check_text(re.sub(r"\x1b\[[\d;]*m", "", shown))

@@ -18,6 +18,7 @@ import pandas as pd
 from strata import scoring
 from strata.errors import Fault
 from strata.settings import names_in, section
+from strata.texts import inert
 
 SAMPLES = 2_000  # with 500 the interval's ends still move by a tenth of its width
 FEWEST = 10  # blocks; the resamples of fewer are far too alike
@@ -234,7 +235,7 @@ def _group(
             said = pseudo_values(before, after, len(blocks)) if parts else ()
             differences[metric] = Difference(was, now, float(low), float(high), said)
     relabelled = int((rows["label"] != rows["label this"]).sum())
-    return Group(len(rows), len(blocks), relabelled, differences, columns.block or "row")
+    return Group(len(rows), len(blocks), relabelled, differences, inert(columns.block or "row"))
 
 
 def pseudo_values(

@@ -1,7 +1,7 @@
 """The door to the terminal: what a command prints can't steer it, nor fail for its encoding."""
 
-import io
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from strata.texts import inert
@@ -17,16 +17,26 @@ class Door:
         self.stream.write(inert(text, "\n\t"))
         return len(text)
 
+    def writelines(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.write(text)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 
 
 def guard() -> None:
-    """Put a door before both streams of this process, for good: a traceback passes it, too."""
+    """Put a door before both streams of this process, for good: a traceback passes it, too.
+
+    DVC, as soon as it is imported, has colorama wrap the streams, which writes escapes of its own
+    and fails at others'. So that comes first, to be behind the door.
+    """
+    import dvc  # noqa: F401
+
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, Door):
-            if isinstance(stream, io.TextIOWrapper):
+            if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
             setattr(sys, name, Door(stream))
 

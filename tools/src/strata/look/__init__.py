@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
         print(inert(remark))
     with tempfile.TemporaryDirectory(dir=page.parent) as folder:
         part = Path(folder, "page.html")
-        TableReport(frame, title=title, verbose=0).write_html(part)
+        html = TableReport(frame, title=title, verbose=0).html()
+        part.write_text(inert(html, "\n\t"), encoding="utf-8", newline="\n")
         part.replace(page)
     print(page.resolve().as_uri())
     return 0
