@@ -349,6 +349,20 @@ def test_a_tag_that_is_another_one_is_refused(
     assert "model.txt" not in said
 
 
+def test_a_tag_that_git_would_work_out_is_none(
+    bundle: Callable[..., str], released: Project
+) -> None:
+    commit = released.run("git", "rev-parse", f"{TAG}^{{commit}}").strip()
+
+    def forge(folder: Path) -> None:
+        path = folder / "manifest.json"
+        content = json.loads(path.read_bytes())
+        content["predicate"]["tag"] = {"name": f"{TAG}^{{commit}}", "object": commit}
+        path.write_text(json.dumps(content))
+
+    assert f"not proven: its tag: no {TAG}^{{commit}} in this" in bundle(forge, 4, None)
+
+
 def test_without_a_network_all_is_proven(
     bundle: Callable[..., str], released: Project, tmp_path: Path, keys: tuple[str, str]
 ) -> None:

@@ -109,6 +109,19 @@ def test_a_remote_that_does_not_answer_is_said(published: Project, strata: Strat
     assert "against it: cannot tell which releases origin has: it does not answer" in said
 
 
+def test_tags_of_a_remote_that_is_not_followed_do_not_matter(
+    published: Project, strata: Strata, tmp_path: Path
+) -> None:
+    published.run(
+        "git", "clone", "--quiet", "--bare", str(tmp_path / "origin"), str(tmp_path / "a")
+    )
+    published.run("git", "--git-dir", str(tmp_path / "a"), "tag", "tiny@v9.0.0", "main")
+    published.run("git", "remote", "add", "a", str(tmp_path / "a"))
+    said = strata(published, "release")
+    assert "released tiny@v0.1.0" in said
+    assert "git push origin 'tiny@v0.1.0' 'tiny#prod#1'" in said
+
+
 def test_no_better_than_a_dummy_speaks_against_it(published: Project, strata: Strata) -> None:
     evaluate = published.path / "evaluate.py"
     add = 'metrics["test"]["dummy"] = {"roc_auc": 0.99}\nPath("metrics/metrics.json").write_text('

@@ -69,8 +69,7 @@ def run(args: argparse.Namespace) -> int:
         raise Fault("not released: dvc.lock is not what the pipeline makes")
     git.place_tags(root, made)
     print(f"released {tag}, and it is {args.stage} now; to publish it:")
-    remote = next(iter(git.lines("remote", root=root)), "REMOTE")
-    print(f"  git push {remote} '{tag}' '{place}'")
+    print(f"  git push {refs.followed(root) or 'REMOTE'} '{tag}' '{place}'")
     return 0
 
 
@@ -126,20 +125,22 @@ def judge(
 
 
 def elsewhere(store: Store, model: str) -> list[str]:
-    """What keeps one from knowing all releases: those of a remote that are not here. Raises Fault
-    if there are any."""
+    """What keeps one from knowing all releases: those of the remote that are not here.
+
+    It is the one that is followed: others' tags are anyone's. Raises Fault if there are any.
+    """
     here, name = set(git.lines("tag", root=store.root)), registry.prefix(model)
-    for remote in git.lines("remote", root=store.root):
-        try:
-            found = git.lines("ls-remote", "--tags", "--refs", remote, root=store.root)
-        except Fault:
-            return [f"cannot tell which releases {remote} has: it does not answer"]
-        theirs = {line.partition("refs/tags/")[2] for line in found}
-        absent = sorted(tag for tag in theirs - here if tag.startswith((f"{name}@", f"{name}#")))
-        if absent:
-            raise Fault(
-                f"{remote} has {absent[-1]}, which is not here: `git fetch --tags {remote}`"
-            )
+    remote = refs.followed(store.root)
+    if remote is None:
+        return []
+    try:
+        listed = git.lines("ls-remote", "--tags", "--refs", remote, root=store.root)
+    except Fault:
+        return [f"cannot tell which releases {remote} has: it does not answer"]
+    theirs = {line.partition(refs.TAGS)[2] for line in listed}
+    absent = sorted(tag for tag in theirs - here if tag.startswith((f"{name}@", f"{name}#")))
+    if absent:
+        raise Fault(f"{remote} has {absent[-1]}, which is not here: `git fetch --tags {remote}`")
     return []
 
 

@@ -45,7 +45,7 @@ def source(root: Path, name: str) -> Source:
     commit, tag = named.commit, named.tag or ""
     if tag:
         how = ("for-each-ref", "--count=1", "--format=%(creatordate:iso-strict)")
-        when = git.git(*how, f"refs/tags/{tag}", root=root)
+        when = git.git(*how, refs.TAGS + tag, root=root)
     else:
         when = git.git("log", "-1", "--format=%cI", commit, root=root)
     date = datetime.fromisoformat(when).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -55,8 +55,8 @@ def source(root: Path, name: str) -> Source:
 
 def object_of(root: Path, tag: str) -> str:
     """What a tag is: a tag object, or without annotation a commit; empty if there is none."""
-    ref = f"refs/tags/{tag}"
-    return git.run("rev-parse", "--verify", "--quiet", ref, root=root).stdout.decode().strip()
+    how = ("show-ref", "--verify", "--hash")  # exactly this one, be it x^{commit}
+    return git.run(*how, refs.TAGS + tag, root=root).stdout.decode().strip()
 
 
 def predicate(revision: Revision, source: Source, model: str) -> dict[str, Any]:
