@@ -186,7 +186,7 @@ def test_yaml_that_is_not_dvcs_bars_nothing(plain: Project, strata: Strata) -> N
     (plain.path / "dvc.yaml").write_text("vars: [deep.yaml]\n" + zoo.PLAIN)
     commit = plain.commit("Take values from it")
     for command in (["status"], ["restore", "HEAD"]):
-        assert f"{commit[:9]}: deep.yaml: nested" in strata(plain, *command, code=1)
+        assert f"{commit[:9]}: deep.yaml: 101 levels" in strata(plain, *command, code=1)
 
 
 LEFT_OUT = """

@@ -46,7 +46,7 @@ GOOD = ["müllers_recall", "👩\u200d💻 share", "précision à 5", "a.b-c", "
 def test_what_misleads_is_shown_as_its_escape(text: str) -> None:
     check_text(inert(text))
     assert inert(inert(text)) == inert(text)
-    (name,) = leaves({"metrics.json": {text: 1}}) or [""]
+    (name,) = leaves({"metrics.json": {text: 1}}, "x") or [""]
     check_text(name)
     assert "\n" not in name
 
@@ -54,7 +54,7 @@ def test_what_misleads_is_shown_as_its_escape(text: str) -> None:
 @pytest.mark.parametrize("name", GOOD)
 def test_a_name_that_people_give_stays(name: str) -> None:
     assert inert(name) == name
-    assert list(leaves({"metrics.json": {name: 1}})) == [name]
+    assert list(leaves({"metrics.json": {name: 1}}, "x")) == [name]
     assert name in plain(code(name))
 
 

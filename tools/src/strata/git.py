@@ -131,7 +131,16 @@ def blob(root: Path, commit: str, path: str) -> bytes | None:
 
     Raises Fault if it cannot be told, or the file not be read.
     """
-    done = run("cat-file", "blob", f"{commit}:./{path}", root=root)
+    return _asked("blob", root, commit, path)
+
+
+def has(root: Path, commit: str, path: str) -> bool:
+    """Whether a commit has a file at this path. Raises Fault if it cannot be told."""
+    return _asked("-t", root, commit, path) == b"blob\n"
+
+
+def _asked(how: str, root: Path, commit: str, path: str) -> bytes | None:
+    done = run("cat-file", how, f"{commit}:./{path}", root=root)
     if done.returncode == 0:
         return done.stdout
     tree = run("ls-tree", "-z", commit, "--", path, root=root)
@@ -141,6 +150,14 @@ def blob(root: Path, commit: str, path: str) -> bytes | None:
         return None
     why = (tree.stderr or done.stderr).decode(errors="replace").strip() or "no message"
     raise Fault(f"git: {path} of {commit[:9]}: {why.splitlines()[0].removeprefix('fatal: ')}")
+
+
+def sizes(root: Path, names: list[str]) -> dict[str, int]:
+    """The bytes of several objects of Git's, named as for ``objects``, of those that it has."""
+    asked = b"".join(os.fsencode(f"{name}\n") for name in names)
+    said = run("cat-file", "--batch-check=%(objectsize)", root=root, input=asked).stdout
+    answers = zip(names, said.split(b"\n"), strict=False)
+    return {name: int(size) for name, size in answers if size.isdigit()}
 
 
 def blobs(root: Path, commit: str, paths: list[str]) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from strata import git
 from strata.errors import Fault
+from strata.limits import TEXT
 from strata.revision import Revision, leaves, parsed
 from strata.store import Store
 from strata.values import Leaves
@@ -55,7 +56,8 @@ def points(store: Store, line: Iterable[git.Commit]) -> list[Point]:
             asked.append((commit, files))
         before = mark
     blobs = {blob for _, files in asked if isinstance(files, dict) for blob in files.values()}
-    texts = git.objects(store.root, sorted(blobs))
+    sizes = git.sizes(store.root, sorted(blobs))
+    texts = git.objects(store.root, [b for b, size in sizes.items() if size <= TEXT.most])
     found: list[Point] = []
     last = repr({})
     for commit, files in asked:
@@ -76,7 +78,7 @@ def _read(
             return Point(commit, Revision(store, commit.hash).metrics)
         name = commit.hash[:9]
         values = {path: parsed(texts[blob], path, name) for path, blob in files.items()}
-        return Point(commit, leaves(values))
+        return Point(commit, leaves(values, name))
     except Fault as fault:
         return Point(commit, None, str(fault))
 

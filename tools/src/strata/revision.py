@@ -14,8 +14,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from strata import git, trust
+from strata import git, limits, trust
 from strata.errors import Fault
+from strata.limits import Limit
 from strata.settings import section_of
 from strata.store import Offline, Output, Store, at_commit, dvc_repo, files_of, reason
 from strata.texts import inert
@@ -24,6 +25,7 @@ from strata.values import Leaves, flatten
 __all__ = ["Absent", "Offline", "Output", "Plot", "Revision", "Stage", "Unreadable"]
 
 YAML = (".yaml", ".yml", "dvc.lock", ".dvc")
+VALUES = (".json", ".toml", ".py")
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp")
 
 
@@ -124,19 +126,32 @@ class Revision:
         return found
 
     def _checked(self, names: Iterable[str]) -> dict[str, bytes]:
-        """The bytes of those files that are there. Raises Fault for YAML that none should parse."""
-        names = [name for name in dict.fromkeys(names) if name.endswith(YAML)]
+        """The bytes of those files that are there. Raises Fault for what none should parse."""
+        names = [name for name in dict.fromkeys(names) if name.endswith((*YAML, *VALUES))]
         if odd := next((name for name in names if "\n" in name), None):
             raise Fault(f"{odd!r} has a line end in its name, so it cannot be looked into")
         if self.commit:
-            texts = git.blobs(self.root, self.commit, names)
+            objects = {f"{self.commit}:./{name}": name for name in names}
+            found = git.sizes(self.root, list(objects))
+            sizes = {name: found[at] for at, name in objects.items() if at in found}
         else:
-            texts = {n: (self.root / n).read_bytes() for n in names if (self.root / n).is_file()}
+            files = {name: self.root / name for name in names}
+            sizes = {name: at.stat().st_size for name, at in files.items() if at.is_file()}
+        limits.TEXT.check(sum(sizes.values()), max(sizes, key=lambda name: sizes[name], default=""))
+        if self.commit:
+            texts = git.blobs(self.root, self.commit, list(sizes))
+        else:
+            texts = {name: files[name].read_bytes() for name in sizes}
         for name, text in texts.items():
+            if name.endswith(YAML):
+                trust.check_yaml(text, name)
+                continue
             try:
-                trust.check_yaml(text)
-            except Fault as fault:
-                raise Fault(f"{name}: {fault}") from None
+                _values(text.decode("utf-8-sig"), name, name)
+            except Fault:
+                raise
+            except Exception:  # who parses it says so
+                continue
         return texts
 
     def leaves_out(self, path: str) -> bool:
@@ -208,7 +223,7 @@ class Revision:
 
     def _leaves(self, named: Iterable[str]) -> Leaves:
         paths = dict.fromkeys(path for name in named for path in self.paths(name))
-        return leaves({path: self.parsed(path) for path in paths})
+        return leaves({path: self.parsed(path) for path in paths}, self.name)
 
     @cached_property
     def pins(self) -> dict[str, str]:
@@ -257,7 +272,7 @@ class Revision:
     def is_file(self, path: str) -> bool:
         """Whether Git, or for the workspace the disk, has a file at this path."""
         if self.commit:
-            return git.blob(self.root, self.commit, path) is not None
+            return git.has(self.root, self.commit, path)
         return (self.root / path).is_file()
 
     def output(self, path: str) -> Output | None:
@@ -319,10 +334,14 @@ class Revision:
             raise Offline(f"{nowhere}; it comes from {out.source}")
         raise Unreadable(nowhere)
 
-    def bytes(self, path: str) -> bytes:
+    def bytes(self, path: str, most: Limit = limits.TEXT) -> bytes:
         """The bytes of any file. Raises Absent, Unreadable or Offline if it cannot be had."""
-        if self.commit and (found := git.blob(self.root, self.commit, path)) is not None:
-            return found
+        place = f"{path} of {self.name}"
+        if self.commit and git.has(self.root, self.commit, path):
+            if "\n" not in path:
+                most.check(sum(git.sizes(self.root, [f"{self.commit}:./{path}"]).values()), place)
+            return git.blob(self.root, self.commit, path) or b""
+        most.check(self.local(path).stat().st_size, place)
         return self.local(path).read_bytes()
 
     def text(self, path: str) -> str:
@@ -347,26 +366,42 @@ def _text(data: bytes, path: str, revision: str) -> str:
 
 def parsed(data: bytes, path: str, revision: str) -> Any:
     """The values in the bytes of a file, as DVC reads it. Raises Unreadable."""
+    text, place = _text(data, path, revision), f"{path} of {revision}"
+    try:
+        limits.TEXT.check(len(data), place)
+        return _values(text, path, place)
+    except Fault as fault:
+        raise Unreadable(str(fault)) from None
+    except Exception as error:  # each format has errors of its own
+        raise Unreadable(f"{place} cannot be read: {reason(error)}") from None
+
+
+def _values(text: str, path: str, place: str) -> Any:
+    """The same. Raises Fault for what passes a limit, and any error for what is no such file."""
     from dvc.utils.serialize import PARSERS
 
-    text = _text(data, path, revision)
-    try:
-        if path.endswith(YAML):
-            trust.check_yaml(text.encode())
+    if path.endswith(YAML):
+        trust.check_yaml(text.encode(), place)
         return PARSERS[PurePosixPath(path).suffix.lower()](text, path)
-    except Exception as error:  # each format has errors of its own
-        raise Unreadable(f"{path} of {revision} cannot be read: {reason(error)}") from None
+    values = PARSERS[PurePosixPath(path).suffix.lower()](text, path)
+    trust.check_values(values, place)
+    return values
 
 
-def leaves(files: Mapping[str, Any]) -> Leaves:
+def leaves(files: Mapping[str, Any], revision: str) -> Leaves:
     """The values of files under the names that they have as metrics or params of a revision.
 
-    A name is a line, and inert.
+    A name is a line, and inert. Raises Unreadable if they are too many.
     """
     found: Leaves = {}
     for path, values in files.items():
         bare = path == "params.yaml" or len(files) == 1
-        for name, value in flatten(values).items():
+        named = flatten(values)
+        try:
+            limits.LEAVES.check(len(named), f"{path} of {revision}")
+        except Fault as fault:
+            raise Unreadable(str(fault)) from None
+        for name, value in named.items():
             found[inert(name if bare and name else f"{path}:{name}".removesuffix(":"))] = value
     return found
 

@@ -55,13 +55,20 @@ def _by_row(of: Callable[[Floats], float], weight: Floats, index: Blocks) -> OfB
 @cache
 def known(name: str) -> Any:
     """scikit-learn's scorer of a name, or None. Its attributes are not documented."""
-    from sklearn.metrics import get_scorer, get_scorer_names
+    from sklearn.metrics import get_scorer
 
     short = name.removesuffix("_score")
     names = [SHORT.get(name, name), f"neg_{name}", short, f"neg_{short}", f"neg_{name}_score"]
     names.append(f"neg_{name.removesuffix('_loss')}")
-    found = next((each for each in names if each in get_scorer_names()), None)
+    found = next((each for each in names if each in _scorers()), None)
     return get_scorer(found) if found else None
+
+
+@cache
+def _scorers() -> frozenset[str]:
+    from sklearn.metrics import get_scorer_names
+
+    return frozenset(get_scorer_names())
 
 
 def direction(name: str) -> int:

@@ -4,13 +4,14 @@
 """
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from strata import trust
 from strata.errors import Fault
 from strata.scoring import parts
 from strata.settings import section
+from strata.values import real
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,18 @@ def place(root: Path) -> str:
 def read(text: str, path: str) -> Seeds:
     """Read the text of the file. Raises Fault, naming ``path``, if it is no such file."""
     try:
-        found = Seeds(**json.loads(text))
-        if len(found.seeds) < 2 or not all(0 <= sd < math.inf for sd in found.sd.values()):
-            raise ValueError("fewer than two seeds, or a deviation that is none")
+        content = json.loads(text)
+        trust.check_values(content, path)
+        found = Seeds(**content)
+        if len(found.seeds) < 2 or not all(map(_is_deviation, found.sd.values())):
+            raise ValueError("fewer than two seeds, or what is no deviation")
         if not isinstance(found.commit, str) or not isinstance(found.param, str):
             raise ValueError("commit and param are texts")
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         why = f"{path} is not what `strata seeds` writes: {error}"
         raise Fault(f"{why}; measure again") from None
     return found
+
+
+def _is_deviation(value: object) -> bool:
+    return (size := real(value)) is not None and size >= 0

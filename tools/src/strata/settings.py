@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from strata import trust
 from strata.errors import Fault, first_line
 
 PLACES = (("pyproject.toml", ("tool", "strata")), ("strata.toml", ()))
@@ -27,8 +28,9 @@ def section_of(text: Callable[[str], str | None], name: str) -> dict[str, Any]:
     for path, keys in PLACES:
         try:
             found: Any = tomllib.loads(text(path) or "")
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # as of a number that is too long
             raise Fault(f"{path}: {first_line(error)}") from None
+        trust.check_values(found, path)
         for key in (*keys, name):
             found = found.get(key, {})
             if not isinstance(found, dict):

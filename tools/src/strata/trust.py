@@ -5,16 +5,18 @@ path in the cache, and a path is written to and removed.
 """
 
 import json
+import math
 import re
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from strata import limits
 from strata.errors import Fault
 from strata.texts import MISLEADING
 
-DEPTH = 100  # to which YAML may nest; parsers recurse, and the one in C has no other bound
-ALIASED = 1_000_000  # values that its aliases may stand for: a hundred bytes can name billions
 HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 LIKE_ONE = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+WHOLE = re.compile(r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9_]+)")  # a number, to YAML
 OURS = (".git", ".dvc")
 
 
@@ -72,36 +74,61 @@ def listing(data: bytes) -> dict[str, str]:
     return found
 
 
-def check_yaml(data: bytes) -> None:
-    """Raise Fault if reading YAML whole would take all memory or the stack.
+def check_yaml(data: bytes, place: str) -> None:
+    """Raise Fault, which names the place, if reading YAML whole would take all memory or the stack.
 
     It is read event by event. What is no YAML passes: who parses it says so.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
     sizes: dict[str, int] = {}  # of what anchors name, aliases in it followed
     opened: list[tuple[str | None, int]] = [(None, 0)]
-    aliased = 0
+    aliased = count = 0
     try:
         for event in YAML(typ="safe").parse(data):
             name, size = getattr(event, "anchor", None), 1
             if isinstance(event, CollectionStartEvent):
                 opened.append((name, 1))
-                if len(opened) > DEPTH:
-                    raise Fault(f"nested more than {DEPTH} levels deep")
+                limits.DEPTH.check(len(opened) - 1, place)
                 continue
             if isinstance(event, CollectionEndEvent):
                 name, size = opened.pop()
             elif isinstance(event, AliasEvent):
                 name, size = None, sizes.get(event.anchor, 1)
                 aliased += size
-                if aliased > ALIASED:
-                    raise Fault(f"its aliases stand for more than {ALIASED:,} values")
+                limits.ALIASED.check(aliased, place)
+            elif isinstance(event, ScalarEvent):
+                count += 1
+                limits.VALUES.check(count, place)
+                plain = event.implicit[0] or event.tag  # else it is a text in quotes
+                if plain and len(event.value) > limits.DIGITS.most and WHOLE.fullmatch(event.value):
+                    limits.DIGITS.check(len(event.value), place)
             if name:
                 sizes[name] = size
             outer, inside = opened[-1]
             opened[-1] = outer, inside + size
     except YAMLError:
         return
+
+
+def check_values(value: object, place: str) -> None:
+    """Raise Fault, which names the place, if values that were parsed are too many, nest too deep,
+    or have a whole number too large to compute with."""
+    count, level, inside = 0, 0, [value]
+    while inside:
+        count += len(inside)
+        limits.VALUES.check(count, place)
+        limits.DEPTH.check(level, place)
+        for each in inside:
+            if isinstance(each, int):
+                limits.DIGITS.check(int((each.bit_length() - 1) * math.log10(2)) + 1, place)
+        level += 1
+        inside = [part for each in inside for part in _parts(each)]
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    return value if isinstance(value, list | tuple | set) else ()

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 
 from strata.texts import inert
 
+LARGE = 1e100  # nothing that was measured is as large
 ABSENT = object()  # None is a value that params and metrics may have
 
 Leaves = dict[str, Any]
@@ -61,6 +62,12 @@ def flatten(value: Any, prefix: str = "") -> Leaves:
 def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value is a number; a truth is none, NaN is one."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def real(value: Any) -> float | None:
+    """A number that can be compared and computed with, else None: no text, no null, no NaN, and
+    none so large or small that its square is no number."""
+    return value if is_number(value) and (not value or 1 / LARGE < abs(value) < LARGE) else None
 
 
 def changes(before: Leaves, after: Leaves) -> list[Change]:

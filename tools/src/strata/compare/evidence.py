@@ -7,7 +7,7 @@ from typing import Any
 
 from strata import refs, seeds
 from strata.compare.later import can_score, later
-from strata.compare.verdict import DUMMIES, REGRESSION, Evidence, real
+from strata.compare.verdict import DUMMIES, REGRESSION, Evidence
 from strata.errors import Fault
 from strata.markdown import code
 from strata.paired import (
@@ -24,7 +24,7 @@ from strata.revision import Revision, Stage
 from strata.scoring import direction, parts
 from strata.settings import names_in, section
 from strata.texts import inert
-from strata.values import Leaves, changes, flatten
+from strata.values import Leaves, changes, flatten, real
 
 Stages = Mapping[str, Stage]
 PLACE = "[tool.strata.report]"

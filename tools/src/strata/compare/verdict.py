@@ -10,7 +10,7 @@ from strata.markdown import code
 from strata.paired import COMMON, Difference, Group
 from strata.scoring import direction, parts
 from strata.seeds import Seeds
-from strata.values import Leaves, is_number
+from strata.values import Leaves, real
 
 REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
 KINDS = ("minimum", "maximum", REGRESSION)
@@ -116,7 +116,9 @@ class Estimate:
         half = max(abs(end - self.difference) for end in self.interval)
         if gap <= fit * (1 + 1e-6):
             return math.inf
-        return max(0.0, math.ceil(self.blocks * ((half**2 - fit**2) / (gap**2 - fit**2) - 1)))
+        wide, own = half / gap, fit / gap  # whose squares are numbers where those of both are not
+        more = self.blocks * ((wide * wide - own * own) / (1 - own * own) - 1)
+        return max(0.0, math.ceil(more)) if math.isfinite(more) else math.inf
 
 
 @dataclass(frozen=True)
@@ -129,11 +131,6 @@ class Gate:
     value: float | None
     passed: bool | None
     why: str = ""
-
-
-def real(value: Any) -> float | None:
-    """A number that can be compared, else None: no text, no null, no NaN."""
-    return value if is_number(value) and math.isfinite(value) else None
 
 
 def estimate(name: str, found: Evidence) -> Estimate | None:

@@ -1,15 +1,11 @@
 """A metric as a reader sees it: the value, and how far it may be off."""
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 from strata.errors import Fault
 from strata.markdown import figure
 from strata.revision import Revision
-from strata.values import Leaves, is_number
-
-LARGE = 1e100  # nothing that was measured is as large, and sums of it stay finite
+from strata.values import Leaves, is_number, real
 
 
 @dataclass(frozen=True)
@@ -22,7 +18,7 @@ class Estimate:
 
 def estimate(metrics: Leaves, name: str) -> Estimate | None:
     """A metric with its interval, from the standard error beside it, named ``NAME_se``."""
-    value, error = _finite(metrics.get(name)), _finite(metrics.get(f"{name}_se"))
+    value, error = real(metrics.get(name)), real(metrics.get(f"{name}_se"))
     if value is None:
         return None
     return Estimate(value, None if error is None else 1.96 * abs(error))
@@ -46,11 +42,3 @@ def shown(metrics: Leaves | None, name: str) -> str:
     if found is None or found.half is None:
         return figure(value)
     return f"{figure(value)} ± {figure(found.half, scale=found.value)}"
-
-
-def _finite(value: Any) -> float | None:
-    try:
-        found = float(value) if is_number(value) else math.nan
-    except OverflowError:  # a whole number that no float can hold
-        return None
-    return found if abs(found) < LARGE and (abs(found) > 1 / LARGE or not found) else None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from strata import trust
 from strata.charts import Chart
 from strata.errors import Fault, first_line
 from strata.revision import Absent, Plot
@@ -56,8 +57,9 @@ def _rows(path: str, text: str) -> Iterable[dict[str, Any]]:
     if path.endswith(".json"):
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Fault(f"{path} cannot be read: {first_line(error)}") from None
+        trust.check_values(found, path)
         while isinstance(found, dict) and found:
             found = next(iter(found.values()))
         return found if isinstance(found, list) else []
@@ -91,6 +93,8 @@ def _chart(
         return None
     try:
         curves = [np.array(sorted((float(at), value) for at, value, _ in p)) for p in (base, this)]
+        if not all(np.isfinite(curve).all() for curve in curves):
+            return None
     except ValueError:
         was, now = ({at: value for at, value, _ in p} for p in (base, this))
         names = sorted(now)

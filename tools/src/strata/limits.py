@@ -1,0 +1,45 @@
+"""How much is read of what others wrote: a limit for each thing, since a few bytes can stand for
+more than any memory holds.
+
+docs/security.md shows this table.
+"""
+
+from dataclasses import dataclass
+
+from strata.errors import Fault
+
+
+@dataclass(frozen=True)
+class Limit:
+    """``most`` of ``what`` are read; ``protects`` says what more would take."""
+
+    what: str
+    most: int
+    protects: str
+
+    def check(self, size: int, place: str) -> None:
+        """Raise Fault, which names the place, if there are more."""
+        if size > self.most:
+            raise Fault(f"{place}: {size:,} {self.what}, and at most {self.most:,} are read")
+
+
+TEXT = Limit(
+    "bytes of a text file, or of all that DVC's files have together",
+    32_000_000,
+    "memory; Git stores a gigabyte of spaces in one megabyte",
+)
+VALUES = Limit(
+    "names and values in a file of YAML, JSON, TOML or Python",
+    500_000,
+    "time: DVC parses 30,000 a second",
+)
+ALIASED = Limit(
+    "values that the aliases of a YAML file stand for",
+    1_000_000,
+    "memory: a hundred bytes can name billions",
+)
+DEPTH = Limit("levels to which values nest", 100, "the stack: parsers recurse")
+DIGITS = Limit("digits of a whole number", 250, "arithmetic: no more go into a float")
+LEAVES = Limit("params, or metrics, in a file", 50_000, "time, and a reader's patience")
+
+TABLE = [TEXT, VALUES, ALIASED, DEPTH, DIGITS, LEAVES]
