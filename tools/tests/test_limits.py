@@ -101,3 +101,44 @@ def test_figures_that_cannot_be_computed_with(versions: Project, strata: Strata)
     versions.run("git", "switch", "--quiet", "odd")
     assert "test.m3 " in strata(versions, "status")
     assert "**no value**" in strata(versions, "report", "--base", "main", code=1)
+
+
+HUNDRED = str(list(range(100)))
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "a dvc.yaml whose foreach or matrix, with lists of its own or of any file of values, stands "
+    "for 100,000,000 stages",
+    "counted and refused before DVC makes them",
+)
+def test_stages_are_counted_before_they_are_made(versions: Project, strata: Strata) -> None:
+    matrix = "\n    ".join(["matrix:", *(f"  d{at}: {HUNDRED}" for at in range(4))])
+    named = "\n    ".join(["matrix:", *(f"  d{at}: ${{big.list}}" for at in range(4))])
+    each = "foreach: ${big.list}\n    do: {cmd: 'echo ${item}'}"
+    head, tail = "stages:\n  a:\n    ", "\n    cmd: 'echo ${item}'\n"
+    lists, vars_ = f"big: {{list: {HUNDRED}}}\n", head + named + tail
+    cases: dict[str, dict[str, str | bytes]] = {
+        "plain": {"dvc.yaml": head + matrix + tail},
+        "below": {"a/b/dvc.yaml": head + matrix + tail},
+        "escaped": {"dvc.yaml": head + matrix.replace("matrix", '"m\\x61trix"') + tail},
+        "params": {"dvc.yaml": vars_, "params.yaml": lists},
+        "vars": {"dvc.yaml": f"vars: [{lists.strip()}]\n{vars_}"},
+        "file": {"dvc.yaml": f"vars: [x.txt]\n{vars_}", "x.txt": lists},
+        "json": {
+            "dvc.yaml": f"vars: [x.json]\n{vars_}",
+            "x.json": f'{{"big": {{"list": {HUNDRED}}}}}',
+        },
+    }
+    for name, files in cases.items():
+        branch(versions, name, files)
+        (line,) = strata(versions, "get", name, "x", "-o", "x", code=1).splitlines()
+        assert "dvc.yaml: 100,000,000 stages that foreach and matrix stand for, and at most" in line
+    many = f"big: {{list: {list(range(10_001))}}}\n"
+    branch(versions, "each", {"dvc.yaml": f"{head}{each}\n", "params.yaml": many})
+    assert "10,001 stages" in strata(versions, "get", "each", "x", "-o", "x", code=1)
+    one = f"{head}matrix: {{x: {HUNDRED}}}{tail}"
+    branch(versions, "sum", {f"{at}/dvc.yaml": one for at in range(101)})
+    assert "10,100 stages" in strata(versions, "get", "sum", "x", "-o", "x", code=1)
+    branch(versions, "few", {"dvc.yaml": one})
+    assert "is not an output of few" in strata(versions, "get", "few", "x", "-o", "x", code=1)

@@ -40,6 +40,11 @@ ALIASED = Limit(
 )
 DEPTH = Limit("levels to which values nest", 100, "the stack: parsers recurse")
 DIGITS = Limit("digits of a whole number", 250, "arithmetic: no more go into a float")
+STAGES = Limit(
+    "stages that foreach and matrix stand for",
+    10_000,
+    "time and memory: four lists of a hundred are a hundred million",
+)
 LEAVES = Limit("params, or metrics, in a file", 50_000, "time, and a reader's patience")
 
-TABLE = [TEXT, VALUES, ALIASED, DEPTH, DIGITS, LEAVES]
+TABLE = [TEXT, VALUES, ALIASED, DEPTH, DIGITS, STAGES, LEAVES]

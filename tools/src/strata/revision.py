@@ -6,6 +6,7 @@ A thing that is not there is Absent; one that is there and broken is Unreadable;
 kept elsewhere, where nothing answers, is Offline.
 """
 
+import math
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -24,8 +25,8 @@ from strata.values import Leaves, flatten
 
 __all__ = ["Absent", "Offline", "Output", "Plot", "Revision", "Stage", "Unreadable"]
 
-YAML = (".yaml", ".yml", "dvc.lock", ".dvc")
-VALUES = (".json", ".toml", ".py")
+OTHERS = (".json", ".toml", ".py")  # files of values that are not YAML
+EXPANDED = re.compile(rb"matrix|foreach|\\")  # or an escape that may stand for one
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp")
 
 
@@ -117,9 +118,12 @@ class Revision:
             return bool(repo.dvcignore.is_ignored_file(repo.fs.join(repo.root_dir, path)))
 
         texts = self._checked(n for n in listed if _is_dvcs(n) and not leaves_out(n))
+        stages = 0
         for path, text in texts.items():
             if path.endswith("dvc.yaml"):
                 self._checked(_value_files(path, text, listed))
+                stages += _expanded(repo, path) if EXPANDED.search(text) else 0
+                limits.STAGES.check(stages, path)
         found = _index(repo)
         found.leaves_out = leaves_out
         self._checked(found.params)  # these it parses when it runs the stages
@@ -127,7 +131,7 @@ class Revision:
 
     def _checked(self, names: Iterable[str]) -> dict[str, bytes]:
         """The bytes of those files that are there. Raises Fault for what none should parse."""
-        names = [name for name in dict.fromkeys(names) if name.endswith((*YAML, *VALUES))]
+        names = list(dict.fromkeys(names))
         if odd := next((name for name in names if "\n" in name), None):
             raise Fault(f"{odd!r} has a line end in its name, so it cannot be looked into")
         if self.commit:
@@ -143,7 +147,7 @@ class Revision:
         else:
             texts = {name: files[name].read_bytes() for name in sizes}
         for name, text in texts.items():
-            if name.endswith(YAML):
+            if _is_yaml(name):
                 trust.check_yaml(text, name)
                 continue
             try:
@@ -380,12 +384,17 @@ def _values(text: str, path: str, place: str) -> Any:
     """The same. Raises Fault for what passes a limit, and any error for what is no such file."""
     from dvc.utils.serialize import PARSERS
 
-    if path.endswith(YAML):
+    if _is_yaml(path):
         trust.check_yaml(text.encode(), place)
-        return PARSERS[PurePosixPath(path).suffix.lower()](text, path)
     values = PARSERS[PurePosixPath(path).suffix.lower()](text, path)
-    trust.check_values(values, place)
+    if not _is_yaml(path):
+        trust.check_values(values, place)
     return values
+
+
+def _is_yaml(path: str) -> bool:
+    """Whether DVC takes a file of values for YAML, as it does with any that is of no other kind."""
+    return PurePosixPath(path).suffix.lower() not in OTHERS
 
 
 def leaves(files: Mapping[str, Any], revision: str) -> Leaves:
@@ -421,7 +430,7 @@ def _value_files(path: str, text: bytes, listed: list[str]) -> list[str]:
     folder = posixpath.dirname(path)
     found = [posixpath.join(folder, "params.yaml")]
     try:
-        content = PARSERS[".yaml"](text.decode(), path) if b"vars" in text else {}
+        content = PARSERS[".yaml"](text.decode(), path) if b"vars" in text or b"\\" in text else {}
         stages = [stage.get("do", stage) for stage in content.get("stages", {}).values()]
         for entry in [content, *stages]:
             for name in [str(each).partition(":")[0] for each in entry.get("vars", [])]:
@@ -431,6 +440,25 @@ def _value_files(path: str, text: bytes, listed: list[str]) -> list[str]:
     except Exception:  # of whatever shape it is: who asks for the index is told
         return found
     return found
+
+
+def _expanded(repo: Any, path: str) -> int:
+    """The number of stages that a dvc.yaml makes of its templates, which are not made for that."""
+    from dvc.dvcfile import load_file
+    from dvc.parsing import ForeachDefinition, MatrixDefinition
+
+    count = 0
+    try:
+        for stage in load_file(
+            repo, repo.fs.join(repo.root_dir, path)
+        ).resolver.definitions.values():
+            if isinstance(stage, MatrixDefinition):
+                count += math.prod(len(values) for values in stage.resolved_iterable.values())
+            elif isinstance(stage, ForeachDefinition):
+                count += len(stage.resolved_iterable)
+    except Exception:  # of whatever shape it is: who asks for the index is told
+        return count
+    return count
 
 
 # DVC's index, in our words
