@@ -1,9 +1,22 @@
 """What a few bytes of others can stand for is refused in one line, by the limits of the tools."""
 
+import hashlib
+import json
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from project import ROOT, Project, Strata
 
-from strata import limits
+from strata import frames, limits
 from strata.errors import Fault
 from strata.limits import Limit
 from strata.revision import parsed
@@ -142,3 +155,139 @@ def test_stages_are_counted_before_they_are_made(versions: Project, strata: Stra
     assert "10,100 stages" in strata(versions, "get", "sum", "x", "-o", "x", code=1)
     branch(versions, "few", {"dvc.yaml": one})
     assert "is not an output of few" in strata(versions, "get", "few", "x", "-o", "x", code=1)
+
+
+def lower(monkeypatch: pytest.MonkeyPatch, name: str, most: int) -> None:
+    """Have one of the limits lower, so that little is needed to pass it."""
+    monkeypatch.setattr(limits, name, replace(getattr(limits, name), most=most))
+
+
+def alike(value: Any, rows: int) -> pa.Array:
+    """A column of one value, in no more bytes than that takes."""
+    where = pa.nulls(rows, pa.int32()).fill_null(0)
+    return pa.DictionaryArray.from_arrays(where, pa.array([value]))
+
+
+def written(path: Path, **columns: pa.Array) -> Path:
+    """A Parquet file of columns, which say nothing of how they were in memory."""
+    pq.write_table(pa.table(columns), path, compression="zstd", store_schema=False)
+    return path
+
+
+def test_a_table_is_read_as_pandas_does(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    kinds = {
+        "whole": [1, 2, None],
+        "text": ["a", None, "b" * 70_000],
+        "bytes": [b"a", b"", None],
+        "list": [["a", "a"], [], None],
+        "deep": [{"a": ["b"], "c": 1}] * 3,
+        "day": [date(2024, 2, 29)] * 3,
+        "decimal": [Decimal("1.5")] * 3,
+    }
+    pq.write_table(pa.table(kinds), path)
+    pd.testing.assert_frame_equal(frames.read(path, "x"), pd.read_parquet(path))
+    frame = pd.DataFrame({"key": ["a", "b"], "kind": pd.Categorical(["u", "v"]), "value": [1.5, 2]})
+    for each in (frame, frame.set_index("key"), frame[frame["value"] > 9], frame[::2]):
+        each.to_parquet(path)
+        pd.testing.assert_frame_equal(frames.read(path, "x"), pd.read_parquet(path))
+        some = frames.read(path.read_bytes(), "x", ["value"])
+        pd.testing.assert_frame_equal(some, pd.read_parquet(path, columns=["value"]))
+        whole = [batch.to_pandas() for batch in frames.batches(path, "x")]
+        assert sum(map(len, whole)) == frames.count(path, "x") == len(each)
+    with pytest.raises(Fault, match="x: there is no column other"):
+        frames.read(path, "x", ["other"])
+
+
+def test_a_table_that_would_take_all_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, long = tmp_path / "x.parquet", "x" * 100_000
+    lower(monkeypatch, "MEMORY", 50_000_000)
+    bombs = {
+        "text": alike(long, 1000),
+        "bytes": alike(long.encode(), 1000),
+        "list": pa.ListArray.from_arrays(pa.array(range(1001), pa.int32()), alike(long, 1000)),
+        "struct": pa.StructArray.from_arrays([alike(long, 1000)], ["a"]),
+        "fixed": alike(long.encode(), 1000).cast(pa.binary(100_000)),
+    }
+    for kind, column in bombs.items():
+        written(path, **{kind: column, "plain": pa.nulls(1000, pa.int8())})
+        assert path.stat().st_size < 200_000
+        for read in (frames.read, lambda *asked: list(frames.batches(*asked))):
+            with pytest.raises(Fault, match=r"x: 100,\d{3},\d{3} bytes of a table's columns"):
+                read(path, "x")
+        assert len(frames.read(path, "x", ["plain"])) == 1000
+    many = pa.ListArray.from_arrays([0, 10_000], alike(1, 10_000))
+    lower(monkeypatch, "MEMORY", 50_000)
+    with pytest.raises(Fault, match="x: 80,0"):
+        frames.read(written(path, a=many), "x")
+    lower(monkeypatch, "ROWS", 9)
+    with pytest.raises(Fault, match="x: 10 rows of a table, and at most 9 are read"):
+        frames.read(written(path, a=alike(1, 10)), "x")
+    lower(monkeypatch, "COLUMNS", 2)
+    with pytest.raises(Fault, match="x: 3 columns of a table, and at most 2 are read"):
+        frames.names(written(path, a=alike(1, 1), b=alike(1, 1), c=alike(1, 1)), "x")
+    lower(monkeypatch, "CSV", 3)
+    with pytest.raises(Fault, match="x: 4 bytes of a table in CSV, and at most 3 are read"):
+        frames.csv(b"a,b\n", "x")
+
+
+@given(st.binary(max_size=99), st.integers(0, 10_000), st.integers(0, 60))
+def test_any_bytes_are_a_table_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: int, cut: int
+) -> None:
+    whole = pa.BufferOutputStream()
+    metadata = {"pandas": json.dumps({"index_columns": ["a"], "columns": [], "column_indexes": []})}
+    table = pa.table({"a": ["b", "c"], "d": [[1], [2]]}).replace_schema_metadata(metadata)
+    pq.write_table(table, whole)
+    data = whole.getvalue().to_pybytes()
+    at %= len(data)
+    for content in (junk, data[:at] + junk + data[at + cut :]):
+        try:
+            frames.read(content, "x")
+        except Fault as fault:
+            (line,) = str(fault).splitlines()
+            assert line.startswith("x: ")
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "predictions of a revision whose 300 kB stand for a hundred gigabytes, or for 60 million rows",
+    "refused by its footer, or before its texts are copied; never read whole",
+)
+def test_predictions_that_would_take_all_memory(
+    versions: Project, strata: Strata, tmp_path: Path
+) -> None:
+    path = "metrics/predictions.parquet"
+    lock = versions.read("dvc.lock").decode()
+    old = hashlib.md5(versions.read(path)).hexdigest()
+    rows = 100_000
+    plain = {name: pa.nulls(rows, pa.int64()).fill_null(0) for name in ("id", "label", "score")}
+    texts = written(
+        tmp_path / "texts", **plain, day=alike("x" * 1_000_000, rows), split=alike("a", rows)
+    )
+    many = written(
+        tmp_path / "many",
+        id=pa.nulls(60_000_000, pa.int8()),
+        **{name: pa.nulls(60_000_000, pa.int8()) for name in ("label", "score", "day", "split")},
+    )
+    said = {
+        "texts": " bytes of a table's columns that are needed",
+        "many": "60,000,000 rows of a table",
+    }
+    for file in (texts, many):
+        assert file.stat().st_size < 1_000_000
+        data = file.read_bytes()
+        oid = hashlib.md5(data).hexdigest()
+        place = versions.path / ".dvc/cache/files/md5" / oid[:2] / oid[2:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+        branch(versions, file.name, {"dvc.lock": lock.replace(old, oid)})
+        why = said[file.name]
+        got = strata(versions, "report", "--base", file.name)
+        assert why in got, got
+        assert why in strata(versions, "compare", file.name, "main")
+    assert said["texts"] in strata(versions, "look", path, "--rev", "texts", code=1)
+    branch(versions, "git", {path: data})
+    assert said["many"] in strata(versions, "report", "--base", "git")

@@ -46,5 +46,17 @@ STAGES = Limit(
     "time and memory: four lists of a hundred are a hundred million",
 )
 LEAVES = Limit("params, or metrics, in a file", 50_000, "time, and a reader's patience")
+ROWS = Limit(
+    "rows of a table",
+    50_000_000,
+    "memory: Parquet says in a few megabytes that 400 million rows are alike",
+)
+COLUMNS = Limit("columns of a table", 10_000, "time, and memory")
+MEMORY = Limit(
+    "bytes of a table's columns that are needed, as they are in memory",
+    4_000_000_000,
+    "memory: Parquet has a text once, and each row then has its own",
+)
+CSV = Limit("bytes of a table in CSV", 250_000_000, "memory: a cell of one byte takes fifty")
 
-TABLE = [TEXT, VALUES, ALIASED, DEPTH, DIGITS, STAGES, LEAVES]
+TABLE = [TEXT, VALUES, ALIASED, DEPTH, DIGITS, STAGES, LEAVES, ROWS, COLUMNS, MEMORY, CSV]

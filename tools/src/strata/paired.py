@@ -5,7 +5,6 @@ in their difference. Rows of a block (a day, a group) are not independent, so wh
 resampled (Künsch 1989, doi:10.1214/aos/1176347265).
 """
 
-import io
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from strata import scoring
+from strata import frames, scoring
 from strata.errors import Fault
 from strata.settings import names_in, section
 from strata.texts import inert
@@ -102,10 +101,33 @@ def predictions_of(root: Path, made: Iterable[str]) -> str:
     )
 
 
-def table(content: bytes) -> pd.DataFrame:
-    """A Parquet or CSV file, whatever it is called."""
-    is_parquet = content.startswith(b"PAR1")
-    return (pd.read_parquet if is_parquet else pd.read_csv)(io.BytesIO(content))
+def table(
+    source: frames.Source,
+    place: str,
+    root: Path,
+    columns: Columns | None = None,
+    also: Sequence[str] = (),
+) -> tuple[pd.DataFrame, Columns]:
+    """The predictions in a Parquet or CSV file, whatever it is called; and their columns.
+
+    Only those columns are read, and ``also`` others if they are there. Those in use are told by the
+    settings and by usual names, unless given. Raises Fault, which names the place.
+    """
+    head = source[:4] if isinstance(source, bytes) else _begin(source)
+    if head == b"PAR1":
+        names = frames.names(source, place)
+    else:
+        names = [str(name) for name in frames.csv(source, place, nrows=0)]
+    columns = columns or columns_of(root, pd.DataFrame(columns=names))
+    wanted = [name for name in dict.fromkeys([*columns.used, *also]) if name in names]
+    if head == b"PAR1":
+        return frames.read(source, place, wanted), columns
+    return frames.csv(source, place, usecols=wanted)[wanted], columns
+
+
+def _begin(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
 
 
 def named_columns(root: Path) -> dict[str, list[str]]:

@@ -60,15 +60,15 @@ def stamp(source: Path, target: Path, said: dict[str, str]) -> int:
 
     A batch of rows at a time, so that memory is bounded.
     """
-    from pyarrow import ArrowInvalid, parquet
+    from pyarrow import parquet
 
-    try:
-        with parquet.ParquetFile(source) as file:
-            schema = file.schema_arrow
-            schema = schema.with_metadata((schema.metadata or {}) | said)
-            with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-                for batch in file.iter_batches():
-                    writer.write_batch(batch.cast(schema))
-            return int(file.metadata.num_rows)
-    except ArrowInvalid as error:
-        raise Fault(f"what the revision wrote is no Parquet file: {error}") from None
+    from strata import frames
+
+    place = "what the revision wrote"
+    count = frames.count(source, place)
+    schema = parquet.read_schema(source)
+    schema = schema.with_metadata((schema.metadata or {}) | said)
+    with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+        for batch in frames.batches(source, place):
+            writer.write_batch(batch.cast(schema))
+    return count

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from strata import git, limits, trust
 from strata.errors import Fault
@@ -22,6 +22,9 @@ from strata.settings import section_of
 from strata.store import Offline, Output, Store, at_commit, dvc_repo, files_of, reason
 from strata.texts import inert
 from strata.values import Leaves, flatten
+
+if TYPE_CHECKING:
+    from strata.frames import Source
 
 __all__ = ["Absent", "Offline", "Output", "Plot", "Revision", "Stage", "Unreadable"]
 
@@ -347,6 +350,12 @@ class Revision:
             return git.blob(self.root, self.commit, path) or b""
         most.check(self.local(path).stat().st_size, place)
         return self.local(path).read_bytes()
+
+    def content(self, path: str) -> "Source":
+        """A file of any size: where it lies on disk, or of Git its bytes. Raises as ``bytes``."""
+        if self.commit and git.has(self.root, self.commit, path):
+            return self.bytes(path, limits.MEMORY)
+        return self.local(path)
 
     def text(self, path: str) -> str:
         """The text of a file in UTF-8; as for ``bytes``, and Unreadable if it is none."""

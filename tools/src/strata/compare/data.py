@@ -1,6 +1,6 @@
 """The rows of a revision with their labels: a folder with a file a partition, named by its time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pyarrow import ArrowInvalid
 
+from strata import frames
 from strata.compare.files import AT, said_in
 from strata.errors import Fault, first_line
 from strata.paired import Columns, is_training, predictions_of, table
@@ -52,11 +53,18 @@ def known(revision: Revision, folder: str, through: str) -> dict[str, str]:
     return {each: path for each, path in there.items() if last not in there or each <= last}
 
 
-def held_out(revision: Revision, columns: Columns) -> pd.DataFrame:
+def predictions(
+    revision: Revision, path: str, columns: Columns | None = None, also: Sequence[str] = ()
+) -> tuple[pd.DataFrame, Columns]:
+    """A revision's predictions, in a file of this path, as `paired.table` gives them."""
+    place = f"{path} of {revision.name}"
+    return table(revision.content(path), place, revision.root, columns, also)
+
+
+def held_out(revision: Revision, columns: Columns, also: Sequence[str] = ()) -> pd.DataFrame:
     """A revision's predictions of rows that it did not learn from. Raises Fault."""
-    return without_training(
-        table(revision.bytes(predictions_of(revision.root, revision.made))), columns
-    )
+    path = predictions_of(revision.root, revision.made)
+    return without_training(predictions(revision, path, columns, also)[0], columns)
 
 
 def without_training(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
@@ -78,7 +86,8 @@ def scored(score: Scorer, paths: Mapping[str, Path]) -> dict[str, tuple[int, pd.
         with pq.ParquetWriter(rows, schema) as writer:
             for name, path in paths.items():
                 try:
-                    writer.write_table(pq.read_table(path).select(schema.names).cast(schema))
+                    for batch in frames.batches(path, name):
+                        writer.write_batch(batch.select(schema.names).cast(schema))
                 except (KeyError, ArrowInvalid) as error:
                     why = first_line(error)
                     raise Fault(

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from strata import refs, seeds
+from strata.compare.data import predictions
 from strata.compare.later import can_score, later
 from strata.compare.verdict import DUMMIES, REGRESSION, Evidence
 from strata.errors import Fault
@@ -14,11 +15,9 @@ from strata.paired import (
     COMMON,
     FEWEST,
     Group,
-    columns_of,
     compare,
     named_columns,
     predictions_of,
-    table,
 )
 from strata.revision import Revision, Stage
 from strata.scoring import direction, parts
@@ -144,10 +143,11 @@ def by_row(base: Revision, this: Revision, notes: list[str], rescore: bool) -> d
     Where hardly a row was held out by both, as with a base of long ago, the base can score those
     that this side held out, if it says how, and to ``rescore`` was asked for.
     """
-    frames = [table(side.bytes(predictions_of(this.root, this.made))) for side in (base, this)]
-    columns = columns_of(this.root, frames[1])
+    path = predictions_of(this.root, this.made)
+    after, columns = predictions(this, path)
+    before, _ = predictions(base, path, columns)
     names = [parts(name)[1] for name in this.metrics if name in base.metrics]
-    groups = compare(frames[0], frames[1], columns, names)
+    groups = compare(before, after, columns, names)
     few = all(name == COMMON and group.blocks < FEWEST for name, group in groups.items())
     if not few or not can_score(base, this):
         return groups

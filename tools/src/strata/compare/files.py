@@ -4,11 +4,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from pyarrow import ArrowInvalid, parquet
 
-from strata.errors import Fault, first_line
+from strata import frames
+from strata.errors import Fault
 from strata.paired import Columns, columns_of
 from strata.prediction import ROW, scorer
 from strata.revision import Revision
@@ -86,33 +87,25 @@ def rows_of(path: Path) -> int:
     """The number of rows of a file. Raises Fault if it cannot be read."""
     if path.suffix == ".csv":
         return len(read(path, names_of(path)[:1]))
-    return int(parquet.read_metadata(path).num_rows)
+    return frames.count(path, str(path))
 
 
 def names_of(path: Path) -> list[str]:
     """The columns of a file. Raises Fault if it cannot be read."""
     if path.suffix == ".csv":
         return [str(name) for name in read(path, None, rows=0).columns]
-    try:
-        return list(parquet.read_schema(path).names)
-    except ArrowInvalid as error:
-        raise Fault(f"{path}: cannot be read: {first_line(error)}") from None
+    return frames.names(path, str(path))
 
 
 def read(
     path: Path, columns: list[str] | None, *, rows: int | None = None, texts: bool = False
 ) -> pd.DataFrame:
     """Some columns of a file; of a CSV file so many rows, and its values as texts. Raises Fault."""
-    try:
-        if path.suffix != ".csv":
-            return pd.read_parquet(path, columns=columns)
-        with path.open(encoding="utf-8-sig") as file:
-            head = file.readline()
-        between = max(",;\t", key=head.count)
-        if texts:
-            return pd.read_csv(
-                path, sep=between, usecols=columns, dtype="str", keep_default_na=False
-            )
-        return pd.read_csv(path, sep=between, usecols=columns, nrows=rows)
-    except ValueError as error:  # of pyarrow and of pandas
-        raise Fault(f"{path}: cannot be read: {first_line(error)}") from None
+    if path.suffix != ".csv":
+        return frames.read(path, str(path), columns)
+    with path.open(encoding="utf-8-sig") as file:
+        head = file.readline()
+    between = max(",;\t", key=head.count)
+    options: dict[str, Any] = {"sep": between, "usecols": columns}
+    options |= {"dtype": "str", "keep_default_na": False} if texts else {"nrows": rows}
+    return frames.csv(path, str(path), **options)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pyarrow import ArrowInvalid
 
+from strata import frames
 from strata.compare import data
-from strata.errors import Fault, first_line
+from strata.errors import Fault
 from strata.paired import Columns
 from strata.revision import Revision
 
@@ -33,24 +33,18 @@ class Learned:
 
 def learned(revision: Revision, folder: str, through: str, columns: Columns) -> Learned:
     """What a model may have learned from. Raises Fault if its data or predictions can't be had."""
-    paths = [revision.local(path) for path in data.known(revision, folder, through).values()]
-    dtypes = dict(plain(_read(paths[-1], columns.key)).dtypes)
+    known = data.known(revision, folder, through).values()
+    paths = {f"{path} of {revision.name}": revision.local(path) for path in known}
+    newest = list(paths)[-1]
+    dtypes = dict(plain(frames.read(paths[newest], newest, columns.key)).dtypes)
     mine = hashed(data.held_out(revision, columns), dtypes)
     rows, whole = [], []
-    for path in paths:
-        every = hashed(_read(path, columns.key), dtypes)
+    for place, path in paths.items():
+        every = hashed(frames.read(path, place, columns.key), dtypes)
         held_out = np.isin(every, mine)
         rows.append(every[~held_out])
         whole += [path] * (not held_out.any())
     return Learned(dtypes, np.concatenate(rows), whole)
-
-
-def _read(path: Path, key: list[str]) -> pd.DataFrame:
-    """The columns that name a row. Raises Fault if the partition has them not."""
-    try:
-        return pd.read_parquet(path, columns=key)
-    except (ArrowInvalid, KeyError) as error:
-        raise Fault(f"a partition has not all of {', '.join(key)}: {first_line(error)}") from None
 
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from strata import git, refs
+from strata import git, limits, refs
 from strata.errors import Fault, first_line
 from strata.revision import Revision
 from strata.store import opened
@@ -44,7 +44,7 @@ def files(path: str, name: str | None) -> Iterator[dict[str, Path]]:
         for number, one in enumerate(names):
             if revision.is_file(one):  # Git's
                 found[one] = folder / str(number)
-                found[one].write_bytes(revision.bytes(one))
+                found[one].write_bytes(revision.bytes(one, limits.MEMORY))
             else:
                 found[one] = revision.local(one)
         yield found
@@ -67,8 +67,9 @@ def batches(found: dict[str, Path]) -> Iterator["pd.DataFrame"]:
     import pyarrow as pa
     from pyarrow import csv, dataset
 
+    from strata import frames
+
     formats: dict[str, Any] = {
-        "parquet": "parquet",
         "json": "json",
         "csv": "csv",
         "tsv": dataset.CsvFileFormat(csv.ParseOptions(delimiter="\t")),
@@ -77,6 +78,9 @@ def batches(found: dict[str, Path]) -> Iterator["pd.DataFrame"]:
         kind = FORMATS.get(PurePosixPath(name).suffix.lower())
         if kind is None:
             raise Fault(f"{name} is no table that can be shown: {', '.join(FORMATS)}")
+        if kind == "parquet":
+            yield from (batch.to_pandas() for batch in frames.batches(path, name))
+            continue
         try:
             for batch in dataset.dataset(path, format=formats[kind]).to_batches():
                 yield batch.to_pandas()

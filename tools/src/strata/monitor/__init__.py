@@ -15,7 +15,7 @@ import pandas as pd
 from strata import git, refs, registry
 from strata.compare import data
 from strata.compare.evidence import Settings, load_settings, seeds_of
-from strata.compare.files import files_of, read
+from strata.compare.files import files_of, read, rows_of
 from strata.compare.learned import Learned, learned
 from strata.errors import Fault, first_line
 from strata.markdown import code, join, plain, term
@@ -24,7 +24,7 @@ from strata.monitor.judging import LEARNED, Partition, judge, judge_on
 from strata.monitor.watch import Watch
 from strata.monitor.words import document
 from strata.page import page
-from strata.paired import Columns, columns_of, predictions_of, table
+from strata.paired import Columns, predictions_of
 from strata.prediction import scorer
 from strata.revision import Revision
 from strata.store import Store, opened
@@ -87,10 +87,9 @@ def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Wat
     head = Revision(store, refs.commit_of("HEAD", store.root))
     folder, through = data.settings_of(head)
     settings = load_settings(head)
-    theirs = table(head.bytes(predictions_of(store.root, head.made)))
-    columns = columns_of(store.root, theirs)
+    _, columns = data.predictions(head, predictions_of(store.root, head.made))
     there, before = data.partitions(head, folder), data.known(champion, folder, through)
-    mine = data.held_out(champion, columns)
+    mine = data.held_out(champion, columns, ["partition"])
     learned = [each for each in before if each in there]
     notes = list[str]()
     if replayed:
@@ -127,8 +126,7 @@ def watch_on(store: Store, name: str, champion: Revision, paths: Sequence[Path])
     head = Revision(store, refs.commit_of("HEAD", store.root))
     settings, notes, moved = load_settings(head), list[str](), list[drift.Drift]()
     seeds = (seeds_of(champion, notes), seeds_of(head, notes))
-    theirs = table(head.bytes(predictions_of(store.root, head.made)))
-    columns = columns_of(store.root, theirs)
+    _, columns = data.predictions(head, predictions_of(store.root, head.made))
     sides = [learned_by(side, head, columns) for side in (champion, head)]
     found = judge_on(champion, head, sides, paths, columns, settings, seeds, notes)
     if isinstance(sides[0], Learned):
@@ -181,7 +179,7 @@ def trained(
     held = set(mine[place].astype(str)) if place else set()
     first = min((at for at, each in enumerate(names) if each in held), default=0)
     found = []
-    with past.replay(store, head, through) as train:
+    with past.replay(store, head, through, columns) as train:
         for each in names[first:]:
             rows = data.without_training(train(each), columns)
             found.append(past.Challenger(f"through {each}", rows))
@@ -193,9 +191,8 @@ def inputs(known: Sequence[Path], newest: Path, columns: Columns) -> list[drift.
     if not known:
         return []
     now = read(newest, None)
-    parts = [pd.read_parquet(path) for path in known]
-    step = max(1, sum(map(len, parts)) // SAMPLE)
-    before = pd.concat([part[::step] for part in parts], ignore_index=True)
+    step = max(1, sum(map(rows_of, known)) // SAMPLE)
+    before = pd.concat([read(path, None)[::step] for path in known], ignore_index=True)
     others = {*columns.key, columns.label, columns.block, columns.weight}
     return drift.drifts(before, now, [str(n) for n in now if n in before and n not in others])
 

@@ -55,7 +55,7 @@ def since(
 
 
 @contextmanager
-def replay(store: Store, head: Revision, setting: str) -> Iterator[Any]:
+def replay(store: Store, head: Revision, setting: str, columns: Columns) -> Iterator[Any]:
     """A clone of a revision that trains a challenger on what was there through a partition.
 
     ``setting`` is the param, of params.yaml, that says through which. Yields a function of its
@@ -83,6 +83,6 @@ def replay(store: Store, head: Revision, setting: str) -> Iterator[Any]:
             command = dvc_command("repro", "--quiet", stage)
             if run(command, root, env):
                 raise Fault(f"the pipeline through {through} fails; its own message is above")
-            return table((root / path).read_bytes())
+            return table(root / path, path, root, columns)[0]
 
         yield trained

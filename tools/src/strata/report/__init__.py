@@ -11,9 +11,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from subprocess import SubprocessError
 
-import pyarrow.parquet as pq
-
-from strata import git, refs
+from strata import frames, git, refs
 from strata.charts import mermaid, picture
 from strata.checkout import make_again
 from strata.compare.evidence import Settings, gates_at, gather, load_settings, stage_changes
@@ -278,7 +276,7 @@ def row_count(revision: Revision, path: str) -> int:
     """The rows of a Parquet file, by its footer; 0 for another kind of file."""
     if not path.endswith(".parquet"):
         return 0
-    return int(pq.read_metadata(revision.local(path)).num_rows)
+    return frames.count(revision.local(path), path)
 
 
 def plots(base: Revision, this: Revision, found: Evidence, pictures: bool) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from strata import paired
+from strata.compare.data import predictions
 from strata.compare.evidence import load_settings, seeds_of
 from strata.compare.rows import evidence_on
 from strata.compare.verdict import judged
@@ -56,8 +57,7 @@ def alike(store: Store, metric: str, best: str, near: Mapping[str, str]) -> list
     """
     top, notes = Revision(store, best), list[str]()
     path = paired.predictions_of(store.root, top.made)
-    ours = paired.table(top.bytes(path))
-    columns = paired.columns_of(store.root, ours)
+    ours, columns = predictions(top, path)
     bare, splits = replace(columns, split=None), parts(metric)[0]
     settings = replace(load_settings(top), headline=metric)
     seeds = (seeds_of(top, notes), seeds_of(top, notes))
@@ -67,7 +67,7 @@ def alike(store: Store, metric: str, best: str, near: Mapping[str, str]) -> list
 
     tied = []
     for trial, commit in near.items():
-        theirs = paired.table(Revision(store, commit).bytes(path))
+        theirs, _ = predictions(Revision(store, commit), path, columns)
         sides = (held_out(ours), held_out(theirs))
         name, found = evidence_on(sides, bare, settings, seeds, SAMPLES)
         between = judged(name, found)
