@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -12,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tiny
+import zoo
 from hypothesis import given
 from hypothesis import strategies as st
 from project import ROOT, Project, Strata
@@ -291,3 +294,35 @@ def test_predictions_that_would_take_all_memory(
     assert said["texts"] in strata(versions, "look", path, "--rev", "texts", code=1)
     branch(versions, "git", {path: data})
     assert said["many"] in strata(versions, "report", "--base", "git")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["local", "http"])
+@pytest.mark.fault(
+    "a remote, a folder or an HTTP server, answers garbage, or another list, for the list of a "
+    "folder's files",
+    "it is hashed before it is parsed: damaged, in a line",
+)
+def test_a_remote_that_answers_garbage_for_a_listing(
+    project: Project, strata: Strata, tmp_path: Path, kind: str
+) -> None:
+    project.run("dvc", "remote", "add", "--default", "far", str(tmp_path / "remote"))
+    project.run("dvc", "push")
+    (listing,) = (tmp_path / "remote").rglob("*.dir")
+    good = listing.read_bytes()
+    listing.chmod(0o644)
+    shutil.rmtree(project.path / "data/raw")
+    with zoo.served(tmp_path / "remote") as url:
+        if kind == "http":
+            project.run("dvc", "remote", "modify", "far", "url", url)
+        project.commit("Name a remote")
+        other = good.replace(b"2013-01", b"2013-00")
+        for data in (b"\xff\xfe\0", b"<html>", b"[1]", b"[" * 100_000, b"null", b"", other):
+            tiny.forget(project)
+            listing.write_bytes(data)
+            said = strata(project, "look", "data/raw", "--rev", "HEAD", code=1)
+            assert len(said.splitlines()) == 1
+            assert f"{listing.name} is damaged there" in said
+            strata(project, "status")
+        listing.write_bytes(good)
+        strata(project, "look", "data/raw", "--rev", "HEAD")

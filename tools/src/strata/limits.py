@@ -46,6 +46,9 @@ STAGES = Limit(
     "time and memory: four lists of a hundred are a hundred million",
 )
 LEAVES = Limit("params, or metrics, in a file", 50_000, "time, and a reader's patience")
+LISTING = Limit(
+    "bytes of the list of a folder's files", 250_000_000, "memory; it names two million files"
+)
 ROWS = Limit(
     "rows of a table",
     50_000_000,
@@ -59,4 +62,4 @@ MEMORY = Limit(
 )
 CSV = Limit("bytes of a table in CSV", 250_000_000, "memory: a cell of one byte takes fifty")
 
-TABLE = [TEXT, VALUES, ALIASED, DEPTH, DIGITS, STAGES, LEAVES, ROWS, COLUMNS, MEMORY, CSV]
+TABLE = [TEXT, VALUES, ALIASED, DEPTH, DIGITS, STAGES, LEAVES, LISTING, ROWS, COLUMNS, MEMORY, CSV]

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from strata import cachelock, git, refs, trust
+from strata import cachelock, git, limits, refs, trust
 from strata.errors import Fault, first_line
 from strata.terminal import behind
 
@@ -275,8 +275,10 @@ class Store:
         """
         if not out.is_folder:
             return {}
+        path = self.path(out.hash, out.kind)
         try:
-            return trust.listing(self.path(out.hash, out.kind).read_bytes())
+            limits.LISTING.check(path.stat().st_size, "the list of its files")
+            return trust.listing(path.read_bytes())
         except FileNotFoundError:
             raise Fault(f"{out.path}, object {out.hash}: not in the cache") from None
         except Fault as fault:
@@ -484,6 +486,11 @@ class Store:
         if not oids:
             return ""
         self.reach(remote)
+        said = ""
+        if way == "pull":  # DVC would parse a listing before it is hashed, and trip over another
+            listings = {(oid, kind) for oid, kind in oids if oid.endswith(".dir")}
+            complaints = [self._fetch_listing(remote, *listing) for listing in sorted(listings)]
+            said, oids = next(filter(None, complaints), ""), oids - listings
         try:
             for kind in {kind for _, kind in oids}:
                 odb = self.repo.cloud.get_remote_odb(remote, hash_name=kind)
@@ -492,6 +499,24 @@ class Store:
                 getattr(self.repo.cloud, way)(infos, odb=odb)
         except (DvcException, OSError) as error:
             return first_line(error)
+        return said
+
+    def _fetch_listing(self, remote: str, oid: str, kind: str) -> str:
+        """Get the list of a folder's files; returns a complaint, or nothing if it is not there."""
+        from dvc.fs import localfs
+
+        odb = self.repo.cloud.get_remote_odb(remote, hash_name=kind)
+        with TemporaryDirectory(prefix="strata-") as folder:
+            file = Path(folder, "listing")
+            try:
+                odb.fs.get_file(odb.oid_to_path(oid), str(file))
+            except FileNotFoundError:
+                return ""
+            except Exception as error:  # each kind of storage has errors of its own
+                return first_line(error)
+            if md5_of(file, "md5") != oid.removesuffix(".dir"):
+                return f"the object {oid} is damaged there"
+            self._cache(kind).add(str(file), localfs, oid)
         return ""
 
     def not_on_remote(self, outs: Iterable[Output]) -> list[Output]:
