@@ -5,6 +5,7 @@ import sys
 import uvicorn
 
 from service.app import create
+from service.server import options
 from service.settings import Refused, load
 
 
@@ -16,11 +17,7 @@ def main() -> None:
         for line in str(refused).splitlines():
             print(f"serve: {line}", file=sys.stderr)
         sys.exit(1)
-    host, _, port = settings.address.partition(":")
-    uvicorn.run(
-        app, host=host, port=int(port), access_log=False, server_header=False,
-        timeout_graceful_shutdown=int(settings.body_seconds + settings.compute_seconds) + 1,
-    )  # fmt: skip
+    uvicorn.run(app, **options(settings))
 
 
 if __name__ == "__main__":

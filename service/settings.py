@@ -35,6 +35,10 @@ class Settings(BaseModel):
     max_bytes: Count = 1_000_000  # of a body
     max_rows: Count = 1000  # of a request
     max_requests: Count = 100  # that are answered at the same time; more are sent away
+    max_connections: Count = 500  # held at the same time; more are sent away
+    max_headers: Count = 100  # of a request
+    max_header_bytes: Count = 16_000  # of all headers of a request, with the address of the page
+    header_seconds: Seconds = 10.0  # until headers have to be here, from the connection or answer
     body_seconds: Seconds = 10.0  # until a body has to be here
     compute_seconds: Seconds = 10.0  # until a prediction has to be there
 

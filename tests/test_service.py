@@ -2,7 +2,13 @@
 
 import contextlib
 import json
+import os
+import re
+import shutil
+import socket
+import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +16,13 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pytest
+import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
+from project import ROOT, free_port
 from service import log
 from service.contract import Contract, Wrong
+from service.server import options
 from service.settings import Refused, Settings, load
 
 from session import MISSING
@@ -210,3 +219,162 @@ def test_a_log_that_cannot_be_written_holds_nothing_up_and_is_counted(
     kept.close()
     with pytest.raises(Refused, match="'b', and rows have no such column"):
         log.Log(Settings(log=tmp_path, log_drop=["b"]), ["a"], [], lost.append)
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the body of a request, which is read for /read alone."""
+    text = b"ok"
+    if scope["path"] == "/read":
+        message = await receive()
+        text = message.get("body", b"")
+    await send({"type": "http.response.start", "status": 200, "headers": [
+        (b"content-length", str(len(text)).encode())]})  # fmt: skip
+    await send({"type": "http.response.body", "body": text})
+
+
+@contextlib.contextmanager
+def serving(**changes: Any) -> Iterator[int]:
+    """The port of a server with some settings, and an application that is not in question."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        settings = {"lifespan": "off", "log_level": "critical"}
+        server = uvicorn.Server(uvicorn.Config(echo, **options(Settings(**changes)) | settings))
+        thread = threading.Thread(target=server.run, args=([door],))
+        thread.start()
+        try:
+            yield door.getsockname()[1]
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join()
+
+
+def answer(port: int, *parts: bytes) -> bytes:
+    """All that a server says to what is sent, until it ends the connection."""
+    with socket.create_connection(("127.0.0.1", port), 60) as client:
+        with contextlib.suppress(OSError):  # it need not listen to the end
+            for part in parts:
+                client.sendall(part)
+        return until_end(client)
+
+
+def until_end(client: socket.socket) -> bytes:
+    text = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := client.recv(65_536):
+            text += part
+    return text
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
+LAST = b"Connection: close\r\n\r\n"
+
+
+def test_headers_of_any_number_and_size_are_refused_and_others_answered() -> None:
+    with serving(max_headers=20, max_header_bytes=1000, max_bytes=1000) as port:
+        many = b"".join(b"a%d: b\r\n" % at for at in range(19))
+        long = b"a: %s\r\n" % (b"b" * 1001)
+        more = GET + b"\r\n"  # on the same connection, which is kept
+        refused = [
+            GET + many + LAST,
+            GET + long + LAST,
+            b"GET /%s HTTP/1.1\r\nHost: x\r\n" % (b"a" * 1000) + LAST,
+            GET + b"a: " + b"b" * 1_000_000,  # and no end
+            b"GET /" + b"a" * 1_000_000,
+        ]
+        for sent in refused:
+            assert answer(port, sent).startswith(b"HTTP/1.1 431 ")
+            said = answer(port, more, sent)
+            assert said.startswith(b"HTTP/1.1 200 OK")
+            assert b"HTTP/1.1 431 " in said
+        chunked = GET.replace(b"/ ", b"/read ") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
+        assert answer(port, chunked + b"a: " + b"b" * 1_000_000) == b""
+        assert b" 200 " in answer(port, GET + many[:49] + LAST)
+
+
+def test_headers_that_do_not_come_end_the_connection() -> None:
+    with serving(header_seconds=0.2) as port:
+        late = b"HTTP/1.1 408 Request Timeout"
+        assert answer(port).startswith(late)
+        assert answer(port, GET + b"a: ").startswith(late)
+        assert answer(port, b"\r\n" * 9).startswith(late)
+        begun = answer(port, GET + b"\r\n" + GET)
+        assert begun.startswith(b"HTTP/1.1 200 OK")
+        assert late in begun
+        body = GET + b"Content-Length: 99\r\n\r\nbody"  # which nobody waits for
+        assert late in answer(port, body)
+        with socket.create_connection(("127.0.0.1", port), 60) as client:
+            client.settimeout(0.01)
+            client.sendall(GET + b"a: ")
+            said = b""
+            with contextlib.suppress(OSError):
+                while not said:  # a byte now and then
+                    client.sendall(b"b")
+                    with contextlib.suppress(TimeoutError):
+                        said = client.recv(99)
+            assert said.startswith(late)
+
+
+def test_more_connections_than_are_held_are_sent_away() -> None:
+    with serving(max_connections=3) as port, contextlib.ExitStack() as stack:
+        held = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 60)) for _ in range(3)
+        ]
+        for client in held:
+            client.sendall(GET + b"\r\n")
+            assert client.recv(99).startswith(b"HTTP/1.1 200 OK")
+        assert answer(port, GET + LAST).startswith(b"HTTP/1.1 503 Service Unavailable")
+        held[0].sendall(GET + LAST)
+        until_end(held[0])
+        assert answer(port, GET + LAST).startswith(b"HTTP/1.1 200 OK")
+
+
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+@pytest.mark.skipif(not NGINX, reason="nginx is not installed")
+def test_the_proxy_of_the_docs_ends_slow_headers_and_bounds_what_a_client_holds(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    page = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```\n(limit_conn_zone.*?)```", page, re.DOTALL)[0]
+    with serving() as behind:
+        for old, new in {
+            "listen 443 ssl": f"listen 127.0.0.1:{port}",
+            r"ssl_certificate.*": "",
+            "server 127.0.0.1:8001": f"server 127.0.0.1:{behind}",
+            "limit_conn client 20": "limit_conn client 2",
+            "client_header_timeout 10s": "client_header_timeout 1s",
+            "client_body_timeout 10s": "client_body_timeout 60s",
+        }.items():
+            assert re.search(old, shown)
+            shown = re.sub(old, new, shown)
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        places = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in kinds)
+        settings = tmp_path / "nginx.conf"
+        settings.write_text(
+            f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}}\n"
+            f"http {{ access_log off; {places} {shown} }}\n"
+        )
+        told = [str(NGINX), "-p", str(tmp_path), "-e", f"{tmp_path}/log", "-c", str(settings)]
+        with subprocess.Popen(told) as nginx, contextlib.ExitStack() as stack:
+            try:
+                while not listens(port):
+                    assert nginx.poll() is None, (tmp_path / "log").read_text()
+                assert answer(port, GET + LAST).startswith(b"HTTP/1.1 200 OK")
+                assert b" 200 " not in answer(port, GET + b"a: ")
+                assert b" 400 " in answer(port, GET + b"a: " + b"b" * 5000 + b"\r\n" + LAST)
+                post = GET.replace(b"GET", b"POST") + b"Content-Length: 9\r\n"
+                for _ in range(2):
+                    client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+                    client.sendall(post + b"Expect: 100-continue\r\n\r\n")
+                    assert client.recv(99).startswith(b"HTTP/1.1 100 Continue")
+                assert answer(port, GET + LAST).startswith(b"HTTP/1.1 503 ")
+            finally:
+                nginx.terminate()
+
+
+def listens(port: int) -> bool:
+    """Whether somebody does at a port of loopback."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
