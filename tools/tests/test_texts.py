@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hostile import CANARIES, WORKING, check_markdown, check_text, create, shape, strict, tags
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from project import Project, Strata, sandbox
 
@@ -39,16 +39,29 @@ from strata.values import aligned, json_of
 TEXTS = st.lists(st.sampled_from(CANARIES) | st.text(max_size=3), min_size=1, max_size=6).map(
     "".join
 )
-GOOD = ["müllers_recall", "👩\u200d💻 share", "précision à 5", "a.b-c", "日本", "x\u200e", "100 %"]
+GOOD = [
+    "&lt;b&gt; &#27;[31m&#10;",
+    "a&b",
+    "müllers_recall",
+    "👩\u200d💻 share",
+    "précision à 5",
+    "a.b-c",
+    "日本",
+    "x\u200e",
+    "100 %",
+]
 
 
 @given(TEXTS)
+@example("<code>&#27;&#10;</code>")
 def test_what_misleads_is_shown_as_its_escape(text: str) -> None:
     check_text(inert(text))
     assert inert(inert(text)) == inert(text)
     (name,) = leaves({"metrics.json": {text: 1}}, "x") or [""]
     check_text(name)
     assert "\n" not in name
+    check_text(plain(code(text)))
+    assert "\n" not in plain(code(text))
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -193,7 +206,9 @@ def test_what_is_drawn_has_no_tag_of_a_text(text: str) -> None:
 
 
 CARDS = st.lists(
-    st.sampled_from([*CANARIES, "\n", "\n\n", "> ", "- ", "    ", "```mermaid\n", "~~~~ math\n"])
+    st.sampled_from(
+        [*CANARIES, "\n", "\n\n", "\n/merge\n", "> ", "- ", "    ", "```mermaid\n", "~~~~ math\n"]
+    )
     | st.text(max_size=3),
     min_size=1,
     max_size=12,
@@ -202,6 +217,7 @@ CARDS = st.lists(
 
 @given(CARDS)
 def test_nothing_reaches_out_of_a_card(card: str) -> None:
+    assert all(line.startswith(">") for line in quoted(card).split("\n"))  # so GitLab heeds none
     text = join([("", "before [x] and"), ("Card", details("Open", quoted(card))), ("", "# after")])
     check_text(text)
     parts, words = shape(text)
