@@ -1,6 +1,7 @@
 """`strata adopt` reads tables of all kinds, finds what spoils projects, and writes good Python."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hostile import check_text, shape
 from hypothesis import given
 from hypothesis import strategies as st
 from project import ROOT
@@ -320,14 +322,16 @@ def test_the_demo_s_way_of_taking_new_data_goes_and_the_user_s_own_stays(
 HOSTILE = [
     *("with space", 'with "quotes"', "it's", "größe", "__class__", "=1+1", "index", "split"),
     *("partition", "a|b", "back\\slash", "{{ x }}", "line\nbreak", "%d", "name", "class", "row"),
+    *("![x](http://127.0.0.1)", "\\![x](http://127.0.0.1)", "<img src=x>", "`code", "\u202e"),
 ]
+TARGET = "the 'target` ![x](http://127.0.0.1) <img src=x>"
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet", "table.jsonl", "table.xlsx"])
 def test_hostile_names_come_out_as_good_python_and_yaml(tmp_path: Path, name: str) -> None:
     hostile = [each for each in HOSTILE if name != "table.xlsx" or each != "=1+1"]
     frame = GOOD.assign(**{name: RNG.normal(size=ROWS).round(2) for name in hostile})
-    frame = frame.rename(columns={"bought": "the 'target'"})
+    frame = frame.rename(columns={"bought": TARGET})
     path = tmp_path / name
     {
         ".csv": lambda: frame.to_csv(path, index=False),
@@ -335,18 +339,22 @@ def test_hostile_names_come_out_as_good_python_and_yaml(tmp_path: Path, name: st
         ".jsonl": lambda: frame.to_json(path, orient="records", lines=True),
         ".xlsx": lambda: frame.to_excel(path, index=False),
     }[path.suffix]()
-    found = made(table(path), "the 'target'")
+    found = made(table(path), TARGET)
     texts = written(found, "project")
     for file, text in texts.items():
         if file.endswith(".py"):
             ast.parse(text)
         if file.endswith(".yaml"):
             assert YAML(typ="safe", pure=True).load(text)
+        if file.endswith(".md"):
+            check_text(text)
+            parts, _ = shape(text)
+            assert not [part for part in parts if re.search("image|<img|127.0.0.1", part)]
     frames: dict[str, Any] = {}
     exec(texts["tests/frames.py"].replace("import schema\n", ""), frames)
     assert set(frames["source"]()) == set(frame)
     params = YAML(typ="safe", pure=True).load(texts["params.yaml"])
-    assert params["data"]["target"] == "the 'target'"
+    assert params["data"]["target"] == TARGET
     assert "split_" in texts["src/schema.py"]
 
 

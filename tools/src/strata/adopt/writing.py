@@ -13,6 +13,8 @@ from strata.adopt.code import checks, conversions, is_plain, listed, literal, ma
 from strata.adopt.defaults import defaults
 from strata.adopt.proposal import Field, Proposal
 from strata.adopt.readings import MISSING
+from strata.markdown import code
+from strata.texts import inert
 
 OTHER_TASKS = {
     "binary": ["multiclass", "regression"],
@@ -38,7 +40,13 @@ def written(made: Proposal, name: str) -> dict[str, str]:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    env.filters |= {"py": literal, "yaml": _yaml, "md": _markdown, "wrapped": _wrapped}
+    env.filters |= {
+        "py": literal,
+        "yaml": _yaml,
+        "md": _markdown,
+        "code": code,
+        "wrapped": _wrapped,
+    }
     names = [name.removesuffix(".jinja") for name in env.list_templates()]
     if not made.table.source.query:
         names.remove("src/query.py")
@@ -261,7 +269,7 @@ def _slices(made: Proposal) -> list[str]:
 
 
 def _markdown(text: str) -> str:
-    return re.sub(r"([|`<])", r"\\\1", " ".join(str(text).split()))
+    return re.sub(r"([\\|`<\[])", r"\\\1", inert(" ".join(str(text).split())))
 
 
 def _wrapped(text: str) -> list[str]:
