@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from project import Project, Strata, sandbox
 
-from strata import seeds, terminal
+from strata import git, seeds, terminal
 from strata.charts import Chart, mermaid, picture
 from strata.compare.verdict import Estimate, Evidence, Gate, overall
 from strata.errors import Fault
@@ -322,3 +322,20 @@ def test_a_terminal_gets_our_own_escapes_and_no_others(stranger: Project) -> Non
     assert "\x1b[1mtest.roc_auc\x1b[0m" in shown
     assert "\\x1b[0m" not in shown
     check_text(re.sub(r"\x1b\[[\d;]*m", "", shown))
+
+
+@pytest.mark.slow
+def test_a_path_that_misleads_is_refused_and_the_rest_is_told(
+    project: Project, strata: Strata
+) -> None:
+    pipeline = project.path / "dvc.yaml"
+    pipeline.write_text(pipeline.read_text() + 'metrics: ["a\\nnext: nothing.json"]\n')
+    said = strata(project, "status", code=1)
+    assert "metrics: the workspace: 'a\\nnext: nothing.json' has a character that no name" in said
+    assert "next: `git add --all && git commit`" in said
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_no_program_can_be_given_is_a_fault(name: str) -> None:
+    with pytest.raises(Fault, match="no name for git"):
+        git.run("cat-file", "blob", f"HEAD:{name}")

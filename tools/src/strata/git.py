@@ -37,16 +37,20 @@ def run(
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run git and capture what it prints, in English whatever the locale.
 
-    ``env`` is put over this environment; ``options`` are those of ``subprocess.run``.
+    ``env`` is put over this environment; ``options`` are those of ``subprocess.run``. Raises Fault
+    for a name that no program can be given: with a NUL, or half a character.
     """
-    return subprocess.run(
-        ["git", *PLAIN, *arguments],
-        cwd=root,
-        env=os.environ | ENGLISH | (env or {}),
-        capture_output=True,
-        check=False,
-        **options,
-    )
+    try:
+        return subprocess.run(
+            ["git", *PLAIN, *arguments],
+            cwd=root,
+            env=os.environ | ENGLISH | (env or {}),
+            capture_output=True,
+            check=False,
+            **options,
+        )
+    except ValueError as error:
+        raise Fault(f"no name for git: {error}") from None
 
 
 SETTINGS = {"GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"}  # these say nothing of a place
