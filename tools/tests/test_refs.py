@@ -158,6 +158,7 @@ def test_a_tag_called_head_or_origin_is_a_tag(
         asked = Project(versions.path, versions.env | key)
         own = asked.run("git", "rev-parse", "--short=7", "refs/heads/main").strip()
         assert own in asked.run("strata", "verify")
+        assert f"`main` at `{own}" in asked.run("strata", "report", "--base", "v1")
         asked.run("strata", "verify", "HEAD")
         strata(asked, "sweep", "--name", "s", *AIM, "-S", "train.skill=2.0", "--jobs", "1")
         assert "at main, all committed" in asked.run("strata", "status")

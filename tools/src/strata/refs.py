@@ -97,7 +97,7 @@ def _references(name: str, root: Path | None) -> dict[str, str]:
     And what the name is as a hash, if a reference has it as well.
     """
     is_full = name.startswith("refs/")
-    places = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
+    places = ("refs/{}", "refs/heads/{}", "refs/tags/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
     names = [name] if is_full else [place.format(name) for place in places]
     if not name or "\0" in name or HASH.fullmatch(name):
         return {}

@@ -209,7 +209,7 @@ def heading(
     word, best, where = overall(headline, found)
     word = "no change" if same else word
     names = os.environ.get("GITHUB_HEAD_REF") or os.environ.get("CI_COMMIT_REF_NAME")
-    branch = names or git.git("rev-parse", "--abbrev-ref", "HEAD", root=root)
+    branch = names or git.git("branch", "--show-current", root=root) or "HEAD"
     against = code(commit[:9]) if commit else "nothing"
     line = f"{code(branch)} at {code(head_commit(root)[:9])} against {against}"
     if best and all(name == "gate failed" for name, _ in problems):  # else of another state
