@@ -18,50 +18,38 @@ EXPORT, ARRIVE = "the export", "the program that takes new data"
 
 @dataclass(frozen=True)
 class Runs:
-    """The programs of a revision that a command may run, whose they are, and when.
+    """The programs of a revision that a command may run, and in words whose and when.
 
     With ``options`` only if one of these arguments is given.
     """
 
     programs: tuple[str, ...]
-    whose: str
-    when: str = ""
+    words: str
     options: tuple[str, ...] = ()
 
 
-NOWHERE = "the pipeline only if an output is nowhere to be had"
+BOTH = (PREDICT, PIPELINE)
+NOWHERE = "its pipeline if an output is stored nowhere"
 RUNS = {  # all other commands run none
-    "repro": Runs((PIPELINE,), "the workspace's"),
-    "sweep": Runs((PIPELINE,), "the last commit's"),
-    "seeds": Runs((PIPELINE,), "the last commit's"),
-    "verify": Runs((PIPELINE,), "the revision's"),
-    "restore": Runs((PIPELINE,), "the revision's", "if an output is nowhere, or with `--rebuild`"),
-    "get": Runs((PIPELINE,), "the revision's", "if the output is nowhere, or with `--rebuild`"),
-    "predict": Runs((PREDICT, PIPELINE), "the revision's", NOWHERE),
-    "compare": Runs(
-        (PREDICT, PIPELINE),
-        "both revisions'",
-        "with `--on`; the champion's with `--rebuild`",
-        ("on", "rebuild"),
-    ),
-    "report": Runs((PIPELINE, PREDICT), "the base's", "with `--rebuild`", ("rebuild",)),
+    "repro": Runs((PIPELINE,), "the workspace's pipeline"),
+    "sweep": Runs((PIPELINE,), "the last commit's pipeline"),
+    "seeds": Runs((PIPELINE,), "the last commit's pipeline"),
+    "verify": Runs((PIPELINE,), "the revision's pipeline"),
+    "restore": Runs((PIPELINE,), f"{NOWHERE}, or with `--rebuild`"),
+    "get": Runs((PIPELINE,), f"{NOWHERE}, or with `--rebuild`"),
+    "predict": Runs(BOTH, f"{PREDICT}; {NOWHERE}"),
+    "compare": Runs(BOTH, f"with `--on` or `--rebuild`: {PREDICT}; {NOWHERE}", ("on", "rebuild")),
+    "report": Runs(BOTH, f"with `--rebuild`, of the base: {PREDICT}; {NOWHERE}", ("rebuild",)),
     "monitor": Runs(
-        (PREDICT, PIPELINE),
-        "the champion's",
-        f"{NOWHERE}; with `--replay` the last commit's",
+        BOTH, f"of the champion: {PREDICT}; {NOWHERE}; with `--replay` the last commit's pipeline"
     ),
-    "release": Runs(
-        (PIPELINE, PREDICT),
-        "the last commit's",
-        "what scores rows is of the release in use",
-    ),
-    "bundle": Runs((EXPORT, PIPELINE), "the revision's", NOWHERE),
+    "release": Runs(BOTH, f"the last commit's pipeline; of the release in use: {PREDICT}"),
+    "bundle": Runs((EXPORT, PIPELINE), f"{EXPORT}; {NOWHERE}"),
     "retrain": Runs(
-        (ARRIVE, PIPELINE, PREDICT),
-        "the workspace's",
-        "the champion's pipeline and what scores rows, too",
+        (ARRIVE, *BOTH),
+        f"{ARRIVE}, the workspace's pipeline; of the champion: {PREDICT}; {NOWHERE}",
     ),
-    "adopt": Runs((PIPELINE,), "the new project's", "and its tests"),
+    "adopt": Runs((PIPELINE,), "the pipeline and the tests of the project that it writes"),
 }
 _granted: ContextVar[tuple[str, ...]] = ContextVar("_granted", default=())
 
@@ -85,10 +73,9 @@ def check(program: str) -> None:
 
 
 def table(commands: Iterable[str]) -> str:
-    """Each command, and what of a revision it runs, as Markdown: those that run nothing first."""
-    rows = ["| `strata` | runs | whose | when |", "|---|---|---|---|"]
-    safe = ", ".join(f"`{name}`" for name in commands if name not in RUNS)
-    rows.append(f"| {safe} | nothing of a revision | | |")
-    for name, runs in RUNS.items():
-        rows.append(f"| `{name}` | {', '.join(runs.programs)} | {runs.whose} | {runs.when} |")
-    return "\n".join(rows)
+    """What of a revision each command runs, as Markdown: those that run nothing first."""
+    safe = [f"`{name}`" for name in commands if name not in RUNS]
+    safe += [f"`{name}` without the options below" for name, runs in RUNS.items() if runs.options]
+    rows = ["| `strata …` | runs of a revision |", "| --- | --- |"]
+    rows.append(f"| {', '.join(safe)} | nothing: aim it at any branch that was fetched |")
+    return "\n".join([*rows, *(f"| `{name}` | {runs.words} |" for name, runs in RUNS.items())])
