@@ -125,7 +125,7 @@ HUNDRED = str(list(range(100)))
 @pytest.mark.slow
 @pytest.mark.fault(
     "a dvc.yaml whose foreach or matrix, with lists of its own or of any file of values, stands "
-    "for 100,000,000 stages",
+    "for 100,000,000 stages, or whose templates for half a gigabyte of text",
     "counted and refused before DVC makes them",
 )
 def test_stages_are_counted_before_they_are_made(versions: Project, strata: Strata) -> None:
@@ -156,6 +156,17 @@ def test_stages_are_counted_before_they_are_made(versions: Project, strata: Stra
     one = f"{head}matrix: {{x: {HUNDRED}}}{tail}"
     branch(versions, "sum", {f"{at}/dvc.yaml": one for at in range(101)})
     assert "10,100 stages" in strata(versions, "get", "sum", "x", "-o", "x", code=1)
+    long = f"big: {'x' * 1_000_000}\nlist: [a, b]\n"
+    times, own = " ".join(["${big}"] * 300), " ".join(["${b}"] * 300)
+    for name, text in {
+        "texts": f"stages:\n  a:\n    foreach: [1, 2]\n    do:\n      cmd: {times}\n",
+        "cmd": f"stages:\n  a:\n    cmd: {times} {times}\n",
+        "own": f"stages:\n  a:\n    vars: [b: {'y' * 1_000_000}]\n    cmd: {own}\n",
+        "metric": f"metrics:\n- {times} {times}\n",
+    }.items():
+        branch(versions, name, {"dvc.yaml": text, "params.yaml": long})
+        said = strata(versions, "get", name, "x", "-o", "x", code=1)
+        assert " characters that the templates of dvc.yaml become" in said
     branch(versions, "few", {"dvc.yaml": one})
     assert "is not an output of few" in strata(versions, "get", "few", "x", "-o", "x", code=1)
 

@@ -45,6 +45,11 @@ STAGES = Limit(
     10_000,
     "time and memory: four lists of a hundred are a hundred million",
 )
+EXPANDED = Limit(
+    "characters that the templates of dvc.yaml become",
+    500_000_000,
+    "memory: a thousand times the name of a param of a megabyte is a gigabyte",
+)
 LEAVES = Limit("params, or metrics, in a file", 50_000, "time, and a reader's patience")
 LISTING = Limit(
     "bytes of the list of a folder's files", 250_000_000, "memory; it names two million files"
@@ -62,4 +67,18 @@ MEMORY = Limit(
 )
 CSV = Limit("bytes of a table in CSV", 250_000_000, "memory: a cell of one byte takes fifty")
 
-TABLE = [TEXT, VALUES, ALIASED, DEPTH, DIGITS, STAGES, LEAVES, LISTING, ROWS, COLUMNS, MEMORY, CSV]
+TABLE = [
+    TEXT,
+    VALUES,
+    ALIASED,
+    DEPTH,
+    DIGITS,
+    STAGES,
+    EXPANDED,
+    LEAVES,
+    LISTING,
+    ROWS,
+    COLUMNS,
+    MEMORY,
+    CSV,
+]

@@ -9,9 +9,10 @@ kept elsewhere, where nothing answers, is Offline.
 import math
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Absent", "Offline", "Output", "Plot", "Revision", "Stage", "Unreadable"]
 
 OTHERS = (".json", ".toml", ".py")  # files of values that are not YAML
-EXPANDED = re.compile(rb"matrix|foreach|\\")  # or an escape that may stand for one
+TEMPLATES = re.compile(rb"matrix|foreach|\$\{|\\")  # or an escape that may stand for one
+ITEM = re.compile(r"\s*(item|key)\b")  # of foreach and matrix
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp")
 
 
@@ -121,12 +123,16 @@ class Revision:
             return bool(repo.dvcignore.is_ignored_file(repo.fs.join(repo.root_dir, path)))
 
         texts = self._checked(n for n in listed if _is_dvcs(n) and not leaves_out(n))
-        stages = 0
+        stages = size = 0
         for path, text in texts.items():
             if path.endswith("dvc.yaml"):
-                self._checked(_value_files(path, text, listed))
-                stages += _expanded(repo, path) if EXPANDED.search(text) else 0
-                limits.STAGES.check(stages, path)
+                values = self._checked(_value_files(path, text, listed))
+                if TEMPLATES.search(text):
+                    largest = sum(map(len, values.values())) + len(text)
+                    count, become = _expanded(repo, path, largest)
+                    stages, size = stages + count, size + become
+                    limits.STAGES.check(stages, path)
+                    limits.EXPANDED.check(size, path)
         found = _index(repo)
         found.leaves_out = leaves_out
         self._checked(found.params)  # these it parses when it runs the stages
@@ -451,23 +457,52 @@ def _value_files(path: str, text: bytes, listed: list[str]) -> list[str]:
     return found
 
 
-def _expanded(repo: Any, path: str) -> int:
-    """The number of stages that a dvc.yaml makes of its templates, which are not made for that."""
+def _expanded(repo: Any, path: str, largest: int) -> tuple[int, int]:
+    """How many stages a dvc.yaml makes of foreach and matrix, which are not made for that, and how
+    many characters its templates become at most.
+
+    A name that only a stage knows may stand for a text as ``largest`` as all of the files.
+    """
     from dvc.dvcfile import load_file
     from dvc.parsing import ForeachDefinition, MatrixDefinition
+    from dvc.parsing.interpolate import KEYCRE
 
-    count = 0
+    stages = size = 0
     try:
-        for stage in load_file(
-            repo, repo.fs.join(repo.root_dir, path)
-        ).resolver.definitions.values():
+        resolver = load_file(repo, repo.fs.join(repo.root_dir, path)).resolver
+
+        @cache
+        def length(name: str) -> int:
+            try:
+                return len(str(resolver.context.select(name.strip(), unwrap=True)))
+            except Exception:  # not of the whole file
+                return largest
+
+        def become(template: Any, item: int) -> int:
+            text = str(template)
+            names = Counter(found["inner"] for found in KEYCRE.finditer(text))
+            known = ((ITEM.match(name), name, times) for name, times in names.items())
+            return len(text) + sum((item if own else length(n)) * at for own, n, at in known)
+
+        top = [*resolver.artifacts, *resolver.metrics, *resolver.params, *resolver.plots]
+        size += sum(become(each.definition, largest) for each in top)
+        for stage in resolver.definitions.values():
             if isinstance(stage, MatrixDefinition):
-                count += math.prod(len(values) for values in stage.resolved_iterable.values())
+                lists = stage.resolved_iterable.values()
+                count = math.prod(map(len, lists))
+                item = sum(max((len(str(each)) for each in values), default=0) for values in lists)
             elif isinstance(stage, ForeachDefinition):
-                count += len(stage.resolved_iterable)
+                each = stage.resolved_iterable
+                count, values = len(each), each.values() if isinstance(each, Mapping) else each
+                item = max((len(str(value)) for value in values), default=0)
+            else:
+                size += become(stage.definition, largest)
+                continue
+            stages += count
+            size += count * become(stage.template, item)
     except Exception:  # of whatever shape it is: who asks for the index is told
-        return count
-    return count
+        return stages, size
+    return stages, size
 
 
 # DVC's index, in our words
