@@ -1,10 +1,10 @@
 """A command runs of a revision what is declared of it, without the user's tokens, and no more."""
 
 import argparse
-import json
 from pathlib import Path
 
 import pytest
+from audit import audit, events
 from project import ROOT, Project
 from scoring_project import arrive, scores
 
@@ -13,28 +13,6 @@ from strata.checkout import without_tokens
 from strata.cli import COMMANDS
 from strata.errors import Fault
 
-AUDIT = """
-import os, sys
-LOG = os.open(os.environ["AUDIT_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-def note(event, args):
-    if event == "open" and isinstance(args[0], (str, bytes)) and args[2] & WRITE:
-        said = "write", os.path.abspath(os.fsdecode(args[0]))
-    elif event in ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.link"):
-        said = "write", os.path.abspath(os.fsdecode(args[0]))
-    elif event == "socket.connect" and isinstance(args[1], tuple):
-        said = "connect", str(args[1])
-    elif event == "subprocess.Popen":
-        words = [args[1]] if isinstance(args[1], (str, bytes)) else args[1]
-        said = "start", *map(os.fsdecode, words)
-    elif event in ("os.exec", "os.posix_spawn", "os.system", "os.startfile"):
-        said = "start", event, *map(str, args)
-    else:
-        return
-    import json
-    os.write(LOG, (json.dumps(said) + "\\n").encode())
-sys.addaudithook(note)
-"""
 # What a program of the stranger's does first: it says that it was run, and what it could see.
 CANARY = (
     "import os, pathlib\n"
@@ -109,12 +87,9 @@ class Audited:
     """A project whose commands are watched."""
 
     def __init__(self, fetched: Project, folder: Path) -> None:
-        self.ran, self.log = fetched.path.parent / "ran", folder / "audit.log"
-        for name in ("audit", "tmp"):
-            (folder / name).mkdir()
-        (folder / "audit/sitecustomize.py").write_text(AUDIT)
-        env = {"PYTHONPATH": f"{folder / 'audit'}", "AUDIT_LOG": f"{self.log}"}
-        env |= {"TMPDIR": f"{folder / 'tmp'}"}
+        self.ran, self.env = fetched.path.parent / "ran", audit(folder / "audit")
+        (folder / "tmp").mkdir()
+        env = self.env | {"TMPDIR": str(folder / "tmp")}
         project = fetched.copy(folder / "project")
         self.project = Project(project.path, project.env | TOKENS | env)
         local = "['remote \"own\"']\nurl = s3://own\nsecret_access_key = hunter2\n"
@@ -128,7 +103,7 @@ class Audited:
         Which programs of the stranger have run, each with the variables that it could see, and the
         words of the settings beside it.
         """
-        self.log.write_text("")
+        Path(self.env["AUDIT_LOG"]).write_text("")
         self.project.run("sh", "-c", 'strata "$@" || true', "sh", *words)
         files = list(self.ran.iterdir())
         seen = {file.name: set(file.read_text().split()) for file in files}
@@ -137,8 +112,7 @@ class Audited:
         return seen
 
     def events(self, kind: str) -> list[list[str]]:
-        every = [json.loads(line) for line in self.log.read_text().splitlines()]
-        return [words for what, *words in every if what == kind]
+        return events(self.env, kind)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from audit import audit, events
 from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, Strata, free_port, listener, push_of, state
@@ -254,24 +255,6 @@ def test_hostile_revisions(versions: Project, strata: Strata, tmp_path: Path) ->
     assert {path: path.read_bytes() for path in tmp_path.glob("*") if path.is_file()} == outside
 
 
-AUDIT = """
-import os, sys
-LOG = os.open(os.environ["AUDIT_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-def note(event, args):
-    if event == "open" and isinstance(args[0], (str, bytes)):
-        path, what = os.path.abspath(os.fsdecode(args[0])), "write" if args[2] & WRITE else "read"
-    elif event in ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.link"):
-        path, what = os.path.abspath(os.fsdecode(args[0])), event
-    elif event == "socket.connect" and isinstance(args[1], tuple):
-        path, what = str(args[1]), "connect"
-    else:
-        return
-    os.write(LOG, f"{what} {path}\\n".encode())
-sys.addaudithook(note)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.fault(
     "a fetched branch names a storage and an endpoint of its own, imports from a server, from a "
@@ -281,13 +264,8 @@ sys.addaudithook(note)
 def test_a_stranger_names_no_address(versions: Project, tmp_path: Path) -> None:
     canary = tmp_path / "private.txt"
     canary.write_text("private")
-    (tmp_path / "audit").mkdir()
-    (tmp_path / "audit/sitecustomize.py").write_text(AUDIT)
     (tmp_path / "tmp").mkdir()
-    log = tmp_path / "audit.log"
-    audited = {
-        "PYTHONPATH": str(tmp_path / "audit"),
-        "AUDIT_LOG": str(log),
+    audited = audit(tmp_path / "audit") | {
         "TMPDIR": str(tmp_path / "tmp"),
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
@@ -327,12 +305,11 @@ def test_a_stranger_names_no_address(versions: Project, tmp_path: Path) -> None:
         auditing.run("strata", "status")
         auditing.run("strata", "gc", "--yes")
         assert not guests
-    seen = [line.split(" ", 1) for line in log.read_text().splitlines()]
-    assert [path for what, path in seen if what == "connect"] == []
-    assert str(canary) not in {path for _, path in seen}
+    assert events(audited, "connect") == []
+    assert [str(canary)] not in events(audited, "read", "write")
     homes = [versions.env["HOME"], versions.env["DVC_SITE_CACHE_DIR"], str(versions.path)]
-    allowed = (*homes, audited["TMPDIR"], "/dev/", str(log))
-    writes = {path for what, path in seen if what not in ("read", "connect")}
+    allowed = (*homes, audited["TMPDIR"], "/dev/", audited["AUDIT_LOG"])
+    writes = {path for (path,) in events(audited, "write")}
     assert writes
     assert {path for path in writes if not path.startswith(allowed)} == set()
 
