@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import ROOT, Project, Strata
 
-from strata import frames, limits
+from strata import frames, limits, pages
 from strata.errors import Fault
 from strata.limits import Limit
 from strata.revision import parsed
@@ -245,6 +245,48 @@ def test_a_table_that_would_take_all_memory_is_refused(
     lower(monkeypatch, "CSV", 3)
     with pytest.raises(Fault, match="x: 4 bytes of a table in CSV, and at most 3 are read"):
         frames.csv(b"a,b\n", "x")
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("kind", ["none", "snappy", "gzip", "zstd", "lz4", "brotli"])
+def test_pages_are_as_large_as_a_true_footer_says(tmp_path: Path, version: str, kind: str) -> None:
+    path = tmp_path / "x.parquet"
+    rows = pa.table({"a": range(30_000), "b": list(map(str, range(30_000))), "c": [[1]] * 30_000})
+    how: Any = {"compression": kind, "data_page_version": version, "write_page_checksum": True}
+    pq.write_table(rows, path, row_group_size=20_000, data_page_size=10_000, **how)
+    chunk = pq.read_metadata(path).row_group(0).column(0)
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    found = list(
+        pages.sizes(memoryview(path.read_bytes()), start, start + chunk.total_compressed_size)
+    )
+    assert len(found) > 4
+    assert sum(found) <= chunk.total_uncompressed_size < sum(found) + 100 * len(found)
+    pd.testing.assert_frame_equal(frames.read(path, "x"), pd.read_parquet(path))
+
+
+def test_a_footer_that_is_not_true_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.parquet"
+    rows = pa.table({"a": ["x" * 10_000_000] * 10})
+    pq.write_table(rows, path, compression="zstd", use_dictionary=False, data_page_size=1)
+    said = pq.read_metadata(path).row_group(0).column(0).total_uncompressed_size
+    data = path.read_bytes().replace(varint(said), varint(9, len(varint(said))))
+    path.write_bytes(data)
+    assert pq.read_metadata(path).row_group(0).column(0).total_uncompressed_size == 9
+    lower(monkeypatch, "MEMORY", 50_000_000)
+    for read in (frames.read, lambda *asked: list(frames.batches(*asked))):
+        with pytest.raises(Fault, match=r"x: 100,000,0\d\d bytes of a table's columns"):
+            read(path, "x")
+
+
+def varint(value: int, length: int = 0) -> bytes:
+    """A whole number above 0 as Thrift writes it, in a length that is longer than it needs."""
+    value, found = value << 1, list[int]()
+    while value or len(found) < length:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*found[:-1], found[-1] & 127])
 
 
 @given(st.binary(max_size=99), st.integers(0, 10_000), st.integers(0, 60))

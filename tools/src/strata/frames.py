@@ -1,7 +1,7 @@
 """Tables in Parquet and CSV, of which a few bytes can stand for more than any memory holds.
 
-What Parquet says of itself is looked at first. That need not be true, nor does it tell how large
-texts become that it has only once: so they are read as it has them, and measured.
+What Parquet says of itself is looked at first, page by page. That does not tell how large texts
+become that it has only once: so they are read as it has them, and measured.
 """
 
 import io
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from strata import limits
+from strata import limits, pages
 from strata.errors import Fault, first_line
 
 Source = Path | bytes
@@ -43,9 +43,10 @@ def read(source: Source, place: str, columns: Sequence[str] | None = None) -> pd
         absent = [name for name in columns or [] if name not in file.schema_arrow.names]
         if absent:
             raise Fault(f"{place}: there is no column {absent[0]}")
-        limits.MEMORY.check(_least(file, columns), place)
+        least = _least(source, file, columns)
+        limits.MEMORY.check(sum(least), place)
         size, parts = 0, list[pa.RecordBatch]()
-        for batch in _batches(source, file.schema_arrow, columns):
+        for batch in _batches(source, range(len(least)), columns):
             size += sum(map(_decoded, batch.columns))
             limits.MEMORY.check(size, place)
             parts.append(_plain(batch, file.schema_arrow))
@@ -58,9 +59,11 @@ def batches(source: Source, place: str) -> Iterator[pa.RecordBatch]:
     """The rows of a Parquet file, some thousands at a time. Raises Fault as ``read`` does, but for
     the file as a whole, which may be of any size."""
     with _opened(source, place) as file:
-        for batch in _batches(source, file.schema_arrow, None):
-            limits.MEMORY.check(sum(map(_decoded, batch.columns)), place)
-            yield _plain(batch, file.schema_arrow)
+        for group, least in enumerate(_least(source, file, None)):
+            limits.MEMORY.check(least, place)
+            for batch in _batches(source, [group], None):
+                limits.MEMORY.check(sum(map(_decoded, batch.columns)), place)
+                yield _plain(batch, file.schema_arrow)
 
 
 def csv(source: Source, place: str, **options: Any) -> pd.DataFrame:
@@ -92,30 +95,39 @@ def _arrows(source: Source) -> Any:
     return pa.BufferReader(source) if isinstance(source, bytes) else source
 
 
-def _least(file: pq.ParquetFile, columns: Sequence[str] | None) -> int:
-    """How much memory some columns take at least, by what the file says of itself."""
-    meta, size = file.metadata, 0
+def _least(source: Source, file: pq.ParquetFile, columns: Sequence[str] | None) -> list[int]:
+    """How much memory some columns of each group of rows take at least."""
+    meta = file.metadata
     tops = [meta.schema.column(at).path.partition(".")[0] for at in range(meta.num_columns)]
     used = [at for at, top in enumerate(tops) if columns is None or top in columns]
+    whole = source if isinstance(source, bytes) else pa.memory_map(str(source)).read_buffer()
+    data, found = memoryview(whole).cast("B"), list[int]()
     for group in range(meta.num_row_groups):
+        size = 0
         for at in used:
             chunk = meta.row_group(group).column(at)
-            width = max(CELL, meta.schema.column(at).length)
-            size += max(chunk.num_values * width, chunk.total_uncompressed_size)
-    return size
+            start = chunk.data_page_offset
+            if chunk.has_dictionary_page and chunk.dictionary_page_offset:
+                start = min(start, chunk.dictionary_page_offset)
+            end = start + (chunk.total_compressed_size if chunk.num_values else 0)
+            held = sum(pages.sizes(data, start, end))
+            size += max(chunk.num_values * max(CELL, meta.schema.column(at).length), held)
+        found.append(size)
+    return found
 
 
 def _batches(
-    source: Source, schema: pa.Schema, columns: Sequence[str] | None
+    source: Source, groups: Sequence[int], columns: Sequence[str] | None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows as the file has them: texts once, and which row has which."""
+    """Some groups of rows as the file has them: texts once, and which row has which."""
     with pq.ParquetFile(_arrows(source)) as file:
         meta = file.metadata.schema
         leaves = [meta.column(at) for at in range(len(meta))]
         texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
     with pq.ParquetFile(_arrows(source), read_dictionary=texts) as file:
         wanted = list(columns) if columns is not None else None
-        yield from file.iter_batches(ROWS, columns=wanted, use_pandas_metadata=True)
+        how: Any = {"row_groups": list(groups), "columns": wanted, "use_pandas_metadata": True}
+        yield from file.iter_batches(ROWS, **how)
 
 
 def _decoded(array: pa.Array) -> int:
