@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 UNCOMPRESSED, COMPRESSED = 2, 3  # the fields of a header
 DEEP = 9  # levels that no header has
+BITS = 70  # of a whole number, seven a byte
 
 
 def sizes(data: memoryview, start: int, end: int) -> Iterator[int]:
@@ -47,12 +48,13 @@ class _Header:
 
     def _unsigned(self) -> int:
         value = shift = 0
-        while True:
+        while shift < BITS:
             byte = self._byte()
             value |= (byte & 127) << shift
             if byte < 128:
                 return value
             shift += 7
+        raise ValueError("the header of a page has a number that never ends")
 
     def _number(self) -> int:
         value = self._unsigned()

@@ -14,7 +14,8 @@ class Door:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        self.stream.write(inert(text, "\n\t"))
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self.stream.write(inert(text, "\n\t").encode(encoding, "backslashreplace").decode(encoding))
         return len(text)
 
     def writelines(self, texts: Iterable[str]) -> None:
@@ -36,8 +37,6 @@ def guard() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, Door):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")
             setattr(sys, name, Door(stream))
 
 
