@@ -160,6 +160,12 @@ def test_no_secret_of_an_address_is_shown(text: str, shown: str) -> None:
     assert str(Fault(text)) == shown
 
 
+def test_a_message_is_cut_before_it_takes_ages_and_none_of_a_secret_is_shown() -> None:
+    for text in ("?" + "key" * 1_000_000, "Invalid line (" * 1_000_000):
+        assert str(Fault(text)) == text[:10_000] + "…"
+    assert "pw" not in str(Fault("x" * 19_980 + "https://me:pw@host/x" + "x" * 9))
+
+
 def hostile(project: Project, name: str, files: dict[str, str]) -> None:
     """A branch with some files, as it would be fetched."""
     project.run("git", "switch", "--quiet", "--create", name, "v1")

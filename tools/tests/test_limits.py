@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import ROOT, Project, Strata
 
-from strata import frames, limits, pages
+from strata import frames, limits, pages, trust
 from strata.errors import Fault
 from strata.limits import Limit
 from strata.revision import parsed
@@ -169,6 +169,38 @@ def test_stages_are_counted_before_they_are_made(versions: Project, strata: Stra
         assert " characters that the templates of dvc.yaml become" in said
     branch(versions, "few", {"dvc.yaml": one})
     assert "is not an output of few" in strata(versions, "get", "few", "x", "-o", "x", code=1)
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "a revision has a .dvcignore with thirty * in a line or a million lines, or a dvc.yaml with a "
+    "million `${`, or pins with as many `[`, that nothing closes",
+    "refused in a line before a regular expression takes years; pins end with their line",
+)
+def test_texts_over_which_a_regular_expression_takes_years(
+    versions: Project, strata: Strata
+) -> None:
+    pipeline = versions.read("dvc.yaml").decode()
+    long = "a" * 200
+    refused: dict[str, tuple[str, dict[str, str | bytes]]] = {
+        "stars": ("steps at worst", {".dvcignore": "*a" * 30 + "b\n", long: ""}),
+        "names": ("steps at worst", {f"x/{long}/.dvcignore": "a*a*/" * 9 + "b\n", "x/y": ""}),
+        "deep": ("steps at worst", {".dvcignore": "**/a/" * 30 + "b\n", "a/" * 60 + "a": ""}),
+        "lines": ("lines of .dvcignore files", {".dvcignore": "x\n" * 1_000_000}),
+        "opened": ("1,000,000 templates", {"dvc.yaml": pipeline + f"x: '{'${' * 1_000_000}'\n"}),
+    }
+    for name, (why, files) in refused.items():
+        branch(versions, name, files)
+        (line,) = strata(versions, "get", name, "x", "-o", "x", code=1).splitlines()
+        assert why in line, line
+    branch(versions, "pins", {"requirements.lock": "a[\n" * 300_000})
+    strata(versions, "report", "--base", "pins")
+
+
+def test_a_dvcignore_as_people_write_it_passes() -> None:
+    text = b"# x\n\n*.py[cod]\n**/.ipynb_checkpoints/**\n*_tmp_*.csv\n/data/*/*.log\n!keep*\n"
+    paths = [f"data/some/folder/{at:030}_part.parquet" for at in range(100_000)]
+    trust.check_patterns({".dvcignore": text * 5}, paths)
 
 
 def lower(monkeypatch: pytest.MonkeyPatch, name: str, most: int) -> None:

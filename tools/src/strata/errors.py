@@ -17,13 +17,24 @@ SIGNALS = [
 SECRETS = [  # each with what it is shown as
     (r"(?i)(https?://)[^/\s@'\"]+@", r"\1***@"),  # a token may stand for the user
     (r"(\w://[^/\s:@]*):[^/\s@]+@", r"\1:***@"),
-    (r"(?i)([?&;][\w.-]*(?:key|token|sig|secret|pass|cred)[\w.-]*=)[^&;\s'\"]+", r"\1***"),
+    (
+        r"(?i)([?&;](?=[\w.-]*(?:key|token|sig|secret|pass|cred))[\w.-]*=)[^&;\s'\"]+",
+        r"\1***",
+    ),
     (r"(Invalid line) \(.*\) \(matched", r"\1 (matched"),  # of a settings file, shown by its parser
 ]
 
 
+LONG = 20_000  # characters; no message needs them, and the name of a thing may have millions
+
+
 def without_secrets(text: str) -> str:
-    """A text to show, without the passwords and tokens in the URLs that it names."""
+    """A text to show, without the passwords and tokens in the URLs that it names.
+
+    Cut if it is long: twice, so that no half of an address is shown, which is not known for one.
+    """
+    if len(text) > LONG:
+        return without_secrets(text[:LONG])[: LONG // 2] + "…"
     for pattern, shown in SECRETS:
         text = re.sub(pattern, shown, text)
     return text

@@ -50,6 +50,19 @@ EXPANDED = Limit(
     500_000_000,
     "memory: a thousand times the name of a param of a megabyte is a gigabyte",
 )
+OPEN = Limit(
+    "templates in a line that nothing closes",
+    100,
+    "time: the end of each is sought to the end of the line",
+)
+PATTERNS = Limit(
+    "lines of .dvcignore files", 10_000, "time: DVC makes a regular expression of each"
+)
+MATCHING = Limit(
+    "steps at worst, to hold the names of files against a .dvcignore",
+    10_000_000_000,
+    "time: a pattern with thirty * can take years on one name",
+)
 LEAVES = Limit("params, or metrics, in a file", 50_000, "time, and a reader's patience")
 LISTING = Limit(
     "bytes of the list of a folder's files", 250_000_000, "memory; it names two million files"
@@ -75,6 +88,9 @@ TABLE = [
     DIGITS,
     STAGES,
     EXPANDED,
+    OPEN,
+    PATTERNS,
+    MATCHING,
     LEAVES,
     LISTING,
     ROWS,

@@ -118,6 +118,9 @@ class Revision:
     def _indexed(self, repo: Any) -> _Read:
         """DVC's index, once no file that it is made of is one that DVC should not parse."""
         listed = git.files(self.root, self.commit) if self.commit else git.present(self.root)
+        trust.check_patterns(
+            self._texts(n for n in listed if PurePosixPath(n).name == ".dvcignore"), listed
+        )
 
         def leaves_out(path: str) -> bool:
             return bool(repo.dvcignore.is_ignored_file(repo.fs.join(repo.root_dir, path)))
@@ -138,8 +141,8 @@ class Revision:
         self._checked(found.params)  # these it parses when it runs the stages
         return found
 
-    def _checked(self, names: Iterable[str]) -> dict[str, bytes]:
-        """The bytes of those files that are there. Raises Fault for what none should parse."""
+    def _texts(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of those files that are there. Raises Fault if they are too many."""
         names = list(dict.fromkeys(names))
         if odd := next((name for name in names if "\n" in name), None):
             raise Fault(f"{odd!r} has a line end in its name, so it cannot be looked into")
@@ -152,9 +155,12 @@ class Revision:
             sizes = {name: at.stat().st_size for name, at in files.items() if at.is_file()}
         limits.TEXT.check(sum(sizes.values()), max(sizes, key=lambda name: sizes[name], default=""))
         if self.commit:
-            texts = git.blobs(self.root, self.commit, list(sizes))
-        else:
-            texts = {name: files[name].read_bytes() for name in sizes}
+            return git.blobs(self.root, self.commit, list(sizes))
+        return {name: files[name].read_bytes() for name in sizes}
+
+    def _checked(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The same. Raises Fault for what none should parse."""
+        texts = self._texts(names)
         for name, text in texts.items():
             if _is_yaml(name):
                 trust.check_yaml(text, name)
@@ -244,7 +250,7 @@ class Revision:
         found: dict[str, list[str]] = {}
         for path in self.pin_files:
             text = self.text(path)
-            pattern = r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;\\]+)"
+            pattern = r"^([\w.-]+)(?:\[[^]\n]*\])?==([^\s;\\]+)"
             for name, version in re.findall(pattern, text, re.MULTILINE):
                 if version not in found.setdefault(name.lower(), []):
                     found[name.lower()].append(version)
@@ -480,7 +486,8 @@ def _expanded(repo: Any, path: str, largest: int) -> tuple[int, int]:
 
         def become(template: Any, item: int) -> int:
             text = str(template)
-            names = Counter(found["inner"] for found in KEYCRE.finditer(text))
+            closed = text[: text.rfind("}") + 1]  # else the end of each would be sought in vain
+            names = Counter(found["inner"] for found in KEYCRE.finditer(closed))
             known = ((ITEM.match(name), name, times) for name, times in names.items())
             return len(text) + sum((item if own else length(n)) * at for own, n, at in known)
 

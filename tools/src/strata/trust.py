@@ -7,7 +7,8 @@ path in the cache, and a path is written to and removed.
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from strata import limits
@@ -102,6 +103,8 @@ def check_yaml(data: bytes, place: str) -> None:
             elif isinstance(event, ScalarEvent):
                 count += 1
                 limits.VALUES.check(count, place)
+                for text in event.value.split("\n") if "${" in event.value else ():
+                    limits.OPEN.check(text.rpartition("}")[2].count("${"), place)
                 plain = event.implicit[0] or event.tag  # else it is a text in quotes
                 if plain and len(event.value) > limits.DIGITS.most and WHOLE.fullmatch(event.value):
                     limits.DIGITS.check(len(event.value), place)
@@ -111,6 +114,33 @@ def check_yaml(data: bytes, place: str) -> None:
             opened[-1] = outer, inside + size
     except YAMLError:
         return
+
+
+def check_patterns(texts: Mapping[str, bytes], paths: Iterable[str]) -> None:
+    """Raise Fault, which names the file, if it takes too long to hold paths against .dvcignore
+    files.
+
+    Of several * in a name each may stand for more or less of it, and ** for any folders: a regular
+    expression tries all ways before it says no.
+    """
+    parts = [path.split("/") for path in paths]
+    sizes = Counter((max(map(len, names)), len(names)) for names in parts)
+    lines = steps = 0
+    for place, text in texts.items():
+        patterns = [line.split(b"/") for line in text.splitlines() if line[:1] not in (b"", b"#")]
+        lines += len(patterns)
+        limits.PATTERNS.check(lines, place)
+        for (deep, stars), times in Counter(map(_wildcards, patterns)).items():
+            for (length, depth), count in sizes.items():
+                ways = math.prod(math.comb(length + star - 1, star - 1) for star in stars)
+                steps += times * count * ways * (length + 1) * depth**deep
+                limits.MATCHING.check(steps, place)
+
+
+def _wildcards(pattern: list[bytes]) -> tuple[int, tuple[int, ...]]:
+    """How often a pattern leaves its folders open, and how often each name in it; 9 at most."""
+    stars = [min(name.count(b"*"), 9) for name in pattern if name != b"**"]
+    return min(pattern.count(b"**") + 1, 9), tuple(star for star in stars if star > 1)[:9]
 
 
 def check_values(value: object, place: str) -> None:
