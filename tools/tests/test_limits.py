@@ -174,8 +174,9 @@ def test_stages_are_counted_before_they_are_made(versions: Project, strata: Stra
 @pytest.mark.slow
 @pytest.mark.fault(
     "a revision has a .dvcignore with thirty * in a line or a million lines, or a dvc.yaml with a "
-    "million `${`, or pins with as many `[`, that nothing closes",
-    "refused in a line before a regular expression takes years; pins end with their line",
+    "million `${`, or pins with as many `[`, that nothing closes, or a .dvc/config whose values "
+    "stand for billions of bytes",
+    "refused in a line before anything takes years over it; pins end with their line",
 )
 def test_texts_over_which_a_regular_expression_takes_years(
     versions: Project, strata: Strata
@@ -186,6 +187,8 @@ def test_texts_over_which_a_regular_expression_takes_years(
         "stars": ("steps at worst", {".dvcignore": "*a" * 30 + "b\n", long: ""}),
         "names": ("steps at worst", {f"x/{long}/.dvcignore": "a*a*/" * 9 + "b\n", "x/y": ""}),
         "deep": ("steps at worst", {".dvcignore": "**/a/" * 30 + "b\n", "a/" * 60 + "a": ""}),
+        "config": ("bytes of a revision's .dvc/config", {".dvc/config": "#" * 100_001}),
+        "laughs": ("100 values in", {".dvc/config": f"[core]\nremote = {'%(a)s' * 100}\n"}),
         "lines": ("lines of .dvcignore files", {".dvcignore": "x\n" * 1_000_000}),
         "opened": ("1,000,000 templates", {"dvc.yaml": pipeline + f"x: '{'${' * 1_000_000}'\n"}),
     }
@@ -195,6 +198,22 @@ def test_texts_over_which_a_regular_expression_takes_years(
         assert why in line, line
     branch(versions, "pins", {"requirements.lock": "a[\n" * 300_000})
     strata(versions, "report", "--base", "pins")
+
+
+def test_a_tag_that_is_large_is_not_read(versions: Project, strata: Strata) -> None:
+    head = versions.run("git", "rev-parse", "HEAD").strip()
+    said = f"object {head}\ntype commit\ntag x\ntagger a <a@b> 1700000000 +0000\n\n"
+    for version, text in (("1", "Short"), ("2", "y" * 100_001)):
+        file = versions.path / "tag"
+        file.write_text(f"{said}{text}\n-----BEGIN SSH SIGNATURE-----\nx\n")
+        oid = versions.run("git", "hash-object", "-t", "tag", "-w", "--literally", "tag").strip()
+        versions.run("git", "update-ref", f"refs/tags/tiny@v{version}.0.0", oid)
+    strata(versions, "models", "--html", "page.html")
+    page = versions.read("page.html").decode()
+    assert "Short" in page
+    assert "bytes of a tag: too many to be shown" in page
+    assert "SIGNATURE" not in page
+    assert "yyy" not in page
 
 
 def test_a_dvcignore_as_people_write_it_passes() -> None:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from project import Project, Strata, listener, sandbox
 from scoring_project import scores
 
 from strata import git as git_of
-from strata import refs
+from strata import refs, registry
 from strata.errors import Fault
 
 AIM = ("--metric", "test.roc_auc", "--direction", "maximize")
@@ -205,6 +206,37 @@ def test_a_stage_is_what_the_own_branches_have(
     assert "does not count" not in strata(project, "models")
     set_release(project, "branches = 7")
     assert "branches must be a name or a list of names" in strata(project, "models", code=1)
+
+
+@pytest.mark.fault(
+    "a fetch brings release tags of many models that nobody has heard of",
+    "Git is not asked once for each: `strata models` takes no longer",
+)
+def test_git_is_not_asked_for_each_model_of_a_stranger(
+    cloned: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    run = git_of.run
+
+    def noted(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[bytes]":
+        asked.append(arguments[0])
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(git_of, "run", noted)
+    counts = []
+    git(cloned, "tag", "--annotate", "--message", "x", "strange", "refs/strange")
+    oid = cloned.run("git", "rev-parse", "strange").strip()
+    names = [f"refs/tags/m{at}@v1.0.0" for at in range(20)]
+    try:
+        for name in names:
+            git(cloned, "update-ref", name, oid)
+            asked.clear()
+            assert registry.names(cloned.path) == []
+            counts.append(len(asked))
+    finally:
+        for name in ("refs/tags/strange", *names):
+            git(cloned, "update-ref", "-d", name)
+    assert len(set(counts)) == 1
 
 
 def set_release(project: Project, line: str) -> None:

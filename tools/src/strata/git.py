@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from strata import limits
 from strata.errors import Fault, Later, on_signals
 from strata.texts import inert
 
@@ -29,6 +30,7 @@ PLAIN = (
     *("-c", "submodule.recurse=false"),
 )
 HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+SIGNATURE = re.compile(r"^-----BEGIN [A-Z ]+-----$", re.MULTILINE)  # behind the text of a tag
 LITERAL = "--literal-pathspecs"  # a path is no pattern
 
 
@@ -431,16 +433,17 @@ def is_shallow(root: Path) -> bool:
     return git("rev-parse", "--is-shallow-repository", root=root) == "true"
 
 
-def tag_texts(root: Path) -> dict[str, str]:
-    """What each annotated tag says."""
-    form = "--format=%(objecttype)%00%(refname)%00%(contents:subject)%00%(contents:body)%00"
-    parts = git("for-each-ref", form, "refs/tags", root=root).split("\0")
-    rows = zip(*(parts[start::4] for start in range(4)), strict=False)
-    return {
-        ref.removeprefix("refs/tags/"): f"{subject}\n\n{body}".strip()
-        for kind, ref, subject, body in rows
-        if kind.strip() == "tag"
-    }
+def tag_texts(root: Path, tags: Iterable[str]) -> dict[str, str]:
+    """What some annotated tags say, without a signature; of one that is too large, how large."""
+    refs = [f"refs/tags/{name}" for name in tags]
+    found = {}
+    large = {ref: size for ref, size in sizes(root, refs).items() if size > limits.TAG.most}
+    for ref, data in contents(root, [ref for ref in refs if ref not in large]):
+        text = (data or b"").partition(b"\n\n")[2].decode(errors="replace")
+        found[ref] = SIGNATURE.split(text, maxsplit=1)[0].strip()
+    for ref, size in large.items():
+        found[ref] = f"{size:,} {limits.TAG.what}: too many to be shown"
+    return {ref.removeprefix("refs/tags/"): text for ref, text in found.items()}
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,13 @@ OPEN = Limit(
     100,
     "time: the end of each is sought to the end of the line",
 )
+TAG = Limit("bytes of a tag", 100_000, "memory; Git stores a gigabyte of spaces in one megabyte")
+CONFIG = Limit("bytes of a revision's .dvc/config", 100_000, "time: DVC parses it slowly")
+FILLED_IN = Limit(
+    "values in a revision's .dvc/config that stand in others, as %(name)s",
+    10,
+    "memory: these stand in others again",
+)
 PATTERNS = Limit(
     "lines of .dvcignore files", 10_000, "time: DVC makes a regular expression of each"
 )
@@ -89,6 +96,9 @@ TABLE = [
     STAGES,
     EXPANDED,
     OPEN,
+    TAG,
+    CONFIG,
+    FILLED_IN,
     PATTERNS,
     MATCHING,
     LEAVES,

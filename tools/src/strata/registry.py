@@ -7,7 +7,7 @@ commit is on the default branch, or one that ``branches`` in ``[tool.strata.rele
 ``signed`` is set there, only if its signature is one that ``git verify-tag`` accepts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,7 @@ from strata.settings import names_in, section
 PLACE = "[tool.strata.release]"
 KNOWN = {"card": str, "export": str, "branches": list, "signed": bool}
 KINDS = {str: "text", list: "name or a list of names", bool: "truth, true or false"}
+Said = list[tuple[git.Tag, dict[str, Any]]]  # tags, each with what its name says
 FIRST = {"major": "v1.0.0", "minor": "v0.1.0", "patch": "v0.0.1"}
 
 
@@ -53,18 +54,27 @@ def _faults(what: str) -> Iterator[None]:
 
 def names(root: Path) -> list[str]:
     """The models that have a release which counts."""
-    models = {said["name"] for tag in git.tags(root) if (said := _parsed(tag.name))}
-    return sorted(model for model in models if releases(root, model))
+    known = _tags(root)
+    without = _uncounted(root, [tag.name for tags in known.values() for tag, _ in tags])
+    return sorted(model for model, tags in known.items() if _releases(model, tags, without))
 
 
 def releases(root: Path, model: str) -> list[Release]:
     """The releases of a model, the newest version first."""
+    tags = _tags(root).get(model, [])
+    return _releases(model, tags, _uncounted(root, [tag.name for tag, _ in tags]))
+
+
+def _releases(model: str, tags: Said, without: Mapping[str, str]) -> list[Release]:
+    """The same, of the tags of a model, but for those that do not count."""
     from gto.constants import Action
 
+    count = [(tag, event) for tag, event in tags if tag.name not in without]
+    count.sort(key=lambda pair: (pair[0].at, pair[1].get("counter", 0)))
     versions: dict[str, git.Tag] = {}
     placed: dict[tuple[str, str], git.Tag] = {}  # by stage and commit
     is_deprecated = False
-    for tag, said in _events(root, model):
+    for tag, said in count:
         action = said.get("action")
         is_deprecated = action == Action.DEPRECATE
         if action == Action.REGISTER:
@@ -96,21 +106,22 @@ def releases(root: Path, model: str) -> list[Release]:
     ]
 
 
-def _events(root: Path, model: str) -> list[tuple[git.Tag, dict[str, Any]]]:
-    """The tags of a model that count, with what each says, the oldest first."""
-    mine, without = _tags(root, model), uncounted(root, model)
-    count = [(tag, event) for tag, event in mine if tag.name not in without]
-    return sorted(count, key=lambda pair: (pair[0].at, pair[1].get("counter", 0)))
-
-
-def _tags(root: Path, model: str) -> list[tuple[git.Tag, dict[str, Any]]]:
-    parsed = [(tag, event) for tag in git.tags(root) if (event := _parsed(tag.name))]
-    return [(tag, event) for tag, event in parsed if event["name"] == model]
+def _tags(root: Path) -> dict[str, Said]:
+    """The tags of each model, with what each says."""
+    found: dict[str, Said] = {}
+    for tag in git.tags(root):
+        if event := _parsed(tag.name):
+            found.setdefault(event["name"], []).append((tag, event))
+    return found
 
 
 def uncounted(root: Path, model: str) -> dict[str, str]:
     """The tags of a model that do not count, each with the reason. Raises Fault."""
-    tags = [tag.name for tag, _ in _tags(root, model)]
+    return _uncounted(root, [tag.name for tag, _ in _tags(root).get(model, [])])
+
+
+def _uncounted(root: Path, tags: Sequence[str]) -> dict[str, str]:
+    """Those of some tags that do not count. Git is asked once for all: a fetch may bring many."""
     if not tags:
         return {}
     settings = checked(section(root, "release"))

@@ -56,6 +56,7 @@ class Output:
         return self.hash.endswith(".dir")
 
 
+CONFIG = ".dvc/config"
 GONE = (
     "this commit has .dvc, and the workspace has not: `git sparse-checkout add .dvc` if that is "
     "what leaves it out, else `git restore .dvc`"
@@ -215,11 +216,16 @@ def settings_in(config: str) -> dict[str, dict[str, str]]:
 
 
 def at_commit(root: Path, commit: str, settings: dict[str, Any] | None = None) -> Any:
-    """DVC's object for a commit, read from Git, with some more settings; it writes nothing."""
+    """DVC's object for a commit, read from Git, with some more settings; it writes nothing.
+
+    Raises Fault for settings of that commit that DVC should not parse.
+    """
     from dvc.fs import GitFileSystem
     from dvc.repo import Repo
     from dvc.scm import SCM
 
+    limits.CONFIG.check(sum(git.sizes(root, [f"{commit}:./{CONFIG}"]).values()), CONFIG)
+    limits.FILLED_IN.check((git.blob(root, commit, CONFIG) or b"").count(b"%("), CONFIG)
     quiet()
     scm = SCM(str(root), search_parent_directories=True)
     prefix = "/" + git.git("rev-parse", "--show-prefix", root=root).rstrip("/")

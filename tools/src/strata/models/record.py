@@ -91,8 +91,7 @@ def read(store: Store, model: str | None) -> Record:
     named = sorted({*tip.models.values(), *registry.names(root)})
     if model and model not in named:
         raise Fault(f"no model {model} is known; there is {', '.join(named) or 'none'}")
-    texts = git.tag_texts(root)
-    models = [_model(store, name, texts) for name in ([model] if model else named)]
+    models = [_model(store, name) for name in ([model] if model else named)]
     line = git.line(root, commit)
     points = history.points(store, line)
     headline = _headline(tip, points)
@@ -132,8 +131,9 @@ def _others(headline: str, points: list[Point]) -> list[str]:
     return [name for name in alike if name not in {headline, *errors}][:VALUES]
 
 
-def _model(store: Store, name: str, texts: Mapping[str, str]) -> Model:
+def _model(store: Store, name: str) -> Model:
     known = registry.releases(store.root, name)
+    texts = git.tag_texts(store.root, [release.tag for release in known])
     versions = [_version(store, release, texts) for release in known]
     return Model(name, versions, registry.uncounted(store.root, name))
 
