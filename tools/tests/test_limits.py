@@ -219,7 +219,7 @@ def test_a_tag_that_is_large_is_not_read(versions: Project, strata: Strata) -> N
 def test_a_dvcignore_as_people_write_it_passes() -> None:
     text = b"# x\n\n*.py[cod]\n**/.ipynb_checkpoints/**\n*_tmp_*.csv\n/data/*/*.log\n!keep*\n"
     paths = [f"data/some/folder/{at:030}_part.parquet" for at in range(100_000)]
-    trust.check_patterns({".dvcignore": text * 5}, paths)
+    trust.check_patterns({".dvcignore": text * 5 + b"*old*\n" * 1000}, paths)
 
 
 def lower(monkeypatch: pytest.MonkeyPatch, name: str, most: int) -> None:
