@@ -200,6 +200,20 @@ def test_texts_over_which_a_regular_expression_takes_years(
     strata(versions, "report", "--base", "pins")
 
 
+def test_edges_are_counted_before_they_are_made(
+    versions: Project, strata: Strata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outs = "".join(f"    - d/x{at}\n" for at in range(10))
+    reading = "".join(f"  s{at}:\n    cmd: x\n    deps: [d, d0]\n" for at in range(10))
+    text = f"stages:\n  o:\n    cmd: x\n    outs:\n{outs}{reading}"
+    branch(versions, "edges", {"dvc.yaml": text})
+    lower(monkeypatch, "EDGES", 100)
+    assert "not an output" in strata(versions, "get", "edges", "x", "-o", "x", code=1)
+    lower(monkeypatch, "EDGES", 99)
+    said = strata(versions, "get", "edges", "x", "-o", "x", code=1)
+    assert ": dvc.yaml: 100 outputs that stages depend on" in said
+
+
 def test_a_tag_that_is_large_is_not_read(versions: Project, strata: Strata) -> None:
     head = versions.run("git", "rev-parse", "HEAD").strip()
     said = f"object {head}\ntype commit\ntag x\ntagger a <a@b> 1700000000 +0000\n\n"

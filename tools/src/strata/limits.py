@@ -70,6 +70,11 @@ MATCHING = Limit(
     10_000_000_000,
     "time: a pattern with thirty * can take years on one name",
 )
+EDGES = Limit(
+    "outputs that stages depend on, all stages together",
+    1_000_000,
+    "time and memory: a folder with all that it holds, once for each stage that reads it",
+)
 LEAVES = Limit("params, or metrics, in a file", 50_000, "time, and a reader's patience")
 LISTING = Limit(
     "bytes of the list of a folder's files", 250_000_000, "memory; it names two million files"
@@ -101,6 +106,7 @@ TABLE = [
     FILLED_IN,
     PATTERNS,
     MATCHING,
+    EDGES,
     LEAVES,
     LISTING,
     ROWS,

@@ -9,6 +9,7 @@ kept elsewhere, where nothing answers, is Offline.
 import math
 import posixpath
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -535,6 +536,7 @@ def _index(repo: Any) -> _Read:
     index = repo.index
     if fs.exists(fs.join(repo.root_dir, "params.yaml")):
         found.params.append("params.yaml")
+    _check_edges(index)
     for stage in nx.dfs_postorder_nodes(index.graph):  # in the order in which they run
         file = relative(stage.path)
         name = getattr(stage, "name", None)  # a .dvc file has none
@@ -566,6 +568,17 @@ def _index(repo: Any) -> _Read:
                 path = relative(artifact["path"], beside=file)
                 found.models[path] = inert(name if folder == "." else f"{folder}:{name}")
     return found
+
+
+def _check_edges(index: Any) -> None:
+    """Raise Fault if DVC's graph of the stages has too many edges to be made."""
+    outs = sorted(f"{out.fs_path}/" for stage in index.stages for out in stage.outs)
+    edges = 0
+    for stage in index.stages:
+        for dep in stage.deps:
+            first, end = f"{dep.fs_path}/", f"{dep.fs_path}0"  # 0 comes next after /
+            edges += bisect_left(outs, end) - bisect_left(outs, first)
+            limits.EDGES.check(edges, index.repo.fs.relpath(stage.path, index.repo.root_dir))
 
 
 def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
