@@ -83,19 +83,19 @@ PLACES = ["refs/tags/", "refs/remotes/stranger/", "refs/", "refs/exps/aa/" + "a"
     "as a commit's hash (property test)",
     "no name comes to mean them: it means what it did, or is refused as ambiguous",
 )
-@given(st.sets(st.tuples(st.sampled_from(PLACES), st.integers(0, len(NAMES) + 1)), max_size=12))
+@given(st.sets(st.tuples(st.sampled_from(PLACES), st.integers(0, len(NAMES) + 3)), max_size=12))
 def test_no_name_comes_to_mean_what_was_fetched(
     cloned: Project, hostile: set[tuple[str, int]]
 ) -> None:
     root, head = cloned.path, commit(cloned, "HEAD")
-    hashes = [head, head[:9]]
+    hashes = [head, head[:9], head[:9].upper(), f"v1-1-g{head[:9]}"]
     before = {name: meaning(name, root) for name in (*SAFE, *SHORT, *hashes)}
     assert None not in before.values()
     trusted = refs.default_branches(root), refs.main_line(root), refs.merge_base(root)
     with fetched(cloned, [place + [*NAMES, *hashes][at] for place, at in hostile]):
         for name in (*SAFE, head):
             assert meaning(name, root) == before[name], name
-        for name in (*SHORT, head[:9]):
+        for name in (*SHORT, *hashes[1:]):
             assert meaning(name, root) in (before[name], None), name
         for name in ABSENT:
             assert meaning(name, root) is None, name

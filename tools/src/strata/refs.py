@@ -16,6 +16,7 @@ from strata.git import HASH, git, is_shallow, lines, own_path, run, succeeds
 EXPRESSION = re.compile(r"(.*?)((?:[~^]|@\{).*)?", re.DOTALL)
 UPSTREAM = re.compile(r"@\{(u|upstream|push)\}", re.IGNORECASE)  # of a branch, and of nothing else
 HEADS, TAGS = "refs/heads/", "refs/tags/"
+LIKE_HASH = re.compile(r"(?:.+-g)?([0-9a-fA-F]{4,})")  # as `git describe` has it, too
 OWN = re.compile(r"@|([A-Z]+_)*HEAD")  # what Git notes for itself, beside all references
 
 
@@ -109,8 +110,8 @@ def _references(name: str, root: Path | None) -> dict[str, str]:
             found[ref] = done.stdout.decode().strip()  # a tag may name what is no commit
     if not is_full:
         found |= {trial.ref: trial.commit for trial in experiments(root) if trial.name == name}
-    if found and re.fullmatch("[0-9a-f]{4,}", name):
-        for oid in lines("rev-parse", f"--disambiguate={name}", root=root):
+    if found and (hexed := LIKE_HASH.fullmatch(name)):
+        for oid in lines("rev-parse", f"--disambiguate={hexed[1].lower()}", root=root):
             if git("cat-file", "-t", oid, root=root) == "commit":
                 found[oid] = oid
     return found
