@@ -90,7 +90,11 @@ MEMORY = Limit(
     4_000_000_000,
     "memory: Parquet has a text once, and each row then has its own",
 )
-CSV = Limit("bytes of a table in CSV", 250_000_000, "memory: a cell of one byte takes fifty")
+CSV = Limit(
+    "bytes of a table in CSV, which takes less as Parquet",
+    250_000_000,
+    "memory: a cell of one byte takes fifty",
+)
 
 TABLE = [
     TEXT,

@@ -149,7 +149,8 @@ def _places(root: Path, settings: dict[str, Any]) -> str:
     """The project's own branches, in words."""
     others = names_in(settings, "branches", PLACE)
     branches = [*map(refs.short, refs.own_branches(root)), *others]
-    return " or ".join(dict.fromkeys(branches))
+    shallow = " as far as this shallow clone has it (git fetch --unshallow)"
+    return " or ".join(dict.fromkeys(branches)) + shallow * git.is_shallow(root)
 
 
 def missing_from(root: Path, commit: str) -> str:

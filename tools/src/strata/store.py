@@ -66,6 +66,8 @@ GONE = (
 def quiet() -> None:
     """Keep DVC's log off the screen: what it says is said here."""
     _log(logging.CRITICAL)
+    for name in ("aiohttp_retry", "asyncio"):  # DVC does not close its HTTP clients: they complain
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def run_dvc(arguments: list[str]) -> int:
