@@ -394,6 +394,13 @@ def test_no_history_loses_anything(steps: list[Step], strata: Strata) -> None:
         lose_nothing(project, steps, strata)
 
 
+def test_a_file_of_dvcs_may_have_any_name(tmp_path: Path, strata: Strata) -> None:
+    project = Project(tmp_path / "project", sandbox(tmp_path / "home"))
+    lose_nothing(project, [("write", PLACES.index(f"{ODD}.dvc"), 0), ("commit", 0, 0)], strata)
+    for commit in revisions(project):
+        strata(project, "restore", commit)
+
+
 @pytest.mark.thorough
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP.filter(lambda step: step[0] not in ("copy", "worktree")), min_size=8))

@@ -521,16 +521,17 @@ def _index(repo: Any) -> _Read:
 
     found, fs = _Read(), repo.fs
 
+    def inside(path: str) -> str:
+        return PurePosixPath(fs.relpath(path, repo.root_dir).replace("\\", "/")).as_posix()
+
     def relative(path: str, beside: str | None = None) -> str:
-        path = fs.join(fs.parent(beside), path) if beside else path
-        found = PurePosixPath(fs.relpath(path, repo.root_dir).replace("\\", "/")).as_posix()
-        return trust.checked_name(found)
+        return trust.checked_name(inside(fs.join(fs.parent(beside), path) if beside else path))
 
     def broken(path: str, error: Exception) -> None:
         if repo.dvcignore.is_ignored_file(fs.abspath(path)):
             return  # DVC passes over it on disk, and not in Git
         guilty = getattr(error, "path", path)  # the dvc.lock beside it, perhaps
-        found.broken[relative(fs.abspath(guilty))] = reason(error)
+        found.broken[inert(inside(fs.abspath(guilty)))] = reason(error)
 
     repo.stage_collection_error_handler = broken
     index = repo.index
@@ -538,9 +539,9 @@ def _index(repo: Any) -> _Read:
         found.params.append("params.yaml")
     _check_edges(index)
     for stage in nx.dfs_postorder_nodes(index.graph):  # in the order in which they run
-        file = relative(stage.path)
-        name = getattr(stage, "name", None)  # a .dvc file has none
-        name = inert(file if not name else name if file == "dvc.yaml" else f"{file}:{name}")
+        file = inside(stage.path)  # of a commit it can't be renamed, so it may be any
+        name = inert(getattr(stage, "name", None) or "")  # a .dvc file has none
+        name = file if not name else name if file == "dvc.yaml" else f"{file}:{name}"
         _add_stage(found, stage, name, relative)
         for out in stage.outs:
             path = relative(out.fs_path)
