@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from project import Project, Strata, listener, sandbox
 from scoring_project import scores
@@ -83,6 +83,7 @@ PLACES = ["refs/tags/", "refs/remotes/stranger/", "refs/", "refs/exps/aa/" + "a"
     "as a commit's hash (property test)",
     "no name comes to mean them: it means what it did, or is refused as ambiguous",
 )
+@settings(max_examples=10)
 @given(st.sets(st.tuples(st.sampled_from(PLACES), st.integers(0, len(NAMES) + 3)), max_size=12))
 def test_no_name_comes_to_mean_what_was_fetched(
     cloned: Project, hostile: set[tuple[str, int]]
