@@ -20,8 +20,8 @@ from strata.revision import Revision
 from strata.settings import names_in, section
 
 PLACE = "[tool.strata.release]"
-KNOWN = {"card": str, "export": str, "branches": list, "signed": bool}
-KINDS = {str: "text", list: "name or a list of names", bool: "truth, true or false"}
+KNOWN: dict[str, Any] = {"card": str, "export": str, "branches": (list, str), "signed": bool}
+KINDS = {str: "text", (list, str): "name or a list of names", bool: "truth, true or false"}
 Said = list[tuple[git.Tag, dict[str, Any]]]  # tags, each with what its name says
 FIRST = {"major": "v1.0.0", "minor": "v0.1.0", "patch": "v0.0.1"}
 
@@ -137,10 +137,15 @@ def _is_signed(root: Path, tag: str) -> bool:
     return git.succeeds("verify-tag", refs.TAGS + tag, root=root)
 
 
+def _branches(root: Path, settings: dict[str, Any]) -> list[str]:
+    """The project's own branches, by full names, those that the settings name among them."""
+    return refs.own_branches(root, names_in(settings, "branches", PLACE))
+
+
 def _contained(root: Path, settings: dict[str, Any]) -> set[str]:
     """The tags whose commits are on the project's own branches."""
     how = ("for-each-ref", "--format=%(refname)")
-    branches = refs.own_branches(root, names_in(settings, "branches", PLACE))
+    branches = _branches(root, settings)
     merged = (git.lines(*how, "--merged", at, refs.TAGS, root=root) for at in branches)
     return {ref.removeprefix(refs.TAGS) for some in merged for ref in some}
 
@@ -156,7 +161,7 @@ def _places(root: Path, settings: dict[str, Any]) -> str:
 def missing_from(root: Path, commit: str) -> str:
     """What keeps a tag of a commit from counting now; empty if nothing does. Raises Fault."""
     settings = checked(section(root, "release"))
-    branches = refs.own_branches(root, names_in(settings, "branches", PLACE))
+    branches = _branches(root, settings)
     contain = ("merge-base", "--is-ancestor", commit)
     if settings.get("signed") or any(git.succeeds(*contain, at, root=root) for at in branches):
         return ""
@@ -168,7 +173,7 @@ def checked(settings: dict[str, Any]) -> dict[str, Any]:
     for key, value in settings.items():
         if key not in KNOWN:
             raise Fault(f"{PLACE}: {key} is not known; there are {', '.join(KNOWN)}")
-        if not isinstance(value, KNOWN[key]) and not (key == "branches" and isinstance(value, str)):
+        if not isinstance(value, KNOWN[key]):
             raise Fault(f"{PLACE}: {key} must be a {KINDS[KNOWN[key]]}")
     names_in(settings, "branches", PLACE)
     return settings
