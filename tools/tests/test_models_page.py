@@ -18,6 +18,7 @@ from browser import CHROMIUM, Browser, browser
 from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, Strata
+from servers import Server
 
 from strata.models.card import rendered
 from strata.models.chart import chart, ticks
@@ -322,7 +323,7 @@ def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
             asked.append(self.path)
 
     handler = functools.partial(Handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import once
 from project import Project
+from servers import Server
 from tiny import write
 
 DVC = {  # what `dvc init` writes, a second faster
@@ -477,7 +478,7 @@ class _ReadOnly(http.server.SimpleHTTPRequestHandler):
 def served(folder: Path) -> Iterator[str]:
     """Serve a folder over HTTP on loopback: files to read, no listing, nothing to write."""
     handler = functools.partial(_ReadOnly, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
