@@ -15,6 +15,7 @@ import zoo
 from dvc.repo import Repo
 from project import Project, state
 
+from strata.revision import in_order
 from strata.store import at_commit, dvc_repo
 
 
@@ -47,8 +48,7 @@ def test_stages_and_outputs_have_what_is_read_of_them(project: Project) -> None:
     import networkx as nx
 
     with dvc_repo(project.path) as repo:
-        order = [stage.addressing for stage in nx.dfs_postorder_nodes(repo.index.graph)]
-        assert order.index("train") < order.index("evaluate")
+        assert in_order(repo.index) == list(nx.dfs_postorder_nodes(repo.index.graph))
         train, theirs = named(repo, "train"), named(repo, "theirs")
         assert (bool(train.cmd), train.frozen, train.is_import) == (True, False, False)
         assert (bool(theirs.cmd), theirs.frozen, theirs.is_import) == (False, True, True)
@@ -130,7 +130,7 @@ def test_objects_are_pushed_pulled_and_checked_by_hash_alone(
         assert odb.delete(oid) is None
 
 
-def test_status_and_data_status_have_their_shape(
+def test_the_status_of_stages_and_outputs_has_its_shape(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = project.copy(tmp_path / "p")
@@ -138,12 +138,12 @@ def test_status_and_data_status_have_their_shape(
     (copy.path / "params.yaml").write_text("lr: 1\n")
     (copy.path / "model.txt").write_text("mine")
     with dvc_repo(copy.path) as repo:
-        reasons = repo.status(targets=["train"])["train"]
+        with repo.lock:
+            (reasons,) = named(repo, "train").status(check_updates=True).values()
         assert {"changed deps": {"params.yaml": {"lr": "modified"}}} in reasons
         assert {"changed outs": {"model.txt": "modified"}} in reasons
-        data = repo.data_status(granular=True)
-        assert data["uncommitted"]["modified"] == ["model.txt"]
-        assert "committed" in data
+        (model,) = (out for out in repo.index.outs if out.fs_path.endswith("model.txt"))
+        assert model.workspace_status() == {"model.txt": "modified"}
 
 
 def test_an_experiment_is_made_of_parts_that_can_be_had(project: Project, tmp_path: Path) -> None:

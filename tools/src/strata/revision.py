@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -91,10 +92,10 @@ class _Read:
 
 
 class Revision:
-    """A commit or, for None, the workspace."""
+    """A commit or, for None, the workspace: as it is now, or as DVC's ``repo`` has read it."""
 
-    def __init__(self, store: Store, commit: str | None) -> None:
-        self.store, self.commit, self.root = store, commit, store.root
+    def __init__(self, store: Store, commit: str | None, repo: Any = None) -> None:
+        self.store, self.commit, self.root, self._repo = store, commit, store.root, repo
         self.name = commit[:9] if commit else "the workspace"
 
     # What it consists of
@@ -102,6 +103,14 @@ class Revision:
     @cached_property
     def _read(self) -> _Read:
         """Raises Unreadable if DVC cannot make sense of the repository at all."""
+        known: _Read | None = self.store.read.get(self.commit or "")
+        if known is None:
+            known = self._read_anew()
+            if self.commit:
+                self.store.read[self.commit] = known
+        return known
+
+    def _read_anew(self) -> _Read:
         try:
             if self.commit:
                 repo = at_commit(self.root, self.commit)
@@ -109,6 +118,8 @@ class Revision:
                 return self._indexed(repo) if there else _Read()
             if not (self.root / ".dvc").is_dir():
                 return _Read()
+            if self._repo:
+                return self._indexed(self._repo)
             with dvc_repo(self.root) as repo:
                 return self._indexed(repo)
         except Fault as fault:
@@ -517,8 +528,6 @@ def _expanded(repo: Any, path: str, largest: int) -> tuple[int, int]:
 
 
 def _index(repo: Any) -> _Read:
-    import networkx as nx
-
     found, fs = _Read(), repo.fs
 
     def inside(path: str) -> str:
@@ -538,7 +547,7 @@ def _index(repo: Any) -> _Read:
     if fs.exists(fs.join(repo.root_dir, "params.yaml")):
         found.params.append("params.yaml")
     _check_edges(index)
-    for stage in nx.dfs_postorder_nodes(index.graph):  # in the order in which they run
+    for stage in in_order(index):
         file = inside(stage.path)  # of a commit it can't be renamed, so it may be any
         name = inert(getattr(stage, "name", None) or "")  # a .dvc file has none
         name = file if not name else name if file == "dvc.yaml" else f"{file}:{name}"
@@ -580,6 +589,45 @@ def _check_edges(index: Any) -> None:
             first, end = f"{dep.fs_path}/", f"{dep.fs_path}0"  # 0 comes next after /
             edges += bisect_left(outs, end) - bisect_left(outs, first)
             limits.EDGES.check(edges, index.repo.fs.relpath(stage.path, index.repo.root_dir))
+
+
+def in_order(index: Any) -> list[Any]:
+    """The stages in an order in which they can run: depth first, so that pipelines stay together.
+
+    Not by DVC's own graph, since importing networkx takes as long as reading a pipeline. Raises
+    what DVC raises where outputs overlap, a stage is inside one, or stages need each other.
+    """
+    from dvc.dependency import DatasetDependency
+    from dvc.exceptions import CyclicGraphError, StagePathAsOutputError
+    from dvc.fs import localfs
+
+    outs, needs = index.outs_trie, dict[Any, list[Any]]()
+    for stage in index.stages:
+        if out := outs.shortest_prefix(localfs.parts(stage.path)).value:
+            raise StagePathAsOutputError(stage, str(out))
+        needs[stage] = []
+        for dep in [] if stage.is_repo_import or stage.is_db_import else stage.deps:
+            if isinstance(dep, DatasetDependency):
+                continue
+            key = dep.fs.parts(dep.fs_path)
+            found = [node.value for node in outs.prefixes(key)]
+            found += outs.values(prefix=key) if outs.has_subtrie(key) else []
+            needs[stage] += [out.stage for out in found]
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        raise CyclicGraphError(error.args[1]) from None
+    order = dict[Any, None]()
+    for first in needs:
+        waiting = [(first, iter(needs[first]))]
+        while waiting:
+            stage, rest = waiting[-1]
+            if (need := next((n for n in rest if n not in order), None)) is None:
+                order[stage] = None
+                waiting.pop()
+            else:
+                waiting.append((need, iter(needs[need])))
+    return list(order)
 
 
 def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:

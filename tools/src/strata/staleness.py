@@ -6,7 +6,7 @@ from typing import Any
 
 from strata.losses import lying
 from strata.revision import Revision
-from strata.store import Store, dvc_repo, hash_of
+from strata.store import Store, dvc_repo, explained, hash_of
 from strata.texts import inert
 
 
@@ -31,7 +31,7 @@ def stale(store: Store) -> tuple[dict[str, list[str]], list[str]]:
     A stage is stale whose code, params or data were changed. Data that is only behind the lock, or
     absent from the workspace, does not count.
     """
-    found = differing(store.root)
+    found = _differing(store.repo)
     if not found:
         return {}, []
     old = behind(store)
@@ -53,11 +53,17 @@ def differing(root: Path, always: bool = False) -> dict[str, list[str]]:
     What nothing says to have changed does not count: data that is only absent from the workspace,
     and without ``always`` a stage that DVC always runs.
     """
-    found: dict[str, list[str]] = {}
     with dvc_repo(root) as repo:
-        # Not of imports: DVC would ask their sources, which may be offline.
-        ours = [stage.addressing for stage in repo.index.stages if stage.cmd or not stage.is_import]
-        for stage, reasons in repo.status(targets=ours).items() if ours else ():
+        return _differing(repo, always)
+
+
+def _differing(repo: Any, always: bool = False) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    with explained(Path(repo.root_dir)), repo.lock:
+        # Not of imports: DVC would ask their sources, which may be offline. And one by one, since
+        # `repo.status` reads all files again for each target that it is given.
+        ours = [stage for stage in repo.index.stages if stage.cmd or not stage.is_import]
+        for stage, reasons in [each for s in ours for each in s.status(check_updates=True).items()]:
             for reason in reasons:
                 if isinstance(reason, str):
                     if always or reason != ALWAYS:

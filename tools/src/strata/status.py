@@ -1,6 +1,7 @@
 """Tell on one screen how the workspace stands, and the one next step."""
 
 import argparse
+from pathlib import Path
 
 from strata import git, losses, refs
 from strata.errors import Fault
@@ -38,12 +39,17 @@ def run(args: argparse.Namespace) -> int:
         here = Revision(store, refs.commit_of("HEAD", root))
         outs = here.outputs
         old, late = stale(store)
+        there = Revision(store, None, store.repo)
         print("dvc.lock: " + ("stale" if old else "fresh" if here.stages else "none"))
         for stage, reasons in old.items():
             print(f"  {stage}: " + "; ".join(reasons))
         absent = [out for out in outs if store.missing(out)]
         gone = [out.path for out in outs if not (root / out.path).exists()]
-        other = not_the_commits(store, outs)
+        try:
+            locked = there.outputs
+        except Fault:  # which is told where the metrics are
+            locked = []
+        other = not_the_commits(store, outs, locked)
         nowhere, unpushed, trouble = stored(store, outs, absent)
         show("behind dvc.lock, as Git left it", late)
         show("not in the workspace", gone)
@@ -56,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             bad, trouble = read_remote(store, outs)
         if trouble:
             print(f"storage: {trouble}")
-        unread = metrics(Revision(store, None))
+        unread = metrics(there)
     step = next_step(old, late, gone, other, nowhere, changes, unpushed, bool(store.remote()))
     if bad:
         step = (
@@ -66,17 +72,20 @@ def run(args: argparse.Namespace) -> int:
     return 1 if trouble or unread or bad else 0
 
 
-def not_the_commits(store: Store, outs: list[Output]) -> list[str]:
-    """The outputs in the workspace whose content is not what HEAD names."""
-    data = store.repo.data_status(granular=False)
-    kinds = [data.get("uncommitted", {}), data.get("committed", {})]
-    moved = {
-        str(path["new"] if isinstance(path, dict) else path).rstrip("/")
-        for found in kinds
-        for kind in ("modified", "renamed", "added")
-        for path in found.get(kind, [])
+def not_the_commits(store: Store, outs: list[Output], locked: list[Output]) -> list[str]:
+    """Which ``outs`` of HEAD have other content in the workspace; ``locked`` are those of its lock.
+
+    By DVC's own look at the workspace, which remembers hashes by time stamps.
+    """
+    names = {out.path: out.hash for out in locked}
+    edited = {
+        Path(out.fs_path).relative_to(store.root).as_posix()
+        for out in store.repo.index.outs
+        if out.use_cache and out.is_in_repo and "modified" in out.workspace_status().values()
     }
-    return [out.path for out in outs if out.path in moved]
+    return [
+        out.path for out in outs if out.path in edited or names.get(out.path, out.hash) != out.hash
+    ]
 
 
 def stored(

@@ -4,6 +4,7 @@ An object is named by its hash and proven by it: what is read here is hashed. Th
 that this relies on, and that DVC does not document, are held by tests/test_contract.py.
 """
 
+import io
 import json
 import logging
 import os
@@ -90,17 +91,24 @@ def dvc_repo(root: Path, config: dict[str, Any] | None = None) -> Iterator[Any]:
 
     Raises Fault with the reason for which DVC fails in the block.
     """
+    from dvc.repo import Repo
+
+    quiet()
+    with explained(root), Repo(str(root), config=config) as repo:
+        yield repo
+
+
+@contextmanager
+def explained(root: Path) -> Iterator[None]:
+    """Raise Fault with the reason for which DVC fails in the block."""
     from configobj import ConfigObjError
     from dvc.config import ConfigError, RemoteConfigError
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.lock import LockError
-    from dvc.repo import Repo
     from scmrepo.exceptions import SCMError
 
-    quiet()
     try:
-        with Repo(str(root), config=config) as repo:
-            yield repo
+        yield
     except NotDvcRepoError:
         raise Fault(f"{root} is not a DVC repository; `dvc init` makes it one") from None
     except RemoteConfigError as error:
@@ -244,11 +252,21 @@ class Store:
     def __init__(self, root: Path, repo: Any, shared: Path | None = None) -> None:
         self.root, self.repo, self.shared = root, repo, shared
         self._reached = set[str]()
+        self.read = dict[str, Any]()  # by commit, which cannot change: what revision.py has read
 
     @property
     def name(self) -> str:
         """The name of its folder, for a clone; without braces, over which DVC trips."""
         return self.root.name.translate({ord("{"): "(", ord("}"): ")"})
+
+    def follow_lock(self) -> None:
+        """Do what `dvc checkout` does, and ask nobody: in this process, since a start costs more.
+
+        Raises Fault if something is not in the cache, or what lies there would be lost.
+        """
+        nowhere = io.StringIO()
+        with explained(self.root), redirect_stdout(nowhere), redirect_stderr(nowhere):
+            self.repo.checkout()
 
     # The cache
 

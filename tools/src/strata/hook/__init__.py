@@ -87,16 +87,16 @@ def follow(root: Path) -> None:
     if not (root / ".dvc/config").exists():
         return  # a commit from before DVC
     with opened(root) as store:  # DVC trusts what the commit says
-        for out in Revision(store, None).outputs:
+        for out in Revision(store, None, store.repo).outputs:
             within(root, root / out.path)
             if store.path(out.hash, out.kind).exists():
                 store.listing(out)
-    if store.shared:  # from now on DVC's own commands find it, too
-        dvc("cache", "dir", "--local", str(store.shared), root=root)
-    try:
-        dvc("checkout", root=root)
-    except Fault:
-        print(
-            "some outputs are not in the cache, or the workspace has data that is not stored: "
-            "`strata status` tells, `strata restore HEAD` brings them"
-        )
+        if store.shared:  # from now on DVC's own commands find it, too
+            dvc("cache", "dir", "--local", str(store.shared), root=root)
+        try:
+            store.follow_lock()
+        except Fault:
+            print(
+                "some outputs are not in the cache, or the workspace has data that is not stored: "
+                "`strata status` tells, `strata restore HEAD` brings them"
+            )
