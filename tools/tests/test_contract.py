@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 import zoo
 from dvc.repo import Repo
+from hypothesis import given
+from hypothesis import strategies as st
 from project import Project, state
 
+from strata import gto_tags
 from strata.revision import in_order
 from strata.store import at_commit, dvc_repo
 
@@ -209,3 +212,46 @@ def test_optunas_journal_is_a_file_that_can_be_opened_again(tmp_path: Path) -> N
         study.enqueue_trial({"x": number})
         study.optimize(lambda trial: trial.suggest_float("x", 0, 9), n_trials=1)
     assert [trial.value for trial in study.trials] == [1, 2]
+
+
+ALPHABET = "aZ09-_/.=@#!v+:"  # what decides in a tag's name
+WORDS = [
+    "tiny",
+    "a/b=tiny",
+    "@v1.0.0",
+    "@v0.1.2-rc.1+b.7",
+    "#prod",
+    "#prod#1",
+    "#2",
+    "!",
+    "@deprecated",
+]
+
+
+@given(tag=st.one_of(st.text(ALPHABET, max_size=12), st.lists(st.sampled_from(WORDS)).map("".join)))
+def test_a_tag_says_what_gto_reads_of_it(tag: str) -> None:
+    from gto.constants import Action, fullname_re, name_re
+    from gto.tag import parse_name
+
+    theirs, ours = parse_name(tag, raise_on_fail=False), gto_tags.parse(tag)
+    assert bool(theirs) == bool(ours)
+    if ours:
+        assert ours.model == theirs["name"]
+        assert (ours.version, ours.stage) == (theirs.get("version"), theirs.get("stage"))
+        assert ours.counter == theirs.get("counter", 0)
+        action = theirs.get("action")
+        assert ours.back == (action in (Action.DEREGISTER, Action.UNASSIGN))
+        assert ours.is_deprecated == (action == Action.DEPRECATE)
+        if not ours.version and not ours.stage:
+            assert ours.is_deprecated or action is None
+    assert gto_tags.is_model(tag) == bool(fullname_re.search(tag))
+    assert gto_tags.is_stage(tag) == bool(name_re.search(tag))
+
+
+@given(st.lists(st.from_regex(gto_tags.VERSION, fullmatch=True), min_size=1, max_size=4))
+def test_versions_are_sorted_and_follow_each_other_as_gtos_do(versions: list[str]) -> None:
+    from gto.versions import SemVer
+
+    theirs = max(map(SemVer, versions))
+    for how in ("major", "minor", "patch"):
+        assert gto_tags.bumped(versions, how) == theirs.bump(**{f"bump_{how}": True}).version

@@ -1,20 +1,17 @@
 """The releases of models: Git tags in GTO's form, ``model@v1.2.0`` and ``model#prod#1``.
 
-They are read here, and not by GTO, which gives up all where a commit has two versions of a model.
-
 A fetch brings tags of any name, and a stage decides which code is run. So a tag counts only if its
 commit is on the default branch, or one that ``branches`` in ``[tool.strata.release]`` names; where
 ``signed`` is set there, only if its signature is one that ``git verify-tag`` accepts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from strata import git, refs
+from strata import git, gto_tags, limits, refs, trust
 from strata.errors import Fault, first_line
 from strata.revision import Revision
 from strata.settings import names_in, section
@@ -22,8 +19,7 @@ from strata.settings import names_in, section
 PLACE = "[tool.strata.release]"
 KNOWN: dict[str, Any] = {"card": str, "export": str, "branches": (list, str), "signed": bool}
 KINDS = {str: "text", (list, str): "name or a list of names", bool: "truth, true or false"}
-Said = list[tuple[git.Tag, dict[str, Any]]]  # tags, each with what its name says
-FIRST = {"major": "v1.0.0", "minor": "v0.1.0", "patch": "v0.0.1"}
+Said = list[tuple[git.Tag, gto_tags.Event]]  # tags, each with what its name says
 
 
 @dataclass(frozen=True)
@@ -42,16 +38,6 @@ class Release:
         return f"{self.model} {self.version}"
 
 
-@contextmanager
-def _faults(what: str) -> Iterator[None]:
-    from gto.exceptions import GTOException
-
-    try:
-        yield
-    except GTOException as error:
-        raise Fault(f"{what}: {first_line(error)}") from None
-
-
 def names(root: Path) -> list[str]:
     """The models that have a release which counts."""
     known = _tags(root)
@@ -67,32 +53,27 @@ def releases(root: Path, model: str) -> list[Release]:
 
 def _releases(model: str, tags: Said, without: Mapping[str, str]) -> list[Release]:
     """The same, of the tags of a model, but for those that do not count."""
-    from gto.constants import Action
-
     count = [(tag, event) for tag, event in tags if tag.name not in without]
-    count.sort(key=lambda pair: (pair[0].at, pair[1].get("counter", 0)))
+    count.sort(key=lambda pair: (pair[0].at, pair[1].counter))
     versions: dict[str, git.Tag] = {}
     placed: dict[tuple[str, str], git.Tag] = {}  # by stage and commit
-    is_deprecated = False
-    for tag, said in count:
-        action = said.get("action")
-        is_deprecated = action == Action.DEPRECATE
-        if action == Action.REGISTER:
-            versions[said["version"]] = tag
-        elif action == Action.DEREGISTER:
-            versions.pop(said["version"], None)
-        elif action in (Action.ASSIGN, Action.UNASSIGN):
-            placed.pop((said["stage"], tag.commit), None)
-            if action == Action.ASSIGN:
-                placed[said["stage"], tag.commit] = tag
-    if is_deprecated:
+    for tag, event in count:
+        if event.version:
+            versions.pop(event.version, None)
+            if not event.back:
+                versions[event.version] = tag
+        elif event.stage:
+            placed.pop((event.stage, tag.commit), None)
+            if not event.back:
+                placed[event.stage, tag.commit] = tag
+    if count and count[-1][1].is_deprecated:
         return []
     holders: dict[str, str] = {}  # the version in each stage: of its newest tag
     for (stage, commit), tag in placed.items():
         alike = [version for version, made in versions.items() if made.commit == commit]
         then = [version for version in alike if versions[version].at <= tag.at]
         if alike:  # of several the one that was the newest then
-            holders[stage] = max(then or alike, key=_semver)
+            holders[stage] = max(then or alike, key=gto_tags.order)
     return [
         Release(
             model,
@@ -102,7 +83,7 @@ def _releases(model: str, tags: Said, without: Mapping[str, str]) -> list[Releas
             versions[version].at,
             versions[version].name,
         )
-        for version in sorted(versions, key=_semver, reverse=True)
+        for version in sorted(versions, key=gto_tags.order, reverse=True)
     ]
 
 
@@ -110,8 +91,8 @@ def _tags(root: Path) -> dict[str, Said]:
     """The tags of each model, with what each says."""
     found: dict[str, Said] = {}
     for tag in git.tags(root):
-        if event := _parsed(tag.name):
-            found.setdefault(event["name"], []).append((tag, event))
+        if event := gto_tags.parse(tag.name):
+            found.setdefault(event.model, []).append((tag, event))
     return found
 
 
@@ -179,54 +160,45 @@ def checked(settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _parsed(tag: str) -> dict[str, Any]:
-    """What a tag's name says in GTO's form; empty for another tag."""
-    from gto.tag import parse_name
-
-    return dict(parse_name(tag, raise_on_fail=False))
-
-
-def _semver(version: str) -> Any:
-    from gto.versions import SemVer
-
-    return SemVer(version)
-
-
 def next_tags(root: Path, model: str, how: str, stage: str) -> tuple[str, str]:
     """The tags of a model's next major, minor or patch version, and of its place in a stage.
 
     Raises Fault for a model or a stage that no tag can name, or that ``.gto`` does not allow.
     """
-    from gto.config import CONFIG_FILE_NAME, read_registry_config
-    from gto.constants import assert_fullname_is_valid
-
-    top = git.top_of(root)
-    with _faults(f"model {model!r}"):
-        assert_fullname_is_valid(model)
-    with _faults(f"stage {stage!r}"):
-        read_registry_config(str(top / CONFIG_FILE_NAME)).assert_stage(stage)
+    for what, name, is_valid in (
+        ("model", model, gto_tags.is_model(model)),
+        ("stage", stage, gto_tags.is_stage(stage)),
+    ):
+        if not is_valid:
+            raise Fault(
+                f"{what} {name!r}: letters, digits, -, _ and /, with a letter or digit at both ends"
+            )
+    if (known := _stages(git.top_of(root))) is not None and stage not in known:
+        raise Fault(f"stage {stage!r}: .gto has {', '.join(known) or 'none'}")
     # Those that were taken back, and tags without a text, count, too: no name is given twice.
-    known = [_parsed(name) for name in git.lines("tag", root=root)]
-    mine = [said for said in known if said.get("name") == model]
-    versions = [_semver(said["version"]) for said in mine if "version" in said]
-    bumped = max(versions).bump(**{f"bump_{how}": True}).version if versions else FIRST[how]
-    count = max((said.get("counter", 0) for said in mine), default=0)
-    return f"{prefix(model)}@{bumped}", f"{prefix(model)}#{stage}#{count + 1}"
+    events = [event for name in git.lines("tag", root=root) if (event := gto_tags.parse(name))]
+    mine = [event for event in events if event.model == model]
+    version = gto_tags.bumped([event.version for event in mine if event.version], how)
+    count = max((event.counter for event in mine), default=0)
+    return f"{gto_tags.prefix(model)}@{version}", f"{gto_tags.prefix(model)}#{stage}#{count + 1}"
 
 
-def prefix(model: str) -> str:
-    """What the tags of a model begin with: a tag cannot have the colon that follows a folder."""
-    from gto.constants import name_to_tag
+def _stages(top: Path) -> list[str] | None:
+    """The stages that GTO's own settings allow; None for any. Raises Fault if they are broken."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    return str(name_to_tag(model))
-
-
-def model_in(tag: str) -> str | None:
-    """The model that a tag is a version, or a stage, of; None for another tag."""
-    from gto.tag import parse_name
-
-    name = parse_name(tag, raise_on_fail=False).get("name")
-    return None if name is None else str(name)
+    file = top / ".gto"
+    if not file.exists():
+        return None
+    try:
+        limits.TEXT.check(file.stat().st_size, ".gto")
+        text = file.read_bytes()
+        trust.check_yaml(text, ".gto")
+        allowed = (YAML(typ="safe").load(text) or {}).get("stages")
+        return None if allowed is None else [str(name) for name in allowed]
+    except (YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:
+        raise Fault(f".gto: {first_line(error)}") from None
 
 
 def model_of(revision: Revision, asked: str | None) -> str:
@@ -249,7 +221,7 @@ def in_stage(here: Revision, stage: str) -> Release:
     if found := holder(releases(here.root, model), stage):
         return found
     for tag, why in uncounted(here.root, model).items():
-        if _parsed(tag).get("stage") == stage:
+        if (event := gto_tags.parse(tag)) and event.stage == stage:
             raise Fault(
                 f"no release of {model} is in the stage {stage}; {tag} does not count: {why}"
             )

@@ -7,7 +7,7 @@ which then stands in the tag.
 
 import argparse
 
-from strata import git, refs, registry
+from strata import git, gto_tags, refs, registry
 from strata.compare import answer, lines
 from strata.compare.evidence import gather, load_settings
 from strata.compare.verdict import REGRESSION, check, useless
@@ -129,7 +129,7 @@ def elsewhere(store: Store, model: str) -> list[str]:
 
     It is the one that is followed: others' tags are anyone's. Raises Fault if there are any.
     """
-    here, name = set(git.lines("tag", root=store.root)), registry.prefix(model)
+    here, name = set(git.lines("tag", root=store.root)), gto_tags.prefix(model)
     remote = refs.followed(store.root)
     if remote is None:
         return []

@@ -8,7 +8,7 @@ import argparse
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from strata import git, registry
+from strata import git, gto_tags, registry
 from strata.bundle import bom, export, manifest, signature
 from strata.errors import Fault
 from strata.obtain import obtained
@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     with opened(root) as store:
         source = manifest.source(root, args.revision or newest(store, args.model))
         revision = Revision(store, source.commit)
-        model = registry.model_of(revision, args.model or registry.model_in(source.tag))
+        event = gto_tags.parse(source.tag)
+        model = registry.model_of(revision, args.model or (event.model if event else None))
         args.output.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=args.output.absolute().parent) as parent:
             folder = Path(parent) / "bundle"
