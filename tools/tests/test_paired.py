@@ -1,12 +1,14 @@
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from project import ROOT
 
 from strata import paired
 from strata.errors import Fault
-from strata.paired import COMMON, Columns, Group, columns_of
+from strata.paired import COMMON, PLACE, POSITIVE, USUAL, Columns, Group, columns_of
 from strata.scoring import scored
 
 COLUMNS = Columns(["day", "id"], "y", ["p"], block="day", split="split")
@@ -131,6 +133,142 @@ def test_columns_have_usual_names_or_are_asked_for(tmp_path: Path) -> None:
     (tmp_path / "strata.toml").write_text('[report.columns]\nday = "date"\n')
     with pytest.raises(Fault, match="day is not known; there are label, prediction, key, block"):
         columns_of(tmp_path, frame)
+
+
+PARAMS = """
+data:
+  task: binary
+  target: left
+  positive: 1
+  key: [customer, month]
+  weight: null
+evaluate:
+  block: customer
+"""
+NAMES = ["customer", "month", "date", "split", "left", "weight", "probability"]
+FOUND = Columns(["customer", "month"], "left", ["probability"], "customer", "split", None, "1")
+
+
+def told(folder: Path, params: str, settings: str = "", names: list[str] = NAMES) -> Columns:
+    """What each column is, by a project's params.yaml and its settings."""
+    (folder / "params.yaml").write_text(params)
+    (folder / "strata.toml").write_text(f"[report.columns]\n{settings}")
+    return columns_of(folder, pd.DataFrame(columns=names))
+
+
+def test_what_params_yaml_says_of_columns_need_not_be_set(tmp_path: Path) -> None:
+    assert told(tmp_path, PARAMS) == FOUND
+    regression = PARAMS.replace("binary", "regression").replace("positive: 1", "positive: null")
+    found = told(tmp_path, regression.replace("weight: null", "weight: worth"))
+    assert (found.prediction, found.weight, found.positive) == (["prediction"], "worth", None)
+    found = told(tmp_path, PARAMS.replace("block: customer", "block: null"))
+    assert found.block is None  # each row alone, though a column of a usual name is there
+
+
+def test_several_classes_are_the_columns_that_begin_so(tmp_path: Path) -> None:
+    params = PARAMS.replace("binary", "multiclass").replace("left", "probability_wished")
+    names = ["customer", "month", "probability_wished", "probability_b", "probability_a"]
+    found = told(tmp_path, params, names=names)
+    assert (found.prediction, found.any_classes) == (["probability_b", "probability_a"], True)
+    own = told(tmp_path, params, 'prediction = ["probability_a", "p"]', names)
+    assert (own.prediction, own.any_classes) == (["probability_a", "p"], False)
+    with pytest.raises(Fault, match="no column is known as the prediction"):
+        told(tmp_path, params, names=NAMES)
+
+
+def test_what_the_settings_say_wins_over_params_yaml(tmp_path: Path) -> None:
+    found = told(tmp_path, PARAMS, 'block = "month"\nprediction = "p"\nlabel = "left"')
+    assert found == Columns(["customer", "month"], "left", ["p"], "month", "split", positive="1")
+    found = told(tmp_path, PARAMS, 'label = "gone"')  # of which 1 may be no class
+    assert (found.label, found.positive) == ("gone", None)
+    assert told(tmp_path, PARAMS, 'positive = "0"').positive == "0"
+
+
+UNLIKE = {
+    "empty": "",
+    "a list": "- data\n",
+    "a text": "data\n",
+    "other keys": "data: {months: 2}\n",
+    "a list of data": "data: [task, target, key]\nevaluate: {block: 3}\n",
+    "a target alone": "data: {target: left}\n",
+    "another task": PARAMS.replace("binary", "ranking"),
+    "tasks": PARAMS.replace("binary", "[binary]"),
+    "targets": PARAMS.replace("left", "[left]"),
+    "a key that is a name": PARAMS.replace("[customer, month]", "customer"),
+    "a key of numbers": PARAMS.replace("[customer, month]", "[1, 2]"),
+}
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_a_params_yaml_unlike_the_template_s_says_nothing(tmp_path: Path, name: str) -> None:
+    usual = Columns(["id"], "label", ["score"], "day")
+    assert told(tmp_path, UNLIKE[name], names=["id", "day", "label", "score"]) == usual
+    both = re.escape(f"set key in {PLACE}, or task, target and key under data in params.yaml")
+    with pytest.raises(Fault, match=f"no column is known as the key: {both}"):
+        told(tmp_path, UNLIKE[name], names=["left", "score"])
+
+
+def test_evaluate_may_say_nothing_of_blocks(tmp_path: Path) -> None:
+    for params in (PARAMS.partition("evaluate")[0], PARAMS.replace("block", "clock")):
+        assert told(tmp_path, params).block == "date"  # which is a usual name
+    assert told(tmp_path, PARAMS.partition("evaluate")[0] + "evaluate: [block]\n").block == "date"
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ("data: {task: [\n", "params.yaml cannot be read: line 2"),
+        ("data: 1\ndata: 2\n", "params.yaml cannot be read: line 2"),
+        ("a: " + "[" * 200 + "]" * 200, "params.yaml: 101 levels"),
+        (PARAMS.replace("block: customer", "block: 3"), "evaluate.block must be the name of a"),
+        (PARAMS.replace("weight: null", "weight: [w]"), "data.weight must be the name of a column"),
+    ],
+)
+def test_a_params_yaml_that_is_malformed_is_one_line(
+    tmp_path: Path, params: str, said: str
+) -> None:
+    with pytest.raises(Fault, match=re.escape(said)) as fault:
+        told(tmp_path, params)
+    assert "\n" not in str(fault.value)
+
+
+def test_a_params_yaml_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(b"data: \xff\n")
+    with pytest.raises(Fault, match=r"params\.yaml cannot be read"):
+        columns_of(tmp_path, pd.DataFrame(columns=NAMES))
+
+
+def test_models_of_other_classes_are_compared_on_those_of_both() -> None:
+    rng = np.random.default_rng(0)
+    base = pd.DataFrame(rng.dirichlet([1, 1, 1], 40).round(9), columns=list("abc"))
+    base = base.add_prefix("probability_").assign(id=range(40), y=rng.choice(["a", "b"], 40))
+    this = base.assign(probability_d=0.0)
+    names = [f"probability_{each}" for each in "abcd"]
+    columns = Columns(["id"], "y", names, any_classes=True)
+    found = paired.compare(base, this, columns, ["log_loss"], samples=50)
+    assert found[""].differences["log_loss"].before == found[""].differences["log_loss"].after
+    unseen = [side.assign(y=["d", *side["y"][1:]]) for side in (base, this)]
+    assert not paired.compare(unseen[0], unseen[1], columns, ["log_loss"], 50)[""].differences
+    with pytest.raises(ValueError, match="of the base have no column probability_d"):
+        paired.compare(base, this, Columns(["id"], "y", names), ["log_loss"], samples=50)
+
+
+@pytest.mark.parametrize("name", ["1", "True"])
+@pytest.mark.parametrize("kind", ["int64", "float64", "bool"])
+def test_a_positive_class_of_1_or_true_is_the_same(name: str, kind: str) -> None:
+    label = np.array([0, 1, 1]).astype(kind)
+    for labels in (label, pd.Series(label)):
+        assert paired.is_class(labels, name).tolist() == [False, True, True]
+        assert paired.is_class(labels, "yes").tolist() == [False] * 3
+
+
+def test_the_page_has_the_columns_and_their_names() -> None:
+    page = (ROOT / "docs/reports.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` +\|.*\|.*\|(.*)\|$", page, re.MULTILINE)
+    shown = {role: names.strip().split(", ") for role, names in rows}
+    usual = {role: list(names) for role, names in USUAL.items()}
+    assert {role: names for role, names in shown.items() if role in USUAL} == usual
+    assert set(shown) == {*USUAL, POSITIVE}
 
 
 def test_rows_that_one_side_trained_on_are_not_common() -> None:

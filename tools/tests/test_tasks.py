@@ -134,6 +134,56 @@ def test_several_classes_in_a_csv_of_git_and_figures_of_three_decimals(tmp_path:
     assert "75 rows" in text
 
 
+LIKE_OURS = {
+    **MULTICLASS,
+    "dvc.yaml": MULTICLASS["dvc.yaml"].replace("[strength]", "[strength, data, evaluate]"),
+    "params.yaml": """
+strength: 0.001
+data: {task: multiclass, target: kind, key: [flower], weight: worth}
+evaluate: {block: meadow}
+""",
+    "strata.toml": '[report]\nheadline = "test.log_loss"\n',
+    "fit.py": MULTICLASS["fit.py"]
+    .replace('"proba_"', '"probability_"')
+    .replace('insert(0, "target", y', 'insert(0, "kind", y')
+    .replace('index_label="row"', 'index_label="flower"')
+    .replace("frame.to_csv(", 'frame["meadow"], frame["split"] = frame.index // 5, "test"\n'
+             'frame["worth"] = 1.0 + frame.index % 2\nframe.to_csv(')
+    .replace("metrics.log_loss(y[held], likely)",
+             'metrics.log_loss(y[held], likely, sample_weight=frame["worth"])')
+    .replace('{name: {"test": round(value, 3)} for name, value in found.items()}',
+             '{"test": found}'),
+}  # fmt: skip
+SAME = """
+[report.columns]
+key = ["flower"]
+label = "kind"
+prediction = ["probability_setosa", "probability_versicolor", "probability_virginica"]
+block = "meadow"
+split = "split"
+weight = "worth"
+"""
+
+
+def test_what_params_yaml_says_gives_the_verdict_that_settings_give(tmp_path: Path) -> None:
+    project = made(tmp_path, LIKE_OURS)
+    project.set(strength=1.0)
+    project.run("dvc", "repro", "--quiet")
+    project.commit("Change")
+    text = project.run("strata", "report")
+    assert text.startswith("## Strata: better\n"), text
+    assert "paired by meadow" in text
+    assert "75 rows in 15 blocks by `meadow`" in text
+    found = project.run("strata", "compare", "--json", "main", "feature")
+    with (project.path / "strata.toml").open("a") as settings:
+        settings.write(SAME)
+    assert project.run("strata", "compare", "--json", "main", "feature") == found
+    (project.path / "strata.toml").write_text(LIKE_OURS["strata.toml"])
+    project.set(**{"evaluate.block": "lawn"})  # the workspace's counts, as its settings do
+    said = project.run("strata", "compare", "main", "feature", fails=True)
+    assert "have no column lawn; set [tool.strata.report.columns] or params.yaml" in said
+
+
 @pytest.mark.thorough
 def test_weighted_regression_in_a_subfolder_whose_splits_have_files(tmp_path: Path) -> None:
     text = changed(made(tmp_path, REGRESSION, "team/model"), 0.01)

@@ -264,6 +264,32 @@ def no_metrics() -> Shape:
     return Shape({**plain().v1, "dvc.yaml": text}, plain().v2, metrics=False)
 
 
+def other_words() -> Shape:
+    """params.yaml says other things in the template's words; predictions have usual names."""
+    text = """
+stages:
+  evaluate:
+    cmd: sh evaluate.sh
+    deps: [evaluate.sh]
+    params: [lr]
+    outs: [predictions.csv]
+    metrics: [metrics.json: {cache: false}]
+"""
+    script = r"""
+wrong=3; grep -q 0.75 params.yaml && wrong=99
+echo id,day,label,prediction > predictions.csv
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+  echo $i,$i,$((i % 2)),$((i % wrong ? i % 2 : 1 - i % 2)) >> predictions.csv
+done
+awk -F, 'NR > 1 { right += $3 == $4 } END { printf "{\"accuracy\": %f}", right / (NR - 1) }' \
+  predictions.csv > metrics.json
+"""
+    words = "data: [task, target, key]\nevaluate: {block: [customer]}\nlr: 0.5\n"
+    v1 = {"dvc.yaml": text, "evaluate.sh": script, "params.yaml": words}
+    v2 = {"params.yaml": words.replace("0.5", "0.75")}
+    return Shape(v1, v2, vary="lr=0.5,0.6", metric="accuracy")
+
+
 def installable() -> Shape:
     """A repository that is a package to install: an environment is made for it."""
     text = """
@@ -442,7 +468,8 @@ SHAPES: dict[str, Callable[[], Shape]] = {
     for shape in (
         *(plain, wdir, foreach, matrix, variables, subfolders, monorepo, frozen, import_url),
         *(imported, added, persist, always_changed, uncached, params_everywhere),
-        *(metrics_everywhere, odd_names, no_metrics, installable, together, get_started),
+        *(metrics_everywhere, odd_names, no_metrics, other_words, installable, together),
+        get_started,
     )
 }
 

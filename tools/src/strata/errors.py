@@ -52,6 +52,15 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def reason(error: BaseException) -> str:
+    """The first line of what lies at the root of an error of DVC's, which wraps others in it."""
+    while error.__cause__:
+        error = error.__cause__
+    if mark := getattr(error, "problem_mark", None):  # of a YAML parser
+        return f"line {mark.line + 1}: {getattr(error, 'problem', '')}"
+    return first_line(error)
+
+
 def require(extra: str, *modules: str) -> None:
     """Raise Fault, naming the extra that brings it, for the first module not installed."""
     for name in modules:

@@ -7,7 +7,7 @@ resampled (Künsch 1989, doi:10.1214/aos/1176347265).
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,7 +16,7 @@ import pandas as pd
 
 from strata import frames, scoring
 from strata.errors import Fault
-from strata.settings import names_in, section
+from strata.settings import PARAMS, names_in, params, section
 from strata.texts import inert
 
 SAMPLES = 2_000  # with 500 the interval's ends still move by a tenth of its width
@@ -33,6 +33,9 @@ USUAL = {  # the names that a column has where the settings name none
 }
 POSITIVE = "positive"  # the one setting among them that is no column, but a class
 PLACE = "[tool.strata.report.columns]"
+BOTH = f"{PLACE} or {PARAMS}"
+CLASSES = "probability_"  # how the columns of a file of several classes begin
+PREDICTIONS = {"binary": ["probability"], "regression": ["prediction"], "multiclass": []}
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Columns:
     ``key`` names a row. ``prediction`` is one column, or one for each class, named by it (a prefix
     that all share is left out). None where there is no such column: the block is the row then.
     ``positive`` is the class that one column of probabilities is of, else the one that sorts last.
+    With ``any_classes`` another file may have columns of other classes: those that both have count.
     """
 
     key: list[str]
@@ -51,6 +55,7 @@ class Columns:
     split: str | None = None
     weight: str | None = None
     positive: str | None = None
+    any_classes: bool = False
 
     @property
     def used(self) -> list[str]:
@@ -142,17 +147,58 @@ def named_columns(root: Path) -> dict[str, list[str]]:
     return columns | ({POSITIVE: [str(named[POSITIVE])]} if POSITIVE in named else {})
 
 
+def columns_in_params(root: Path, there: Iterable[str]) -> dict[str, list[str]]:
+    """What params.yaml says as this template's does, by role; nothing where it is unlike it.
+
+    The columns of several classes are among those that are ``there``. A role that no column has is
+    empty. Raises Fault if the file cannot be read.
+    """
+    found = params(root)
+    data, evaluate = (_section(found, name) for name in ("data", "evaluate"))
+    task, label, key = (data.get(name) for name in ("task", "target", "key"))
+    if not (isinstance(task, str) and task in PREDICTIONS and isinstance(label, str)):
+        return {}
+    if not (isinstance(key, list) and all(isinstance(name, str) for name in key)):
+        return {}
+    said = {"key": key, "label": [label], "split": ["split"]}
+    for place, values in {"data.weight": data, "evaluate.block": evaluate}.items():
+        role = place.partition(".")[2]
+        name = values.get(role)
+        if not (name is None or isinstance(name, str)):
+            raise Fault(f"{PARAMS}: {place} must be the name of a column, or null")
+        if role in values:
+            said[role] = [name] if name else []
+    others = {name for names in said.values() for name in names}
+    classes = [name for name in there if name.startswith(CLASSES) and name not in others]
+    said["prediction"] = PREDICTIONS[task] or classes
+    if task == "binary" and isinstance(data.get(POSITIVE), str | int | float):
+        said[POSITIVE] = [str(data[POSITIVE])]
+    return said
+
+
+def _section(values: Any, name: str) -> dict[str, Any]:
+    """A section of some params, empty where there is none."""
+    found = values.get(name) if isinstance(values, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
 def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
-    """The columns as the settings name them, else those of ``frame`` with usual names.
+    """The columns as the settings name them, else params.yaml, else those with usual names.
 
     Raises Fault that says what to set if a row's key, label or prediction is not known.
     """
     named = {role: [name for name in usual if name in frame][:1] for role, usual in USUAL.items()}
-    named |= named_columns(root)
+    own, said = named_columns(root), columns_in_params(root, map(str, frame.columns))
+    if own.get("label", said.get("label")) != said.get("label"):
+        said.pop(POSITIVE, None)  # it is a class of another label
+    named |= said | own
     for role in ("key", "label", "prediction"):
         if not named[role]:
             has = ", ".join(map(str, frame.columns[:12]))
-            raise Fault(f"no column is known as the {role}: set {role} in {PLACE}; there are {has}")
+            raise Fault(
+                f"no column is known as the {role}: set {role} in {PLACE}, "
+                f"or task, target and key under data in {PARAMS}; there are {has}"
+            )
     first = {role: names[0] if names else None for role, names in named.items()}
     return Columns(
         named["key"],
@@ -162,6 +208,7 @@ def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
         first["split"],
         first["weight"],
         first.get(POSITIVE),
+        "prediction" not in own and named["prediction"][0].startswith(CLASSES),
     )
 
 
@@ -182,13 +229,16 @@ def compare(
 
     Raises ValueError, with the reason, if rows cannot be matched.
     """
+    shared = [name for name in columns.prediction if name in base and name in this]
+    if columns.any_classes and len(shared) > 1:
+        columns = replace(columns, prediction=shared)
     sides = []
     for name, frame in {"the base": base, "this": this}.items():
         absent = [column for column in columns.used if column not in frame]
         if absent:
-            raise ValueError(f"predictions of {name} have no column {absent[0]}; set {PLACE}")
+            raise ValueError(f"predictions of {name} have no column {absent[0]}; set {BOTH}")
         if frame.duplicated(columns.key).any():
-            raise ValueError(f"predictions of {name} have rows with the same key; set {PLACE}")
+            raise ValueError(f"predictions of {name} have rows with the same key; set {BOTH}")
         sides.append(_by_role(frame.dropna(subset=[columns.label]), columns))
     keys = [f"key {i}" for i in range(len(columns.key))]
     both = sides[0].merge(sides[1], on=keys, suffixes=("", " this"))
@@ -231,7 +281,7 @@ def _group(
             predicted = rows[likely if len(classes) > 1 else likely[0]].to_numpy()
             label = rows["label" + side].to_numpy()
             if columns.positive is not None and len(classes) == 1:
-                label = _is(label, columns.positive).astype(float)
+                label = is_class(label, columns.positive).astype(float)
             with suppress(ValueError):  # not of these predictions
                 if score := scoring.scored(metric, label, predicted, classes):
                     sides.append(score)
@@ -283,11 +333,11 @@ def pseudo_values(
     )
 
 
-def _is(label: Any, name: str) -> Any:
-    """Which labels are the class of this name, numbers compared as numbers."""
-    if label.dtype.kind in "iuf":
+def is_class(label: Any, name: str) -> Any:
+    """Which labels are the class of this name; numbers compared as numbers, True and 1 are one."""
+    if label.dtype.kind in "biuf":
         with suppress(ValueError):
-            return label == float(name)
+            return label == float({"True": "1", "False": "0"}.get(name, name))
     return label.astype(str) == name
 
 

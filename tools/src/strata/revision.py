@@ -19,10 +19,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from strata import git, limits, trust
-from strata.errors import Fault
+from strata.errors import Fault, reason
 from strata.limits import Limit
 from strata.settings import section_of
-from strata.store import Offline, Output, Store, at_commit, dvc_repo, files_of, reason
+from strata.store import Offline, Output, Store, at_commit, dvc_repo, files_of
 from strata.texts import inert
 from strata.values import Leaves, flatten
 

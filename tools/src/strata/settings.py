@@ -1,13 +1,17 @@
-"""The settings of the tools: ``[tool.strata]`` of pyproject.toml, or strata.toml without one."""
+"""The settings of the tools: ``[tool.strata]`` of pyproject.toml, or strata.toml without one.
+
+And the params of the pipeline, which say once what stages and tools both must know.
+"""
 
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from strata import trust
-from strata.errors import Fault, first_line
+from strata import limits, trust
+from strata.errors import Fault, first_line, reason
 
+PARAMS = "params.yaml"
 PLACES = (("pyproject.toml", ("tool", "strata")), ("strata.toml", ()))
 
 
@@ -38,6 +42,27 @@ def section_of(text: Callable[[str], str | None], name: str) -> dict[str, Any]:
         if found:
             return dict(found)
     return {}
+
+
+def params(root: Path) -> Any:
+    """What params.yaml in a folder holds, read as DVC reads it; None where there is no such file.
+
+    Raises Fault if it cannot be read.
+    """
+    from dvc.utils.serialize import PARSERS
+
+    if not (root / PARAMS).is_file():
+        return None
+    data = (root / PARAMS).read_bytes()
+    limits.TEXT.check(len(data), PARAMS)
+    try:
+        text = data.decode("utf-8-sig")
+        trust.check_yaml(text.encode(), PARAMS)
+        return PARSERS[".yaml"](text, PARAMS)
+    except Fault:
+        raise
+    except Exception as error:  # a parser has errors of its own
+        raise Fault(f"{PARAMS} cannot be read: {reason(error)}") from None
 
 
 def names_in(found: Mapping[str, Any], key: str, place: str) -> list[str]:

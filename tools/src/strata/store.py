@@ -20,7 +20,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from strata import cachelock, git, limits, refs, trust
-from strata.errors import Fault, first_line
+from strata.errors import Fault, first_line, reason
 from strata.terminal import behind
 
 
@@ -117,15 +117,6 @@ def explained(root: Path) -> Iterator[None]:
         raise Fault(f".dvc/config, or config.local beside it: {reason(error)}") from None
     except (DvcException, LockError, SCMError) as error:
         raise Fault(reason(error)) from None
-
-
-def reason(error: BaseException) -> str:
-    """The first line of what lies at the root of an error of DVC's, which wraps others in it."""
-    while error.__cause__:
-        error = error.__cause__
-    if mark := getattr(error, "problem_mark", None):  # of a YAML parser
-        return f"line {mark.line + 1}: {getattr(error, 'problem', '')}"
-    return first_line(error)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pandas as pd
 
 from strata import frames
 from strata.errors import Fault
-from strata.paired import Columns, columns_of
+from strata.paired import CLASSES, Columns, columns_of
 from strata.prediction import ROW, scorer
 from strata.revision import Revision
 
@@ -53,7 +53,8 @@ def said_in(out: Path) -> pd.DataFrame:
 
 def roles(root: Path, path: Path, scores: pd.DataFrame) -> Columns:
     """What each column of a file of rows, or of their predictions, is. Raises Fault."""
-    both = dict.fromkeys([*scores.columns.drop([FILE, AT]), *names_of(path)])
+    others = (name for name in names_of(path) if not name.startswith(CLASSES))  # a feature then
+    both = dict.fromkeys([*scores.columns.drop([FILE, AT]), *others])
     return replace(columns_of(root, pd.DataFrame(columns=list(both))), key=[FILE, AT], split=None)
 
 

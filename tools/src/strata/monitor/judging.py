@@ -17,7 +17,7 @@ from strata.errors import Fault
 from strata.markdown import code, term
 from strata.monitor import looks
 from strata.monitor.past import Challenger
-from strata.paired import Columns
+from strata.paired import Columns, is_class
 from strata.revision import Revision
 from strata.seeds import Seeds
 
@@ -184,7 +184,7 @@ def _means(frame: pd.DataFrame, columns: Columns) -> tuple[float | None, float |
     """What the champion expects of these rows, and what came, where both are numbers."""
     label = frame[columns.label]
     if columns.positive is not None:
-        label = (label.astype(str) == columns.positive).astype(float)
+        label = is_class(label, columns.positive).astype(float)
     numbers = pd.api.types.is_numeric_dtype(label) or pd.api.types.is_bool_dtype(label)
     if len(columns.prediction) != 1 or not numbers:
         return None, None
