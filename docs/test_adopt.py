@@ -96,7 +96,9 @@ def test_a_table_becomes_a_project_that_is_green(
     serve(template)
     readme = (template.path / "README.md").read_text(encoding="utf-8")
     (swept,) = re.findall(r"strata sweep -S (\S+)", readme)
-    assert "4 finished + 0 failed" in template.run("strata", "sweep", "--name", "four", "-S", swept)
+    said = template.run("strata", "sweep", "--name", "four", "-S", swept)
+    assert "4 finished + 0 failed" in said
+    assert "row by row (95%" in said
     report = template.run("strata", "report", "--base", "HEAD~1")
     assert report.startswith("## Strata: not comparable"), report
     settings = tomllib.loads((template.path / "pyproject.toml").read_text(encoding="utf-8"))

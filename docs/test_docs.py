@@ -14,6 +14,7 @@ import yaml
 from project import S3, Project, ref_of, run_queue
 
 import params
+from strata.paired import Columns, columns_of
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
@@ -58,6 +59,13 @@ def test_every_block_of_commands_is_run() -> None:
         text = (ROOT / page).read_text(encoding="utf-8")
         found = set(re.findall(r"^```(\w*)\n.*?^```$", text, re.MULTILINE | re.DOTALL))
         assert found <= {"sh", "toml", "yaml", "py", "mermaid", *others}, page
+
+
+def test_the_columns_of_the_demo_stand_in_its_params_alone() -> None:
+    assert "report.columns" not in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    key = ["date", "origin", "carrier", "flight"]
+    found = columns_of(ROOT, pd.DataFrame(columns=[*key, "split", "disrupted", "probability"]))
+    assert found == Columns(key, "disrupted", ["probability"], "date", "split", None, "1")
 
 
 @pytest.mark.thorough

@@ -28,6 +28,7 @@ from strata.adopt.readings import Reading
 from strata.adopt.scan import Table, scanned
 from strata.adopt.writing import written
 from strata.errors import Fault
+from strata.paired import Columns, columns_of
 
 ROWS = 400
 RNG = np.random.default_rng(0)
@@ -317,6 +318,33 @@ def test_the_demo_s_way_of_taking_new_data_goes_and_the_user_s_own_stays(
         text = text.replace("[tool.strata.retrain]", f'[tool.strata.retrain]\narrive = "{own}"')
     again = project(text, found, "two")  # a second table
     assert tomllib.loads(again)["tool"]["strata"]["retrain"].get("arrive") == own
+
+
+def columns_for(folder: Path, found: Proposal, predictions: list[str]) -> Columns:
+    """What the tools take the columns of an adopted project's predictions for."""
+    settings = project((ROOT / "pyproject.toml").read_text(encoding="utf-8"), found, "one")
+    assert "columns" not in tomllib.loads(settings)["tool"]["strata"]["report"]
+    texts = {"pyproject.toml": settings, "params.yaml": written(found, "one")["params.yaml"]}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return columns_of(folder, pd.DataFrame(columns=predictions))
+
+
+def test_what_the_columns_are_stands_in_params_yaml_alone(tmp_path: Path) -> None:
+    named = GOOD.assign(no=np.arange(ROWS) + 1000, worth=np.arange(ROWS) + 0.5)
+    found = adopted(tmp_path, named, key=("no",), weight="worth")
+    assert columns_for(tmp_path, found, ["no", "probability"]) == Columns(
+        ["no"], "bought", ["probability"], None, "split", "worth", "yes"
+    )
+    days = pd.date_range("2022-01-01", periods=ROWS).strftime("%d.%m.%Y")
+    found = adopted(tmp_path, named.assign(date=days), "size", key=("no",))
+    regression = Columns(["no"], "size", ["prediction"], "date", "split")
+    assert columns_for(tmp_path, found, ["no", "date", "prediction"]) == regression
+    kind = np.array(["a", "b", "c"])[np.arange(ROWS) % 3]
+    found = adopted(tmp_path, named.assign(kind=kind), "kind", key=("no",))
+    names = [f"probability_{each}" for each in "abc"]
+    classes = Columns(["no"], "kind", names, None, "split", any_classes=True)
+    assert columns_for(tmp_path, found, ["no", "kind", *names]) == classes
 
 
 HOSTILE = [

@@ -9,7 +9,7 @@ from typing import Any
 import tomlkit
 
 from strata.adopt.proposal import Proposal
-from strata.adopt.writing import METRICS, OTHER_TASKS, roles, slug
+from strata.adopt.writing import METRICS, OTHER_TASKS, slug
 from strata.errors import Fault
 
 KEPT_TESTS = ("tests/test_reads.py", "tests/test_structure.py")
@@ -121,7 +121,7 @@ def project(text: str, made: Proposal, name: str) -> str:
         del retrain["arrive"]
     if made.table.source.query:
         retrain.setdefault("arrive", QUERY)
-    return REPORT.sub(lambda _: _report(made), tomlkit.dumps(document))
+    return REPORT.sub(lambda _: _report(metric), tomlkit.dumps(document))
 
 
 QUERY = "python src/query.py"  # asks the database again
@@ -131,32 +131,11 @@ REPORT = re.compile(  # the settings of the report, up to the next table and wha
 )
 
 
-def _report(made: Proposal) -> str:
-    context, metric = roles(made), METRICS[made.task]
-    prediction: Any = "prediction" if made.task == "regression" else "probability"
-    if made.task == "multiclass":
-        known = sorted(str(each) for each in made.classes if each not in made.rare)
-        prediction = [f"probability_{each}" for each in known]
-    columns = {
-        "key": context["key"], "block": context["block"], "split": "split",
-        "label": made.target.name, "prediction": prediction, "weight": context["weight"],
-        "positive": str(made.positive) if made.task == "binary" else None,
-    }  # fmt: skip
-    said = {
-        "block": " # rows that share it stay together when resampled",
-        "positive": " # the class whose probability it is",
-    }
+def _report(metric: str) -> str:
     lines = [
         "[tool.strata.report]",
         f'headline = "test.{metric}"',
         'predictions = "metrics/predictions.parquet"',
-        "",
-        "[tool.strata.report.columns]",
-        *(
-            f"{key} = {tomlkit.item(value).as_string()}{said.get(key, '')}"
-            for key, value in columns.items()
-            if value is not None
-        ),
         "",
     ]
     if metric in WORST:
