@@ -7,6 +7,7 @@ import pytest
 from project import ROOT
 
 from strata import paired
+from strata.compare.files import AT, FILE, roles
 from strata.errors import Fault
 from strata.paired import COMMON, PLACE, POSITIVE, USUAL, Columns, Group, columns_of
 from strata.scoring import scored
@@ -174,6 +175,14 @@ def test_several_classes_are_the_columns_that_begin_so(tmp_path: Path) -> None:
     assert (own.prediction, own.any_classes) == (["probability_a", "p"], False)
     with pytest.raises(Fault, match="no column is known as the prediction"):
         told(tmp_path, params, names=NAMES)
+
+
+def test_a_feature_that_is_called_as_a_class_is_no_prediction(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(PARAMS.replace("binary", "multiclass"))
+    (tmp_path / "rows.csv").write_text("customer,left,probability_of_rain\n1,a,0.5\n")
+    scores = pd.DataFrame(columns=[FILE, AT, "probability_a", "probability_b"])
+    found = roles(tmp_path, tmp_path / "rows.csv", scores)
+    assert found.prediction == ["probability_a", "probability_b"]
 
 
 def test_what_the_settings_say_wins_over_params_yaml(tmp_path: Path) -> None:
