@@ -14,7 +14,7 @@ from project import ROOT, Project, copy_tracked, sandbox
 from tables import CASES
 
 from strata import doctor
-from strata.hook.install import HOOKS
+from strata.arguments import HOOKS
 
 pytestmark = pytest.mark.slow
 OLD, NEW = "v1.0.0", "v1.1.0"

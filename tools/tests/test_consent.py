@@ -9,8 +9,8 @@ from project import ROOT, Project
 from scoring_project import arrive, scores
 
 from strata import consent
+from strata.arguments import COMMANDS
 from strata.checkout import without_tokens
-from strata.cli import COMMANDS
 from strata.errors import Fault
 
 # What a program of the stranger's does first: it says that it was run, and what it could see.

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from project import S3, Project, heed_ctrl_c, sources, state
 
-from strata.hook.install import HOOKS
+from strata.arguments import HOOKS
 
 pytestmark = pytest.mark.slow
 

@@ -1,8 +1,4 @@
-"""The command ``strata``: each of its commands is a module.
-
-A command module has ``configure(parser)``, which declares its arguments, and ``run(args)``, which
-does the work and returns the exit code. Only the module of the command in use is imported.
-"""
+"""The command ``strata``: it runs the module of one of its commands, and no other is imported."""
 
 import argparse
 import importlib
@@ -11,45 +7,10 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
 
 from strata import cachelock, consent, git, terminal
-from strata.errors import Ended, Fault, end, on_signals, require, without_secrets
-
-COMMANDS = {  # name, module, what it does
-    "status": ("status", "tell how the workspace stands, and the next step"),
-    "repro": ("repro", "run the pipeline as `dvc repro` does, with one Python for all stages"),
-    "restore": ("restore", "bring a revision's code, data and model into the workspace, proven"),
-    "get": ("restore.get", "take one output of a revision, without touching the workspace"),
-    "verify": ("restore.verify", "run a revision's pipeline from scratch and compare every hash"),
-    "doctor": ("doctor", "tell whether the project is set up as its docs have it"),
-    "gc": ("gc", "free space in the cache without losing any model"),
-    "adopt": ("adopt", "put a table of your own in the place of the demo's"),
-    "storage": ("storage", "set where data and models are stored"),
-    "look": ("look", "show a table, of the workspace or a revision, and what may spoil it"),
-    "hook": ("hook", "what the Git hooks run"),
-    "compare": ("compare", "tell whether one model is better than another, or that nobody can"),
-    "predict": ("predict", "score a file of rows with the model of any revision"),
-    "monitor": ("monitor", "tell whether the model in use is stale on the data since"),
-    "release": ("release", "name this commit's model, once it is proven and no worse"),
-    "bundle": ("bundle", "write what is attached to a release: model, card, bill of materials"),
-    "verify-release": ("bundle.verify", "prove such a folder, without a network"),
-    "models": ("models", "list the releases of the models, with their metrics"),
-    "retrain": ("retrain", "take new data, run the pipeline, and propose what comes of it"),
-    "report": ("report", "say what a change does to data, params and metrics, for its reviewer"),
-    "seeds": ("sweep.seeds", "measure how far the metrics move by the training's seed alone"),
-    "sweep": ("sweep", "search over parameters: many experiments, none lost"),
-}
-EXTRAS = {  # of the commands that need another's
-    "seeds": "sweep",
-    **dict.fromkeys(("compare", "monitor", "predict", "release", "retrain"), "report"),
-}
-NEEDS = {  # the extra of a command's name, and what it imports
-    "adopt": ("jinja2", "openpyxl", "pyarrow", "ruff", "skrub", "sqlalchemy", "tomlkit"),
-    "look": ("matplotlib", "pyarrow", "skrub"),
-    "report": ("numpy", "pandas", "pyarrow", "sklearn"),
-    "sweep": ("hydra", "joblib", "optuna", "pandas", "pyarrow", "zc.lockfile"),
-}
+from strata.arguments import COMMANDS, GROUPS
+from strata.errors import Ended, Fault, end, on_signals, without_secrets
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,25 +20,21 @@ def main(argv: list[str] | None = None) -> int:
     terminal.guard()
     if sys.warnoptions:
         warnings.simplefilter("ignore")  # what the user has them do is for the stages
-    parser = argparse.ArgumentParser(prog="strata", description="Work with model versions.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    module: Any = None
-    for name, (path, summary) in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
-        if arguments[:1] == [name]:
-            try:
-                extra = EXTRAS.get(name, name)
-                require(extra, *NEEDS.get(extra, ()))
-            except Fault as fault:
-                print(f"strata {name}: {fault}", file=sys.stderr)
-                return 1
-            module = importlib.import_module(f"strata.{path}")
-            module.configure(command)
-    args = parser.parse_args(arguments)
+    args = parser().parse_args(arguments)
+    command = COMMANDS[args.command]
     try:
         with on_signals(end), consent.granted(args.command, args):
             git.stand_alone()
-            return int(module.run(args))
+            return int(importlib.import_module(f"strata.{command.module}").run(args))
+    except ModuleNotFoundError as error:
+        if not command.extra:
+            raise
+        what = f"needs {error.name}, which is not installed"
+        print(
+            f"strata {args.command}: {what}: pip install 'dvc-strata[{command.extra}]'",
+            file=sys.stderr,
+        )
+        return 1
     except Fault as fault:
         for line in str(fault).splitlines():
             print(f"strata {args.command}: {line}", file=sys.stderr)
@@ -90,6 +47,28 @@ def main(argv: list[str] | None = None) -> int:
         return 128 + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
     finally:
         cachelock.release()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line; its help lists the commands in their groups."""
+    width = max(map(len, COMMANDS)) + 2
+    groups = [
+        "\n".join([f"{title}:", *(f"  {n:{width}}{c.summary}" for n, c in group.items())])
+        for title, group in GROUPS.items()
+    ]
+    found = argparse.ArgumentParser(
+        prog="strata",
+        usage="strata COMMAND ...",
+        description="Work with model versions. `strata COMMAND --help` shows what a command takes.",
+        epilog="\n\n".join(groups),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = found.add_subparsers(
+        prog="strata", dest="command", required=True, help=argparse.SUPPRESS
+    )
+    for name, command in COMMANDS.items():
+        command.declare(commands.add_parser(name, description=command.summary))
+    return found
 
 
 def private_site_cache() -> None:

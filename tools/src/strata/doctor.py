@@ -34,11 +34,6 @@ MOST = 10  # files that are named
 Finding = tuple[str, str, str]  # what, how it is: ok, or else, and what to do
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """It has no arguments."""
-    del parser
-
-
 def run(args: argparse.Namespace) -> int:
     """Print a line for each part: 0 if all is as the docs have it, or cannot be told, else 1."""
     del args

@@ -5,7 +5,6 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from types import FrameType
 from typing import Any
 
@@ -59,17 +58,6 @@ def reason(error: BaseException) -> str:
     if mark := getattr(error, "problem_mark", None):  # of a YAML parser
         return f"line {mark.line + 1}: {getattr(error, 'problem', '')}"
     return first_line(error)
-
-
-def require(extra: str, *modules: str) -> None:
-    """Raise Fault, naming the extra that brings it, for the first module not installed."""
-    for name in modules:
-        try:
-            found = find_spec(name)
-        except ModuleNotFoundError:  # not even the package that it is in
-            found = None
-        if found is None:
-            raise Fault(f"needs {name}, which is not installed: pip install 'dvc-strata[{extra}]'")
 
 
 class Ended(KeyboardInterrupt):

@@ -18,21 +18,6 @@ FILES = ("dvc.lock", ".dvc", "Dvcfile")  # how the name of a file ends that name
 BATCH = 500  # objects that are removed before it looks again who has begun to work
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
-    parser.add_argument("--dry-run", action="store_true", help="show what would go, and stop")
-    parser.add_argument(
-        "--with",
-        dest="clones",
-        metavar="CLONE",
-        type=Path,
-        action="append",
-        default=[],
-        help="another clone that shares this cache; once for each",
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Remove the cached objects that nothing refers to; the remote is not touched."""
     root = git.top()

@@ -11,16 +11,6 @@ from strata.revision import Revision
 from strata.store import opened
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("rows", type=Path, help="CSV or Parquet")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="Parquet, to be written")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--rev", default="HEAD", help="a tag, branch, commit or experiment (HEAD)")
-    which.add_argument("--stage", help="the release that is in a stage, such as prod")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out rows that do not fit")
-
-
 def run(args: argparse.Namespace) -> int:
     """Write the predictions: 0 if all rows were scored, or all that fit where that was asked."""
     if args.output.suffix != ".parquet":

@@ -21,16 +21,6 @@ from strata.texts import inert
 from strata.values import is_number
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("model", nargs="?", help="its name in dvc.yaml, if there are several")
-    parser.add_argument("--bump", choices=("major", "minor", "patch"), default="minor")
-    parser.add_argument(
-        "--stage", metavar="STAGE", default="prod", help="put it there, in place of what is (prod)"
-    )
-    parser.add_argument("--force", metavar="REASON", help="release it all the same, and say why")
-
-
 def run(args: argparse.Namespace) -> int:
     """Release HEAD: 0 if it is tagged, 1 if something speaks against it."""
     root = git.top()

@@ -12,12 +12,6 @@ from strata.store import opened, run_dvc
 from strata.warm import Warm
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.prefix_chars = "\0"  # those that begin with a dash are DVC's, too
-    parser.add_argument("arguments", nargs="*", metavar="...", help="as `dvc repro` takes them")
-
-
 def run(args: argparse.Namespace) -> int:
     """Run ``dvc repro``; its exit code."""
     root = git.top()

@@ -12,15 +12,6 @@ from strata.values import is_number
 from strata.workspace import cut_off
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        "--remote",
-        action="store_true",
-        help="read what the remote has of this commit, whole; replace what is damaged there",
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Print the status; 0 unless something could not be read."""
     root = git.top()

@@ -21,14 +21,6 @@ PLUGINS = {
 }
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("url", help="s3://bucket/prefix, a folder, or another of DVC's URLs")
-    parser.add_argument(
-        "--endpoint", help="address of an S3 server that is not Amazon's; kept out of Git"
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Write the remote to .dvc/config, and what is this machine's to .dvc/config.local."""
     root = git.top()

@@ -30,28 +30,6 @@ from strata.values import aligned
 MOST = 60  # columns that are listed; of more, those with something to say
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        "source",
-        help="a CSV, TSV, JSON lines, Parquet or Excel file, a folder or glob of them, or with "
-        "--query a database: SQLAlchemy's address, or env:NAME of a variable that has it",
-    )
-    parser.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
-    parser.add_argument("--task", choices=["binary", "multiclass", "regression"])
-    parser.add_argument("--positive", metavar="CLASS", help="the class that a binary task is about")
-    parser.add_argument("--time", metavar="COLUMN", help="the moment, by which to hold rows out")
-    parser.add_argument("--group", metavar="COLUMN", help="what is held out as a whole")
-    parser.add_argument("--key", metavar="COLUMN", nargs="+", default=[], help="what names a row")
-    parser.add_argument("--weight", metavar="COLUMN", help="how much a row counts")
-    parser.add_argument(
-        "--drop", metavar="COLUMN", nargs="+", default=[], help="what is known only afterwards"
-    )
-    parser.add_argument("--query", help="SQL that gives the table")
-    parser.add_argument("--yes", action="store_true", help="ask nothing: take what is proposed")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be written")
-
-
 def run(args: argparse.Namespace) -> int:
     """Adopt a table: 0 if the workspace has a project of its own, or would have it, else 1."""
     root = git.top()

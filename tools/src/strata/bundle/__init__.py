@@ -19,18 +19,6 @@ from strata.values import aligned
 BOM = "bom.json"
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        "revision", nargs="?", help="a release's tag, or any revision (the newest release)"
-    )
-    parser.add_argument("-o", "--output", type=Path, required=True, help="a folder to make")
-    parser.add_argument("--model", help="its name in dvc.yaml, if there are several")
-    parser.add_argument(
-        "--key", metavar="PEM", type=Path, help="sign it with this private key of a P-256 curve"
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Write the folder, whole or not at all; 0 if it is there."""
     root = git.top()

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from strata.bundle.manifest import files
-from strata.errors import Fault, first_line, require
+from strata.errors import Fault, first_line
 
 NAME = "model.sig"
-NEEDS = ("model_signing", "OpenSSL")
 
 
 def check(key: Path) -> None:
@@ -29,7 +28,6 @@ def sign(folder: Path, key: Path) -> None:
 
 def faults(folder: Path, key: Path) -> list[str]:
     """Why a folder is not what the owner of a public key has signed; empty if it is."""
-    require("release", *NEEDS)
     from cryptography.exceptions import InvalidSignature
     from model_signing.verifying import Config
 
@@ -67,7 +65,6 @@ def _hashing() -> Any:
 
 
 def _signer(key: Path) -> Any:
-    require("release", *NEEDS)
     from model_signing.signing import Config
 
     return _with_key(key, lambda: Config().use_elliptic_key_signer(private_key=key))

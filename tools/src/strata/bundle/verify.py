@@ -25,14 +25,6 @@ UNPROVEN = 4
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("folder", metavar="DIR", type=Path, help="what `strata bundle` wrote")
-    parser.add_argument(
-        "--public-key", metavar="PEM", type=Path, help="the key of who should have signed it"
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Verify a folder: 0 if all is proven, 1 if anything is wrong, 4 if something is not known."""
     subjects, made = manifest.read(args.folder)

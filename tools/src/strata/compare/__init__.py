@@ -86,25 +86,6 @@ def judge(metric: str, found: Evidence, notes: list[str]) -> Answer:
     return Answer(word, found, metric, way, margin, best, more, plain(why), said)
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("champion", help="the revision to beat")
-    parser.add_argument("challenger", help="the revision that would take its place")
-    parser.add_argument(
-        "--on",
-        metavar="DATA",
-        type=Path,
-        action="append",
-        help="rows with labels, CSV or Parquet, or a folder of them, that both are to score",
-    )
-    parser.add_argument(
-        "--rebuild",
-        action="store_true",
-        help="if both held out hardly a row, have the champion score the challenger's, by its code",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
 def run(args: argparse.Namespace) -> int:
     """Print the answer: 0 if the challenger is better or no worse, 3 worse, 4 cannot tell."""
     root = git.top()

@@ -10,7 +10,7 @@ from pathlib import Path
 from strata import git
 from strata.checkout import dvc
 from strata.errors import Fault, without_secrets
-from strata.hook.install import HOOKS, install
+from strata.hook.install import install
 from strata.hook.push import push
 from strata.revision import Revision
 from strata.staleness import stale
@@ -23,13 +23,6 @@ SECRETS = {
     *("oss_key_id", "oss_key_secret", "gdrive_client_secret"),
     *("password", "passphrase", "token", "custom_auth_header"),
 }
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    names = ["install", "fresh-lock", "no-secrets", *HOOKS]
-    parser.add_argument("name", choices=names, help="install writes the hooks; Git runs the rest")
-    parser.add_argument("arguments", nargs="*", help="what Git hands to the hook")
 
 
 def run(args: argparse.Namespace) -> int:

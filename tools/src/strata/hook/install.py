@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from strata import git
+from strata.arguments import HOOKS
 from strata.errors import Fault
 
-HOOKS = ("post-checkout", "post-merge", "post-rewrite", "pre-push")
 MARK = "# Written by `strata hook install`"
 
 SCRIPT = """#!/bin/sh

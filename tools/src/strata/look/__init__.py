@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 MOST = 40  # columns without a remark that are listed
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("path", help="a table, or a folder of its parts: Parquet, CSV, TSV, JSONL")
-    parser.add_argument("--rev", help="as a tag, branch, commit or experiment has it")
-    parser.add_argument("--target", metavar="COLUMN", help="what a model is to predict")
-    parser.add_argument("-o", "--output", type=Path, help="the page; in .dvc/tmp if not given")
-
-
 def run(args: argparse.Namespace) -> int:
     """Print the columns with remarks, write the page, and print its address."""
     from skrub import TableReport

@@ -4,20 +4,11 @@ import argparse
 from pathlib import Path
 
 from strata import git, registry
-from strata.errors import require
 from strata.models.figures import metrics_of, shown
 from strata.revision import Revision
 from strata.settings import section
 from strata.store import opened
 from strata.values import aligned
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("model", nargs="?", help="one of several")
-    parser.add_argument(
-        "--html", metavar="FILE", type=Path, help="write a page of all models' history instead"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,7 +48,6 @@ def print_uncounted(tags: list[tuple[str, str]]) -> None:
 
 def write_page(root: Path, file: Path, model: str | None) -> int:
     """Write the history of the models, or of one, as a page that needs nothing else."""
-    require("report", "jinja2", "markdown_it", "sklearn")
     from strata.models import page, record
 
     with opened(root) as store:

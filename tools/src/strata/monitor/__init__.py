@@ -36,26 +36,6 @@ SAMPLE = 200_000  # rows of the champion's training that inputs are compared wit
 CODES = {"not stale": 0, "stale": 3, "cannot tell": 4}
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        "--champion", metavar="REV", help="the model in use (the release in the stage prod)"
-    )
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--replay", action="store_true", help="train the challengers of the past, one a partition"
-    )
-    which.add_argument(
-        "--on",
-        metavar="FOLDER",
-        type=Path,
-        help="judge on files of rows of your own, such as what was logged, with the labels "
-        "that have come; the model of the last commit challenges",
-    )
-    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with a picture")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
 def run(args: argparse.Namespace) -> int:
     """Print what was found: 0 if the model in use is not stale, 3 if it is, 4 if unknown."""
     root = git.top()

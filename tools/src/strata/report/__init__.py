@@ -32,23 +32,6 @@ Sections = list[tuple[str, str]]
 Problems = list[tuple[str, str]]  # a verdict and its sentence, as Markdown
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        "--base", metavar="REV", help="compare with REV (default: where HEAD left the main branch)"
-    )
-    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with pictures")
-    parser.add_argument(
-        "--log", metavar="FILE", type=Path, help="what `dvc repro` printed: which stages ran"
-    )
-    parser.add_argument(
-        "--rebuild",
-        action="store_true",
-        help="run the base's code: its pipeline if its data is nowhere, what scores rows if both "
-        "held out hardly a row",
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Write the report. Returns 1 if it names a problem that must not be merged."""
     log = args.log.read_text(encoding="utf-8", errors="replace") if args.log else ""

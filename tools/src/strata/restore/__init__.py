@@ -12,16 +12,6 @@ from strata.store import opened
 from strata.texts import inert
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("revision", help="a tag, branch, commit or experiment; - for the last one")
-    parser.add_argument(
-        "--rebuild",
-        action="store_true",
-        help="do not ask the remote: run the revision's code, as is done if an output is nowhere",
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Restore a revision: 0 if all of it is there and proven, else 1.
 

@@ -14,18 +14,6 @@ from strata.store import hash_of, opened
 from strata.workspace import copy
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("revision", help="a tag, branch, commit or experiment")
-    parser.add_argument("path", help="an output, such as models/model.joblib, or a file in one")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="where to put it")
-    parser.add_argument(
-        "--rebuild",
-        action="store_true",
-        help="do not ask the remote: run the revision's code, as is done if an output is nowhere",
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Get an output: 0 if it is proven, else 1. Never writes over what is there."""
     root = git.top()

@@ -11,11 +11,6 @@ from strata.store import hash_of, opened
 MOST = 5  # files of a folder that are named
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("revision", nargs="?", default="HEAD", help="the last commit if not given")
-
-
 def run(args: argparse.Namespace) -> int:
     """Verify a revision: 0 if all that it makes is, byte by byte, what it names, else 1.
 

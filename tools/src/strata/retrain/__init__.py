@@ -45,13 +45,6 @@ FILES = ("decision", "title", "body.md", "branch", "base", "merge", "change.bund
 STAGE = "prod"
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="write the proposal there"
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Retrain: 0 if a proposal was written, or there is nothing new; 1 if the data is refused."""
     root, folder = git.top(), args.output.absolute()

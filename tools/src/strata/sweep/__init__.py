@@ -25,35 +25,17 @@ if TYPE_CHECKING:
 REMOTE = "origin"
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--name", help="begin a sweep; its experiments are NAME-1, NAME-2, ...")
-    which.add_argument("--resume", metavar="NAME", help="go on with a sweep that was stopped")
-    parser.add_argument(
-        "-S",
-        "--set-param",
-        action="append",
-        default=[],
-        metavar="KEY=VALUES",
-        help="values of a parameter: a,b or choice(a,b) or range(start,stop,step); "
-        "with --trials also interval(a,b) and tag(log,interval(a,b))",
-    )
-    parser.add_argument(
-        "--retry", action="store_true", help="with --resume: run the failed trials again too"
-    )
-    parser.add_argument("--trials", type=int, metavar="N", help="search with N trials; else a grid")
-    parser.add_argument("--seed", type=int, default=0, help="of the search; default 0")
-    parser.add_argument(
-        "--metric", help="its dotted key; default [tool.strata.sweep] of pyproject.toml"
-    )
-    parser.add_argument("--direction", choices=["maximize", "minimize"], help="of the metric")
-    parser.add_argument("--jobs", type=int, metavar="N", help="workers; default one a processor")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="run on a Dask cluster instead")
-    parser.add_argument("--apply", metavar="NAME", help="then put a trial, or `best`, in place")
-    parser.add_argument("--branch", metavar="BRANCH", help="then make a branch of the best trial")
+def import_all() -> None:
+    """Import what a sweep needs: a package that is missing is to be told before anything begins."""
+    import hydra  # noqa: F401
+    import joblib  # noqa: F401
+    import optuna  # noqa: F401
+    import pandas as pd  # noqa: F401
+    import zc.lockfile  # noqa: F401
 
 
 def run(args: argparse.Namespace) -> int:
+    import_all()
     home = git.top()
     if args.jobs is not None and args.jobs < 1:
         raise Fault(f"--jobs {args.jobs}: at least 1")

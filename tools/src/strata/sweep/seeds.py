@@ -15,7 +15,7 @@ from strata.revision import Revision
 from strata.seeds import Seeds, place
 from strata.settings import section
 from strata.store import opened
-from strata.sweep import opened_sweep, plan
+from strata.sweep import import_all, opened_sweep, plan
 from strata.sweep.plan import Plan
 from strata.values import Leaves, flatten, is_number
 
@@ -23,14 +23,9 @@ NAMES = ("seed", "random_state")
 FEWEST = 3
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("count", type=int, nargs="?", default=10, help="how many seeds; default 10")
-    parser.add_argument("--jobs", type=int, metavar="N", help="workers; default one a processor")
-
-
 def run(args: argparse.Namespace) -> int:
     """Measure, write the file and commit it."""
+    import_all()
     home = git.top()
     if args.count < FEWEST:
         raise Fault(f"{args.count} seeds: at least {FEWEST}, and 10 tell much more")
