@@ -19,13 +19,10 @@ help: ## list these doors
 
 repro: $(READY) ## bring data, model and metrics up to date, and show the metrics
 	@test -f "`git rev-parse --git-path hooks/post-rewrite`" || $(MAKE) --no-print-directory hooks || echo "Git hooks are not installed"
-	@ruff check --quiet --fix-only src; ruff format --quiet src
 	@strata repro
 	@cat metrics/README.md
 
 serve: $(READY) ## serve the model over HTTP on this machine (docs/serving.md)
-	@test -f src/export.py || { echo "This project has no src/export.py: take it, graph.py, edges.py" \
-	  "and session.py from the template's src/" >&2; exit 1; }
 	@python src/export.py $(SERVING) >&2
 	@SERVE_MODEL=$(SERVING) SERVE_VERSION=`git describe --tags --always --dirty` PYTHONPATH=src \
 	  exec python -m service
@@ -76,6 +73,7 @@ lint: $(READY) ## check format, lint, types and workflows
 	ruff format --check .
 	ruff check .
 	mypy
+	PYTHONPATH=src lint-imports
 	cd tools && mypy && lint-imports
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml

@@ -20,12 +20,12 @@ INGEST = '''\
 import shutil
 from pathlib import Path
 
-import params
-from stage import run
+from kit.base import run
+from params import Ingest, Params
 
 
 def main() -> str:
-    through, raw = params.load(params.Ingest).through, Path("data/raw")
+    through, raw = Params.load(Ingest).through, Path("data/raw")
     shutil.rmtree(raw, ignore_errors=True)
     for path in sorted(Path("MONTHS").rglob("*.parquet")):
         if path.stem <= through or path.stem == "airports":

@@ -38,6 +38,16 @@ def source(name: str, folder: Path) -> str:
     return made if "://" in made else str(folder / made)
 
 
+SIZES = {"src/*.py": 550, "tests/**/*.py": 650, "dvc.yaml": 150}  # lines: what its owner reads
+
+
+def lines(path: Path, pattern: str) -> int:
+    """Of all files that a pattern finds."""
+    texts = [found.read_text(encoding="utf-8") for found in path.glob(pattern)]
+    assert texts
+    return sum(len(text.splitlines()) for text in texts)
+
+
 def words(path: Path) -> set[str]:
     """Those of the demo that are left in a project's files, tracked or not."""
     found = subprocess.run(
@@ -87,11 +97,10 @@ def test_a_table_becomes_a_project_that_is_green(
     known = str(Path(os.environ[once.SHARED], "mypy"))  # of the libraries, for all tables
     for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
         template.run(*check, MYPY_CACHE_DIR=known)
-    lines = [
-        len(path.read_text(encoding="utf-8").splitlines())
-        for path in (template.path / "tests").glob("*.py")
-    ]
-    assert sum(lines) <= 500
+    template.run("lint-imports", PYTHONPATH="src")
+    for pattern, most in SIZES.items():
+        names = 150 if name == "genes" else 0  # of a thousand columns
+        assert lines(template.path, pattern) <= most + names, pattern
     template.commit("Put in our own data")
     serve(template)
     readme = (template.path / "README.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from project import S3, Project, ref_of, run_queue
 
-import params
+from kit.params import Data
 from strata.paired import Columns, columns_of
 
 ROOT = Path(__file__).parents[1]
@@ -199,7 +199,7 @@ def test_own_data(desk: Project) -> None:
     page = "docs/own-data.md"
     text = (ROOT / page).read_text("utf-8")
     shown = re.findall(r"^```yaml\n(.*?)^```$", text, re.M | re.S)
-    assert [params.Data(**yaml.safe_load(each)["data"]).task for each in shown] == ["regression"]
+    assert [Data(**yaml.safe_load(each)["data"]).task for each in shown] == ["regression"]
     assert "strata adopt ../customers.csv --target churned\n" in (ROOT / "README.md").read_text()
     rng = np.random.default_rng(0)
     for name, rows in (("customers", 600), ("more", 700)):

@@ -1,43 +1,54 @@
-"""What a row must be, out of schema.ROWS: as a pydantic model for requests, and as a frame.
+"""What a row must be, out of schema.ROWS: as JSON Schema for the page, and as a frame of a body.
 
-Ranges, lengths and lists of values become part of the model, and so of the OpenAPI page. Other
-checks of a column are asked as they are, of the frame.
+Ranges, lengths and lists of values are part of the JSON Schema, and each value is held against
+them as it comes, which costs microseconds. Other checks of a column are asked as they are, of the
+frame. What is wrong is said as rows.py says it.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, date
-from functools import cached_property
-from typing import Annotated, Any, Literal
+import operator
+import sys
+from collections.abc import Callable
+from functools import partial
+from math import inf
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from annotated_types import Len
-from pandera.errors import SchemaErrors
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    FailFast,
-    Field,
-    NaiveDatetime,
-    TypeAdapter,
-    ValidationError,
-    create_model,
-)
+from pydantic_core import from_json
 
+from kit.base.checks import GAP, Failure, hold
+from kit.serve.columns import Column, columns_of, moment
+from kit.serve.session import MISSING
 from service.settings import Refused
-from session import MISSING
 
-SHOWN = 80  # characters of a wrong value
-
-LIMITS = {  # of a number: by the check's name, which of its figures means what to pydantic
-    "greater_than": {"min_value": "gt"},
-    "greater_than_or_equal_to": {"min_value": "ge"},
-    "less_than": {"max_value": "lt"},
-    "less_than_or_equal_to": {"max_value": "le"},
+Words = dict[str | None, dict[str, str]]
+NUMBERS: Words = {  # by the check's name, what JSON Schema calls its figures
+    "greater_than": {"exclusiveMinimum": "min_value"},
+    "greater_than_or_equal_to": {"minimum": "min_value"},
+    "less_than": {"exclusiveMaximum": "max_value"},
+    "less_than_or_equal_to": {"maximum": "max_value"},
+    "in_range": {"minimum": "min_value", "maximum": "max_value"},
 }
+TEXTS: Words = {
+    "str_length": {"minLength": "min_value", "maxLength": "max_value"},
+    "isin": {"enum": "allowed_values"},
+}
+KEEPS: dict[str, Callable[[Any, Any], bool]] = {
+    **{"minimum": operator.ge, "exclusiveMinimum": operator.gt},
+    **{"maximum": operator.le, "exclusiveMaximum": operator.lt},
+    "minLength": lambda text, least: len(text) >= least,
+    "maxLength": lambda text, most: len(text) <= most,
+    "enum": lambda text, texts: text in texts,
+}
+KINDS: dict[str, tuple[dict[str, str], tuple[type, ...], Words]] = {
+    "whole number": ({"type": "integer"}, (int,), NUMBERS),
+    "number": ({"type": "number"}, (int, float), NUMBERS),
+    "truth": ({"type": "boolean"}, (bool,), {}),
+    "text": ({"type": "string"}, (str,), TEXTS),
+    "moment": ({"type": "string", "format": "date-time"}, (str,), {}),
+}
+LARGEST = sys.float_info.max  # JSON may have larger ones
 
 
 class Wrong(Exception):
@@ -48,172 +59,110 @@ class Wrong(Exception):
         self.status, self.error, self.faults = status, error, faults or []
 
 
-def _character(text: str) -> str:
-    """Refuse what stands for a missing text."""
-    if text == MISSING:
-        raise ValueError("Input should be a text")
-    return text
+class Field:
+    """A column in JSON. Raises Refused for a type that JSON has no form for."""
 
+    def __init__(self, column: Column) -> None:
+        if column.kind not in KINDS:
+            what = f"column {column.name} is of {column.dtype}"
+            raise Refused(f"schema.ROWS: {what}, which JSON has no form for")
+        self.column, (form, self._types, known) = column, KINDS[column.kind]
+        low, high = column.limits or (-LARGEST, LARGEST)
+        limits = {"minimum": low, "maximum": high} if known is NUMBERS else {}
+        self._limits = [(KEEPS[word], limit, column.rule) for word, limit in limits.items()]
+        shown: dict[str, Any] = form | (limits if column.limits else {})
+        self.rest: list[pa.Check] = []  # the checks that are asked of the frame
+        for check in column.checks:
+            figures, rule = check.statistics or {}, str(check.error or check.name)
+            given = {word: figures.get(name) for word, name in known.get(check.name, {}).items()}
+            found = {word: limit for word, limit in given.items() if limit not in (None, inf, -inf)}
+            is_open = not all(figures.get(name, True) for name in ("include_min", "include_max"))
+            if not found or is_open or check.raise_warning:
+                self.rest.append(check)
+            else:
+                shown |= found
+                self._limits += [(KEEPS[word], limit, rule) for word, limit in found.items()]
+        if self.rest:
+            shown["description"] = "; ".join(str(each.error or each.name) for each in self.rest)
+        self.json_schema = {"anyOf": [shown, {"type": "null"}]} if column.optional else shown
+        dtype = pd.api.types.pandas_dtype(column.dtype)
+        make: Any = np.array if isinstance(dtype, np.dtype) else pd.array
+        self.made = partial(pd.Series if dtype == "object" else make, dtype=dtype)
 
-@dataclass(frozen=True)
-class Column:
-    """A column: its type for pydantic with its limits, and its other checks."""
-
-    name: str
-    kind: str  # the first letter of its dtype: i, u, f, d, b or s
-    utc: bool
-    dtype: str
-    annotation: Any
-    missing: bool
-    checks: list[pa.Check]
-
-    def values(self, cells: list[Any]) -> Any:
-        """Its values of some rows, of the type that the features are computed from."""
-        if self.kind == "f":
-            return np.array([np.nan if each is None else each for each in cells], self.dtype)
-        if self.kind == "d":
-            if not self.utc:
-                return np.array(cells, self.dtype)
-            moments = [each and each.astimezone(UTC).replace(tzinfo=None) for each in cells]
-            return pd.DatetimeIndex(np.array(moments, "datetime64[us]")).tz_localize("UTC")
-        if self.kind == "s":
-            return pd.array(cells, dtype="str")
-        return np.array(cells, self.dtype)
-
-
-def column(name: str, rules: pa.Column) -> Column:
-    """Read what pandera knows of a column. Raises Refused for a type that JSON has no form for."""
-    dtype = str(rules.dtype)
-    kind = dtype[0].lower()
-    limits: dict[str, Any] = {}
-    choice: Any = None
-    rest = []
-    for check in rules.checks:
-        figures = check.statistics or {}
-        if kind in "iuf" and check.name in LIMITS:
-            limits |= {LIMITS[check.name][key]: figures[key] for key in figures}
-        elif kind in "iuf" and check.name == "in_range":
-            limits["ge" if figures.get("include_min", True) else "gt"] = figures["min_value"]
-            limits["le" if figures.get("include_max", True) else "lt"] = figures["max_value"]
-        elif kind in "so" and check.name == "str_length" and figures.get("exact_value") is None:
-            limits["min_length"], limits["max_length"] = figures["min_value"], figures["max_value"]
-        elif kind in "so" and check.name == "isin":
-            choice = Literal[tuple(map(str, figures["allowed_values"]))]
-        else:
-            rest.append(check)
-    limits = {key: value for key, value in limits.items() if _finite(value)}
-    utc = "UTC" in dtype
-    if kind in "iu":
-        whole = np.iinfo(dtype.lower())
-        plain: Any = Annotated[int, Field(ge=int(whole.min), le=int(whole.max))]
-    elif kind == "d":
-        dtype = "datetime64[us, UTC]" if utc else "datetime64[us]"  # pandera forgets the unit
-        plain = AwareDatetime if utc else NaiveDatetime | date  # a day is its midnight
-    elif kind in "so":
-        kind, plain = "s", choice or Annotated[str, AfterValidator(_character)]
-    elif kind in "fb":
-        plain = float if kind == "f" else bool
-    else:
-        raise Refused(f"schema.ROWS: column {name} is of {dtype}, which JSON has no form for")
-    if choice:
-        limits = {}
-    if rest:
-        limits["description"] = "; ".join(str(check.error or check.name) for check in rest)
-    if limits:
-        plain = Annotated[plain, Field(**limits)]
-    return Column(name, kind, utc, dtype, plain, bool(rules.nullable), rest)
-
-
-def _finite(value: Any) -> bool:
-    return value is not None and abs(value) != float("inf")
+    def read(self, value: Any) -> tuple[Any, str]:
+        """A value as its column has it, and the rule that it breaks, or ''."""
+        if value is None:
+            return None, "" if self.column.optional else GAP
+        if type(value) not in self._types or value == MISSING:
+            return value, self.column.rule
+        for keeps, limit, rule in self._limits:
+            if not keeps(value, limit):
+                return value, rule
+        if self.column.kind == "moment":
+            try:
+                return moment(value, zoned=self.column.zoned), ""
+            except ValueError:
+                return value, self.column.rule
+        return value, ""
 
 
 class Contract:
-    """The model of a row, and what makes a frame of bytes that keep it."""
+    """The JSON Schema of a body, and what makes a frame of one that keeps it."""
 
     def __init__(self, rules: pa.DataFrameSchema, most: int) -> None:
         self.rules, self.most = rules, most
-        self.columns = [column(str(name), each) for name, each in rules.columns.items()]
-        fields: dict[str, Any] = {}
-        for at, each in enumerate(self.columns):
-            # Any name of a column will do, since pydantic sees it only as an alias.
-            if each.missing:
-                fields[f"field_{at}"] = (each.annotation | None, Field(None, alias=each.name))
-            else:
-                fields[f"field_{at}"] = (each.annotation, Field(alias=each.name))
-        config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, title="Row")
-        self.row: type[BaseModel] = create_model("Row", __config__=config, **fields)
-        self._names = list(fields)
-        self._one: TypeAdapter[Any] = TypeAdapter(self.row)
-        several: Any = Annotated[list[self.row], FailFast(), Len(1, most)]  # type: ignore
-        self._many: TypeAdapter[Any] = TypeAdapter(several)
+        self.columns = columns_of(rules)
+        self._fields = {each.name: Field(each) for each in self.columns}
 
-    @cached_property
+    @property
     def json_schema(self) -> dict[str, Any]:
         """What a body may be: a row, or a list of rows."""
-        row = self.row.model_json_schema()
+        fields = {name: each.json_schema for name, each in self._fields.items()}
+        needed = [each.name for each in self.columns if not each.optional]
+        row = {"title": "Row", "type": "object", "properties": fields, "required": needed}
         rows = {"type": "array", "items": row, "minItems": 1, "maxItems": self.most}
         return {"oneOf": [row, rows]}
 
     def frame(self, body: bytes) -> pd.DataFrame:
         """The rows of a body. Raises Wrong, which names what is wrong with it."""
-        many = body.lstrip(b" \t\r\n")[:1] == b"["
         try:
-            found = (self._many if many else self._one).validate_json(body)
-        except ValidationError as error:
-            raise _wrong(error, many=many) from None
-        rows = [vars(each) for each in (found if many else [found])]
-        cells = zip(self.columns, self._names, strict=True)
-        made = pd.DataFrame({c.name: c.values([row[key] for row in rows]) for c, key in cells})
-        self._check(made)
-        return made
-
-    def _check(self, frame: pd.DataFrame) -> None:
-        for each in self.columns:
-            for check in each.checks:
-                if not (found := check(frame[each.name])).check_passed:
-                    says = f"must be {check.error or check.name}"
-                    bad = found.failure_cases
-                    at = int(bad.index[0]) if hasattr(bad, "index") and len(bad) else 0
-                    value = frame[each.name].iloc[at]
-                    raise Wrong(422, *_fault(at, each.name, value, says))
-        if self.rules.checks or self.rules.unique:
-            try:
-                self.rules.validate(frame, lazy=True)
-            except SchemaErrors as errors:
-                said = str(errors.failure_cases["check"].iloc[0])
-                raise Wrong(422, f"the rows fail the check {said}") from None
-
-
-def _fault(row: int, field: str, value: Any, says: str) -> tuple[str, list[dict[str, Any]]]:
-    shown = repr(value.item() if hasattr(value, "item") else value)[:SHOWN]
-    fault = {"row": row + 1, "field": field, "value": shown, "says": says}
-    return f"row {row + 1}: {field} is {shown}: {says}", [fault]
+            found = from_json(body)
+        except ValueError as error:
+            raise Wrong(400, f"the body is not JSON: {error}") from None
+        rows = found if isinstance(found, list) else [found]
+        if not 1 <= len(rows) <= self.most:
+            said = f"at most {self.most} items" if rows else "at least 1 item"
+            raise Wrong(422, f"the body: list should have {said}")
+        cells: dict[str, list[Any]] = {name: [] for name in self._fields}
+        for at, row in enumerate(rows):
+            if not isinstance(row, dict):
+                what = f"row {at + 1}" if rows is found else "the body"
+                raise Wrong(422, f"{what}: must be an object, with a field for each column")
+            wrong = []
+            for name, field in self._fields.items():
+                value, rule = field.read(row.get(name))
+                cells[name].append(value)
+                if rule:
+                    wrong.append(Failure(at, name, value, rule))
+            if wrong:
+                raise _refused(wrong)
+        frame = pd.DataFrame({name: self._fields[name].made(cells[name]) for name in cells})
+        rest = ((name, check) for name, each in self._fields.items() for check in each.rest)
+        passed = all(check(frame[name]).check_passed for name, check in rest)
+        if not passed or self.rules.checks or self.rules.unique:
+            frame, wrong = hold(frame, self.rules)
+            if wrong:
+                raise _refused(wrong)
+        return frame
 
 
-def _wrong(error: ValidationError, *, many: bool) -> Wrong:
-    faults: list[dict[str, Any]] = []
-    said: list[str] = []
-    for each in error.errors(include_url=False, include_context=False):
-        if each["type"] == "json_invalid":
-            return Wrong(400, f"the body is not JSON: {each['msg'].removeprefix('Invalid JSON: ')}")
-        place = list(each["loc"])
-        row = int(place.pop(0)) if many and place else 0
-        if not place:
-            what = f"row {row + 1}" if many and each["loc"] else "the body"
-            return Wrong(422, f"{what}: {_lower(each['msg'])}")
-        if (row + 1, str(place[0])) in {(known["row"], known["field"]) for known in faults}:
-            continue  # of a value that may be of two types
-        if each["type"] == "missing":
-            faults.append({"row": row + 1, "field": str(place[0]), "says": "is missing"})
-            said.append(f"row {row + 1}: {place[0]} is missing")
-        else:
-            line, fault = _fault(row, str(place[0]), each["input"], _lower(each["msg"]))
-            said.append(line)
-            faults += fault
-    return Wrong(422, "; ".join(said), faults)
-
-
-def _lower(text: str) -> str:
-    text = text.removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]
+def _refused(found: list[Failure]) -> Wrong:
+    """All that is wrong with one row, or the check that all rows together fail."""
+    if (row := found[0].row) is None:
+        return Wrong(422, f"the rows fail the check {found[0].rule}")
+    found = [each for each in found if each.row == row]
+    faults = [
+        {"row": row + 1, "field": each.column, "says": f"must be {each.rule}", "value": each.shown}
+        for each in found
+    ]
+    return Wrong(422, "; ".join(f"row {row + 1}: {each}" for each in found), faults)

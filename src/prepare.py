@@ -10,31 +10,25 @@ What is only known afterwards (actual times, delays, time in the air) goes no fu
 So does the tail number: it is missing just when a flight is cancelled.
 """
 
-import functools
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-import params
 import schema
-from checks import validate
-from keys import TARGET
-from making import make_all
-from partitions import partitions, read
-from stage import run
+from kit.base import build_partitions, partitions, read, read_checked, run, validate
+from params import Params, Prepare
 
 RAW = Path("data/raw")
 AIRPORTS = RAW / "airports.parquet"
 PREPARED = Path("data/prepared")
-HOUR = ["origin", "time_hour"]  # what makes an hour of weather one
+HOUR = ["origin", "time_hour"]  # they name an hour of weather
 
 
 def disrupted(flights: pd.DataFrame, late_minutes: int) -> pd.Series:
     """Label each flight, int8: 1 where it was cancelled, diverted or this late, else 0."""
-    cancelled = flights["dep_time"].isna()
-    diverted_or_cancelled = flights["arr_delay"].isna()
-    late = flights["arr_delay"] >= late_minutes
-    return (cancelled | diverted_or_cancelled | late).astype("int8")
+    cancelled, diverted = flights["dep_time"].isna(), flights["arr_delay"].isna()
+    return (cancelled | diverted | (flights["arr_delay"] >= late_minutes)).astype("int8")
 
 
 def clean_weather(weather: pd.DataFrame, max_wind_mph: float) -> pd.DataFrame:
@@ -60,52 +54,39 @@ def join_airports(flights: pd.DataFrame, airports: pd.DataFrame) -> pd.DataFrame
     return flights.merge(places, on="dest", how="left", validate="many_to_one")
 
 
-def prepare(
-    flights: pd.DataFrame,
-    weather: pd.DataFrame,
-    airports: pd.DataFrame,
-    settings: params.Prepare,
+def join_and_label(
+    flights: pd.DataFrame, weather: pd.DataFrame, airports: pd.DataFrame, settings: Prepare
 ) -> pd.DataFrame:
     """Join, clean and label a month of flights; the columns are those of schema.PREPARED."""
     weather = clean_weather(weather, settings.max_wind_mph)
     joined = join_weather(flights, weather, settings.weather_lag_hours)
     joined = join_airports(joined, airports)
     joined["date"] = pd.to_datetime(joined[["year", "month", "day"]]).astype("datetime64[us]")
-    joined[TARGET] = disrupted(joined, settings.late_minutes)
+    joined["disrupted"] = disrupted(joined, settings.late_minutes)
     return joined[list(schema.PREPARED.columns)]
 
 
 def inputs(month: str) -> list[Path]:
-    """What a month is made of: the first hours of its flights see the weather of the month before.
-
-    Its flights and weather, the airports, and the weather before it if there is any.
-    """
+    """The files that a month is made of; its first flights see the weather of the month before."""
     before = RAW / "weather" / f"{pd.Period(month) - 1}.parquet"
     own = [RAW / table / f"{month}.parquet" for table in ("flights", "weather")]
     return [*own, AIRPORTS, *([before] if before.exists() else [])]
 
 
-def prepared(month: str, settings: params.Prepare) -> pd.DataFrame:
+def prepared(month: str, settings: Prepare) -> pd.DataFrame:
     """Read, check and prepare a month; the airports, which all share, are checked by ``main``."""
     flights_path, weather_path, airports, *before = inputs(month)
-    flights, weather = (
-        schema.of_month(validate(read(path), rules, path), month, path)
-        for path, rules in (
-            (flights_path, schema.RAW_FLIGHTS),
-            (weather_path, schema.RAW_WEATHER),
-        )
-    )
+    flights = schema.read_month(flights_path, schema.RAW_FLIGHTS)
+    weather = schema.read_month(weather_path, schema.RAW_WEATHER)
     recent = pd.concat([*map(read, before), weather]).drop_duplicates(HOUR, keep="last")
-    frame = prepare(flights, recent, read(airports), settings)
+    frame = join_and_label(flights, recent, read(airports), settings)
     return validate(frame, schema.PREPARED, PREPARED / f"{month}.parquet")
 
 
 def main() -> str:
-    validate(read(AIRPORTS), schema.RAW_AIRPORTS, AIRPORTS)
-    months = partitions(RAW / "flights")
-    make = functools.partial(prepared, settings=params.load(params.Prepare))
-    rows = make_all("prepare", PREPARED, months, make, inputs)
-    return f"{rows:,} flights of {len(months)} months"
+    read_checked(AIRPORTS, schema.RAW_AIRPORTS)
+    rule = partial(prepared, settings=Params.load(Prepare))
+    return build_partitions("prepare", PREPARED, partitions(RAW / "flights"), rule, inputs)
 
 
 if __name__ == "__main__":

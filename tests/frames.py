@@ -3,20 +3,27 @@
 No test needs a value of the repository's params.yaml: it is there to be changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
+from sklearn.pipeline import Pipeline
 
-import params
 import train
-from partitions import write
-from split import FEATURES
+from kit.base import FEATURES, read_yaml, write
+from kit.learn import Rows
+from kit.params import Data, Train
+from models import build
+from params import Params
 
 ROOT = Path(__file__).parents[1]
+
+Build = Callable[[pd.DataFrame], Pipeline]
 
 MODELLING = """\
 data:
@@ -79,13 +86,14 @@ card:
   categories: 2
 """
 # The other sections are about the data: they are whatever this repository has.
-COMMITTED = params.parse(ROOT / "params.yaml")
+COMMITTED = read_yaml(ROOT / "params.yaml")
 DATA = {k: v for k, v in COMMITTED.items() if k not in yaml.safe_load(MODELLING)}
 PARAMS_YAML = MODELLING + yaml.safe_dump(DATA)
-SETTINGS = params.check(yaml.safe_load(PARAMS_YAML))
-
+SETTINGS = Params.check(yaml.safe_load(PARAMS_YAML))
 
 TARGET = SETTINGS.data.target
+OTHERS = {"model", "seed", "min_frequency", "ridge"}  # no models, or none for two classes
+MODELS = [name for name in Train.model_fields if name not in OTHERS]
 
 
 def features(month: str = "2013-01", rows: int = 60, seed: int = 0) -> pd.DataFrame:
@@ -102,6 +110,21 @@ def features(month: str = "2013-01", rows: int = 60, seed: int = 0) -> pd.DataFr
             TARGET: (rng.random(rows) < np.where(late, 0.8, 0.2)).astype("int8"),
         }
     )
+
+
+def rows_of(frame: pd.DataFrame, folder: Path, size: int | None = None) -> Rows:
+    """All rows of a frame, as the files of a folder have them: one, or one for each ``size``."""
+    masks, size = {}, size or len(frame)
+    for number, at in enumerate(range(0, len(frame), size)):
+        part = frame.iloc[at : at + size]
+        write(folder / f"part-{number:03}.parquet", part)
+        masks[f"part-{number:03}"] = np.ones(len(part), dtype=bool)
+    return Rows(masks, folder)
+
+
+def unfitted(model: str = SETTINGS.train.model, data: Data = SETTINGS.data, **others: Any) -> Build:
+    """What makes the unfitted pipeline of a model for some features, with other settings too."""
+    return partial(build, SETTINGS.train.model_copy(update={"model": model} | others), data)
 
 
 @contextmanager

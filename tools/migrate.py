@@ -1,12 +1,23 @@
-"""Move settings that a newer version of the template calls otherwise; copier runs it in an update.
+"""What a newer version of the template asks of a project; copier runs it in an update.
+
+Before its merge, a line that `strata adopt` once wrote and the template has changed since becomes
+the template's: the merge would stop there. After it, settings that are called otherwise now are
+moved, and the tests of the kit are taken back where the project had none: they are the template's,
+and go when its own data comes.
 
 It needs nothing but Python, since the tools in the environment are still the old ones.
 """
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 SETTINGS = Path("pyproject.toml")
+TESTS = Path("tests/kit")
+ADOPTED = 'mypy_path = ".github:src:tests:tools/tests:tools/src"\n'
+FLAT = Path("src/partitions.py")  # of the time before src/kit
 RENAMED: dict[str, str] = {}  # of tables and keys below [tool.strata]: "report.old": "report.new"
 
 
@@ -46,12 +57,39 @@ def _names(lines: list[str]) -> list[tuple[str, bool]]:
     return found
 
 
+def is_new(folder: Path) -> bool:
+    """Whether there is a folder that the last commit did not have."""
+    listed = ["git", "ls-tree", "--name-only", "HEAD", "--", folder.as_posix()]
+    done = subprocess.run(listed, capture_output=True, text=True, check=False)
+    return folder.is_dir() and done.returncode == 0 and not done.stdout.strip()
+
+
+def before(newer: Path) -> None:
+    """Take over the line from the settings of a newer template."""
+    text = SETTINGS.read_text(encoding="utf-8")
+    found = re.search(r"^mypy_path = .*\n", newer.read_text(encoding="utf-8"), re.MULTILINE)
+    if ADOPTED in text and found:
+        SETTINGS.write_text(text.replace(ADOPTED, found[0]), encoding="utf-8", newline="\n")
+        # Copier takes what is the project's from the index.
+        subprocess.run(["git", "add", "--", SETTINGS.name], check=True)
+
+
 def main() -> None:
     text, said = moved(SETTINGS.read_text(encoding="utf-8"), RENAMED)
     if said:
         SETTINGS.write_text(text, encoding="utf-8", newline="\n")
+    if is_new(TESTS):
+        shutil.rmtree(TESTS)
+    if FLAT.is_file():
+        said.append(
+            "src/kit is new. Your stages run as they did; docs/template.md says how to move to it"
+        )
+    if said:
         print("\n".join(said))
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["before"]:
+        before(Path(__file__).parents[1] / SETTINGS)
+    else:
+        main()

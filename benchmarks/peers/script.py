@@ -6,11 +6,12 @@ from pathlib import Path
 import joblib
 from steps import Frames, evaluate, explain, featurize_all, ingest, prepare_all, splits, train
 
-import params
-import summary
-from tasks import task_of
+from kit.base import read_yaml
+from kit.params import PATH
+from kit.report import summary, task_of
+from params import Params
 
-settings = params.check(params.parse())
+settings = Params.check(read_yaml(PATH))
 
 
 def write(folder: str, frames: Frames) -> None:

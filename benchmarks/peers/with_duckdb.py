@@ -6,10 +6,10 @@ import duckdb
 import pandas as pd
 from pandas.tseries.holiday import USFederalHolidayCalendar
 
-import params
+from params import Featurize, Params, Prepare
 
 RAW, OUT = Path("data/raw"), Path("peer")
-prepare, featurize = params.load(params.Prepare), params.load(params.Featurize)
+prepare, featurize = Params.load(Prepare), Params.load(Featurize)
 WINDOW = featurize.holiday_window_days
 DAYS = f"""
 CREATE TABLE days AS

@@ -15,7 +15,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from trial import trial
 
-import models
+from kit.learn import load_model
 
 ROOT = Path.cwd()
 
@@ -37,7 +37,7 @@ def objective(asked: optuna.Trial) -> float:
             numbers = {f"{split}.{k}": v for k, v in figures.items() if isinstance(v, float)}
             mlflow.log_metrics(numbers)
         mlflow.sklearn.log_model(
-            models.load(),
+            load_model(),
             name="model",
             pip_requirements=str(ROOT / "requirements.lock"),
             serialization_format="cloudpickle",

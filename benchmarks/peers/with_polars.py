@@ -7,10 +7,10 @@ import pandas as pd
 import polars as pl
 from pandas.tseries.holiday import USFederalHolidayCalendar
 
-import params
+from params import Featurize, Params, Prepare
 
 RAW, OUT = Path("data/raw"), Path("peer")
-prepare, featurize = params.load(params.Prepare), params.load(params.Featurize)
+prepare, featurize = Params.load(Prepare), Params.load(Featurize)
 HOUR = ["origin", "time_hour"]
 WEATHER = ["temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
 NUMBERS = ["distance", "dest_lat", "dest_lon", *WEATHER]

@@ -19,14 +19,14 @@ from project import ROOT
 from pyarrow import parquet
 from ruamel.yaml import YAML
 
-from strata.adopt import sources
+from strata.adopt import formatted, refuse_what_is_not_ready, sources
 from strata.adopt.code import literal
 from strata.adopt.editing import project, with_, without
 from strata.adopt.facts import Column
 from strata.adopt.proposal import Options, Proposal, noted, proposed
 from strata.adopt.readings import Reading
 from strata.adopt.scan import Table, scanned
-from strata.adopt.writing import written
+from strata.adopt.writing import READINGS, RULES, written
 from strata.errors import Fault
 from strata.paired import Columns, columns_of
 
@@ -396,25 +396,51 @@ def test_a_lock_gets_a_package_and_what_it_needs_and_loses_the_demos() -> None:
     assert found == pins("et-xmlfile==2.0", *two, "openpyxl==3.1", "zoo==1")
 
 
-def test_no_whole_number_is_rounded_and_no_missing_truth_is_false(tmp_path: Path) -> None:
-    """What ingest.py does when later data has what the first had not."""
+def test_columns_are_read_by_functions_of_the_kit(tmp_path: Path) -> None:
     frame = GOOD.assign(number=np.arange(ROWS) % 9, truth=[True, False] * (ROWS // 2))
     frame.to_parquet(tmp_path / "table.parquet")
-    code = written(made(table(tmp_path / "table.parquet")), "project")["src/ingest.py"]
-    assert 'wholes(table["number"])' in code
-    assert 'truths(table["truth"].astype("str"), missing=False)' in code
-    helpers: dict[str, Any] = {"pd": pd, "Fault": Fault}
-    names = {"refuse", "wholes", "truths"}
-    body = [each for each in ast.parse(code).body if getattr(each, "name", None) in names]
-    exec(compile(ast.Module(body, []), "ingest.py", "exec"), helpers)
-    exact = 2**53 + 1  # which no float64 is
-    for good in (["1", str(exact)], [1, exact]):
-        assert helpers["wholes"](pd.Series(good)).tolist() == [1, exact]
-    for bad in (["1.0", str(exact)], [None, exact], ["1.5"], [str(2**63)], ["9" * 30]):
-        with pytest.raises(Fault, match="a whole number"):
-            helpers["wholes"](pd.Series(bad))
-    with pytest.raises(Fault, match="true or false: 1 rows fail it"):
-        helpers["truths"](pd.Series([True, None]).astype("str"), missing=False)
+    texts = written(made(table(tmp_path / "table.parquet")), "project")
+    code, rules = texts["src/ingest.py"], texts["src/schema.py"]
+    assert '"number": wholes(table["number"]),' in code
+    assert '"truth": truths(table["truth"]),' in code
+    assert "from kit.base.readings import choose, texts, truths, wholes\n" in code
+    assert "from kit.base.rules import number, one_of, text, truth, whole\n" in rules
+
+
+TARGETS = {"binary": "bought", "multiclass": "kind", "regression": "size"}
+
+
+@pytest.mark.parametrize("task", TARGETS)
+def test_a_project_is_short_enough_to_be_read(tmp_path: Path, task: str) -> None:
+    frame = GOOD.assign(
+        kind=RNG.choice(["a", "b", "c"], ROWS),
+        sold=pd.date_range("2020-01-01", periods=ROWS).strftime("%d.%m.%Y"),
+        **{f"x{n}": RNG.normal(size=ROWS).round(3) for n in range(20)},
+    )
+    texts = written(adopted(tmp_path, frame, TARGETS[task]), "project")
+    written_now = {name for name in texts if name.startswith("src/")}
+    others = {f"src/{path.name}" for path in (ROOT / "src").glob("*.py")} - {"src/arrive.py"}
+    lines = [len((ROOT / name).read_text().splitlines()) for name in others - written_now]
+    lines += [len(formatted(name, texts[name]).splitlines()) for name in written_now]
+    assert sum(lines) <= 550
+    assert len(texts["dvc.yaml"].splitlines()) <= 150
+
+
+def test_stages_of_before_the_kit_are_not_written_over(tmp_path: Path) -> None:
+    for name in ("dvc.yaml", "pyproject.toml", "src/params.py", "src/partitions.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    with pytest.raises(Fault, match=r"had no src/kit.*docs/template.md says how to move to it"):
+        refuse_what_is_not_ready(tmp_path)
+    (tmp_path / "src/partitions.py").unlink()
+    with pytest.raises(Fault, match=r"has no src/kit/base/build\.py: adopt works in a repository"):
+        refuse_what_is_not_ready(tmp_path)
+
+
+def test_what_is_written_calls_what_the_kit_has() -> None:
+    for name, called in (("readings", READINGS), ("rules", RULES)):
+        code = ast.parse((ROOT / f"src/kit/base/{name}.py").read_text(encoding="utf-8"))
+        assert {*called} <= {each.name for each in code.body if isinstance(each, ast.FunctionDef)}
 
 
 def test_a_column_without_a_value_stays_of_its_type(tmp_path: Path) -> None:

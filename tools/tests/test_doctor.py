@@ -98,8 +98,8 @@ def template(tmp_path: Path) -> Project:
     template.path.mkdir()
     template.run("git", "init", "--quiet")
     for tag in ("v0.9.0", "v0.10.0"):
-        for name in ("Makefile", "src/own.py"):
-            (template.path / name).parent.mkdir(exist_ok=True)
+        for name in ("Makefile", "src/own.py", "src/kit/base/stage.py", "data/any/README.md"):
+            (template.path / name).parent.mkdir(parents=True, exist_ok=True)
             (template.path / name).write_text(f"{tag}\n")
         template.commit(tag)
         template.run("git", "tag", tag)
@@ -111,12 +111,17 @@ def test_the_template_is_compared_or_cannot_be_told(
 ) -> None:
     answers = project.path / ".copier-answers.yml"
     answers.write_text(f"_src_path: {template.path}\n_commit: v0.9.0\n")
-    (project.path / "Makefile").write_text("v0.9.0\n")
+    for name in ("Makefile", "src/kit/base/stage.py"):
+        (project.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.path / name).write_text("v0.9.0\n")
     found = said(strata, project, 1)
     assert found["template"].startswith("v0.9.0, and v0.10.0 is there")
     assert "" not in found
     (project.path / "Makefile").write_text("ours\n")
     assert said(strata, project, 1)[""] == "changed by hand: Makefile"
+    (project.path / "src/kit/base/stage.py").write_text("ours\n")
+    found = said(strata, project, 1)
+    assert found[""] == "changed by hand: Makefile, src/kit/base/stage.py"
     answers.write_text(f"_src_path: {template.path}\n_commit: v0.10.0\n")
     assert said(strata, project, 1)["template"] == "v0.10.0, the newest"
     answers.write_text(f"_src_path: {template.path}/nowhere\n_commit: v0.10.0\n")

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from packaging.markers import Marker
@@ -27,7 +27,8 @@ HOOKS = ("pre-commit", "pre-push", "post-checkout", "post-merge", "post-rewrite"
 ANSWERS = ".copier-answers.yml"
 OWN = (  # what copier.yml leaves to the project
     *(".dvc/config", "LICENSE", "README.md", "data", "dvc.lock", "dvc.yaml", "metrics", "models"),
-    *("params.yaml", "requirements.lock", "src", "tests", "copier.yml", ANSWERS),
+    *("params.yaml", "requirements.lock", "src/*.py", "src/*.sql", "tests/*.py"),
+    *("copier.yml", ANSWERS),
 )
 MOST = 10  # files that are named
 
@@ -191,13 +192,19 @@ def template(root: Path) -> Iterator[Finding]:
         changed = [
             name
             for name in files
-            if not name.startswith(tuple(f"{own}/" for own in OWN)) and name not in OWN
+            if not _is_own(name)
             if git.blob(Path(folder), commit, name) != _bytes(root / name)
         ]
     if changed:
         more = f" and {len(changed) - MOST} more" if len(changed) > MOST else ""
         some = ", ".join(changed[:MOST]) + more
         yield "", f"changed by hand: {some}", ""
+
+
+def _is_own(name: str) -> bool:
+    """Whether a file, or a folder that it lies in, is the project's own."""
+    path = PurePosixPath("/", name)
+    return any(each.match(f"/{own}") for own in OWN for each in (path, *path.parents))
 
 
 def _bytes(path: Path) -> bytes | None:

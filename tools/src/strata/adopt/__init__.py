@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             options = asking.split(proposed(table, options, notes), options)
             made = proposed(table, options, notes)
         texts = writing.written(made, root.name) | editing.edited(root, made, root.name)
-        gone = [name for name in editing.removed(root, made) if name not in texts]
+        gone = [name for name in editing.removed(root) if name not in texts]
         again = (root / "data/source.dvc").exists()
         if again:
             print(difference(root, texts))
@@ -78,7 +78,12 @@ Nothing is committed yet. Next:
 
 def refuse_what_is_not_ready(root: Path) -> None:
     """Raise Fault if this is no project of the template, or something could be lost."""
-    for name in ("dvc.yaml", "src/partitions.py", "src/params.py", "pyproject.toml"):
+    if (root / "src/partitions.py").is_file():
+        raise Fault(
+            "the stages here are of a version of the template that had no src/kit, on which what "
+            "adopt writes stands: docs/template.md says how to move to it"
+        )
+    for name in ("dvc.yaml", "src/kit/base/build.py", "src/params.py", "pyproject.toml"):
         if not (root / name).is_file():
             raise Fault(
                 f"{root} has no {name}: adopt works in a repository made from Strata's template"

@@ -92,7 +92,7 @@ def checks(made: Proposal) -> Lines:
 
 
 def check(each: Field, made: Proposal) -> str:
-    """A call of one of the helpers of schema.py."""
+    """A call of one of the rules of kit/base/rules.py."""
     facts, missing = each.facts, "missing=True" if each.facts.missing else ""
     match each.kind:
         case "number" if facts.low is None:
@@ -137,7 +137,7 @@ def zoned(each: Field, made: Proposal) -> bool:
 
 
 def conversions(made: Proposal) -> Lines:
-    """How ingest.py reads each column."""
+    """How ingest.py reads each column, by kit/base/readings.py."""
     csv = made.table.source.format == "csv"
     plain = sum(_call(each, made, "name") == "numbers(text[name])" for each in made.fields)
     found = Lines(plain > 3, "NUMBERS")
@@ -165,7 +165,7 @@ def _call(each: Field, made: Proposal, name: str) -> str:
             unit = "datetime64[us, UTC]" if zoned(each, made) else "datetime64[us]"
             return f'{table}{to}.astype("{unit}")'.replace("'", '"')
         if kind == "truth":
-            return f'truths({table}.astype("str"), missing={bool(each.facts.missing)})'
+            return f"truths({table}{', missing=True' if each.facts.missing else ''})"
         return f"wholes({table})" if kind == "whole number" else f'{table}.astype("float64")'
     text = f"text[{name}]"
     if kind == "whole number":
@@ -179,7 +179,7 @@ def _call(each: Field, made: Proposal, name: str) -> str:
         ]
         return f"numbers({', '.join([text, *filter(None, more)])})"
     if kind == "truth":
-        return f"truths({text}, missing={bool(each.facts.missing)})"
+        return f"truths({text}{', missing=True' if each.facts.missing else ''})"
     if kind == "moment":
         utc = ", utc=True" if reading.zoned else ""
         return f"moments({text}, {literal(reading.format)}{utc})"

@@ -1,6 +1,5 @@
 """The files that hold more than the demo, without it; and those that are the demo's alone."""
 
-import ast
 import contextlib
 import re
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import tomlkit
 
 from strata.adopt.proposal import Proposal
-from strata.adopt.writing import METRICS, OTHER_TASKS, slug
+from strata.adopt.writing import METRICS, slug
 from strata.errors import Fault
 
 KEPT_TESTS = ("tests/test_reads.py", "tests/test_structure.py")
@@ -17,8 +16,8 @@ WORST = {"roc_auc": 0.02, "log_loss": 0.05}  # how much worse than its base a ch
 DEMO = re.compile(r'^ *"([\w-]+).*", # .*the demo data.*\n', re.MULTILINE)  # goes with the demo
 
 
-def removed(root: Path, made: Proposal) -> list[str]:
-    """The demo's files, as far as they are there."""
+def removed(root: Path) -> list[str]:
+    """The demo's files, and the tests of the kit, as far as they are there."""
 
     def inside(folder: str, pattern: str) -> list[str]:
         return sorted(path.relative_to(root).as_posix() for path in (root / folder).glob(pattern))
@@ -27,7 +26,7 @@ def removed(root: Path, made: Proposal) -> list[str]:
         *(name for name in inside("tests", "**/*.py") if name not in KEPT_TESTS),
         *inside("docs", "*.py"),
         *inside("docs/pictures", "*"),
-        *(f"src/{name}.py" for name in ("arrive", "keys", *OTHER_TASKS[made.task])),
+        "src/arrive.py",
         "metrics/seeds.json",
         *(name for name in inside("benchmarks", "**/*.*") if name != "benchmarks/README.md"),
         "dvc.lock",
@@ -38,8 +37,6 @@ def removed(root: Path, made: Proposal) -> list[str]:
 def edited(root: Path, made: Proposal, name: str) -> dict[str, str]:
     """The texts of the files that hold more than the demo, without it."""
     found = {
-        "src/params.py": params(_text(root, "src/params.py")),
-        "src/tasks.py": tasks(_text(root, "src/tasks.py"), OTHER_TASKS, made.task),
         "pyproject.toml": project(_text(root, "pyproject.toml"), made, name),
         ".gitignore": ignored(_text(root, ".gitignore")),
     }
@@ -64,27 +61,6 @@ def needs(made: Proposal) -> list[str]:
     source = made.table.source
     found = {"openpyxl": source.format == "excel", "sqlalchemy": bool(source.query)}
     return [name for name, needed in found.items() if needed]
-
-
-def params(text: str) -> str:
-    """The contract of params.yaml without the sections of the demo's own stages."""
-    lines, gone = text.splitlines(keepends=True), set[int]()
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ClassDef) and node.name in ("Ingest", "Prepare", "Featurize"):
-            gone |= set(range(node.lineno - 1, (node.end_lineno or 0) + 2))
-    kept = "".join(line for number, line in enumerate(lines) if number not in gone)
-    kept = re.sub(r"    (ingest: Ingest|prepare: Prepare|featurize: Featurize)\n", "", kept)
-    return re.sub(r'    if "pattern" in error\["type"\]:\n        message = .*\n', "", kept)
-
-
-def tasks(text: str, others: dict[str, list[str]], task: str) -> str:
-    """The tasks that there are, without the others."""
-    gone = [name for name in others if name != task]
-    pattern = rf"^(import ({'|'.join(gone)})|        \"({'|'.join(gone)})\": \w+,)\n"
-    text = re.sub(pattern, "", text, flags=re.MULTILINE)
-    return text.replace(
-        "\n\nA project needs only its own: the others may go, here and as files.", ""
-    )
 
 
 def ignored(text: str) -> str:
@@ -115,7 +91,6 @@ def project(text: str, made: Proposal, name: str) -> str:
         ".github/comment.py",
         ".github/retrain.py",
     ]
-    mypy["mypy_path"] = ".github:src:tests:tools/tests:tools/src"
     retrain = strata.setdefault("retrain", tomlkit.table())
     if retrain.get("arrive") in ("python src/arrive.py", QUERY):  # and not one of the user's own
         del retrain["arrive"]

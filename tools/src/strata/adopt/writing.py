@@ -16,16 +16,13 @@ from strata.adopt.readings import MISSING
 from strata.markdown import code
 from strata.texts import inert
 
-OTHER_TASKS = {
-    "binary": ["multiclass", "regression"],
-    "multiclass": ["regression"],
-    "regression": ["binary", "multiclass"],
-}
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "mean_absolute_error"}
 TITLES = {
     "roc_auc": "ROC AUC", "log_loss": "log loss", "mean_absolute_error": "mean absolute error"
 }  # fmt: skip
 MOST_SLICES = 20  # values of a column
+RULES = ("moment", "number", "one_of", "text", "truth", "whole")  # of kit/base/rules.py
+READINGS = ("moments", "numbers", "truths", "wholes")  # of kit/base/readings.py
 FORMATS = {"csv": ".csv", "json": ".jsonl", "parquet": ".parquet", "excel": ".xlsx"}
 
 
@@ -74,7 +71,6 @@ def _context(made: Proposal, name: str) -> dict[str, Any]:
         "d": model,
         "metric": metric,
         "titles": TITLES,
-        "other_tasks": OTHER_TASKS[made.task],
         "swept": _swept(str(model["model"]), model),
         "split_said": _split_said(made),
         "slices": _slices(made),
@@ -142,32 +138,23 @@ def roles(made: Proposal) -> dict[str, Any]:
 
 
 def _lines(made: Proposal, known: dict[str, Any]) -> dict[str, Any]:
-    """The lines of code that go through the columns, and which helpers they need."""
+    """The lines of code that go through the columns, and what of the kit they call."""
     csv = made.table.source.format == "csv"
     checked, read, drawn = checks(made), conversions(made), made_up(made)
     texts = [each.name for each in made.fields if not each.column.native]
-    groups, calls = dict(read.groups), "\n".join(read.lines)
+    groups = dict(read.groups)
     if texts and not csv:
         groups["TEXTS"] = listed(texts) if len(texts) > 12 else literal(texts)
     plain = [each for each in made.of("feature") if each.kind == "number" and is_plain(each)]
-    helpers = {
-        name: bool(re.search(rf"\b{name}\(", "\n".join(checked.lines)))
-        for name in ("number", "whole", "text", "one_of", "truth", "moment")
-    }
+    rules = set(_called(RULES, checked.lines)) | ({"text"} if known["row"] else set())
+    readings = {*_called(READINGS, read.lines), "choose", *(["texts"] if texts else [])}
     return {
         "columns": checked.lines,
-        "helpers": helpers | {"text": helpers["text"] or known["row"] is not None},
+        "rules": sorted(rules),
         "schema_groups": checked.groups,
         "groups": groups,
         "conversions": read.lines,
-        "calls": {
-            **{name: f"{name}(" in calls for name in ("numbers", "wholes", "truths", "moments")},
-            "refuse": bool(re.search(r"\((text|table)\[", calls)) or made.partition == "month",
-            "marks": "missing=(" in calls,
-            "around": "before=" in calls or "after=" in calls,
-            "decimal": "decimal=" in calls,
-            "utc": "utc=True" in calls,
-        },
+        "readings": sorted(readings),
         "texts": bool(texts),
         "missing": MISSING,
         "steps": _steps(made, known),
@@ -175,6 +162,12 @@ def _lines(made: Proposal, known: dict[str, Any]) -> dict[str, Any]:
         "test_groups": _shared(drawn.groups, checked.groups),
         "number_in_csv": plain[0].column.name if csv and plain else None,
     }
+
+
+def _called(names: tuple[str, ...], lines: list[str]) -> list[str]:
+    """Those of the functions that lines of code call."""
+    code = "\n".join(lines)
+    return [name for name in names if re.search(rf"\b{name}\(", code)]
 
 
 def _shared(groups: dict[str, str], known: dict[str, str]) -> dict[str, str]:
