@@ -16,8 +16,8 @@ from project import ROOT, Project, copy_tracked, sandbox
 from small import SMALL
 from tables import CASES
 
-from strata import doctor
-from strata.arguments import HOOKS
+from strata.git import HOOKS
+from strata.guard import doctor
 
 pytestmark = pytest.mark.slow
 OLD, NEW = "v1.0.0", "v1.1.0"

@@ -27,8 +27,8 @@ from strata.adopt.proposal import Options, Proposal, noted, proposed
 from strata.adopt.readings import Reading
 from strata.adopt.scan import Table, scanned
 from strata.adopt.writing import READINGS, RULES, written
-from strata.errors import Fault
-from strata.paired import Columns, columns_of
+from strata.compare.paired import Columns, columns_of
+from strata.core.errors import Fault
 
 ROWS = 400
 RNG = np.random.default_rng(0)

@@ -8,10 +8,10 @@ from audit import audit, events
 from project import ROOT, Project
 from scoring_project import arrive, scores
 
-from strata import consent
 from strata.arguments import COMMANDS
-from strata.checkout import without_tokens
-from strata.errors import Fault
+from strata.core import consent
+from strata.core.errors import Fault
+from strata.restore.checkout import without_tokens
 
 # What a program of the stranger's does first: it says that it was run, and what it could see.
 CANARY = (

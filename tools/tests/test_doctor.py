@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from project import Project, Strata, sandbox
 
-from strata import doctor
+from strata.guard import doctor
 
 
 def said(strata: Strata, project: Project, code: int) -> dict[str, str]:

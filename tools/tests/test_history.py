@@ -7,12 +7,13 @@ from project import Project, Strata, sandbox
 from tiny import write
 from zoo import DVC
 
-from strata import git, refs
-from strata.errors import Fault
-from strata.history import points
-from strata.revision import Revision
-from strata.store import opened
-from strata.values import Leaves
+from strata import git
+from strata.core.errors import Fault
+from strata.core.values import Leaves
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
+from strata.git import refs
+from strata.releases.history import points
 
 pytestmark = pytest.mark.slow
 

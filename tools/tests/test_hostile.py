@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, Strata, free_port, listener, push_of, state
 
-from strata import trust
-from strata.errors import Fault
-from strata.revision import Revision
-from strata.store import opened
+from strata.core import trust
+from strata.core.errors import Fault
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
 
 LOCK = """schema: '2.0'
 stages:

@@ -9,8 +9,8 @@ import pytest
 
 from strata.compare.files import truth
 from strata.compare.learned import Learned, hashed, plain
-from strata.errors import Fault
-from strata.paired import Columns
+from strata.compare.paired import Columns
+from strata.core.errors import Fault
 
 KEYS = pd.DataFrame(
     {

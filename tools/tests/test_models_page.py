@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from project import Project, Strata
 from servers import Server
 
-from strata.models.card import rendered
-from strata.models.chart import chart, ticks
-from strata.models.figures import Estimate, estimate, shown
-from strata.models.forge import Forge, forge_of
+from strata.releases.models.card import rendered
+from strata.releases.models.chart import chart, ticks
+from strata.releases.models.figures import Estimate, estimate, shown
+from strata.releases.models.forge import Forge, forge_of
 
 GITHUB = Forge("https://github.com/o/n", "o/n", "")
 VOID = {"meta", "link", "line", "circle", "br", "hr"}

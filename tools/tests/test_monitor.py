@@ -9,8 +9,8 @@ from project import Project, Strata
 from scoring_project import arrive, scores
 
 from strata.compare import data
-from strata.revision import Revision
-from strata.store import opened
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
 
 pytestmark = pytest.mark.slow
 

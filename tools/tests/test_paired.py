@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from project import ROOT
 
-from strata import paired
+from strata.compare import paired
 from strata.compare.files import AT, FILE, roles
-from strata.errors import Fault
-from strata.paired import COMMON, PLACE, POSITIVE, USUAL, Columns, Group, columns_of
-from strata.scoring import scored
+from strata.compare.paired import COMMON, PLACE, POSITIVE, USUAL, Columns, Group, columns_of
+from strata.compare.scoring import scored
+from strata.core.errors import Fault
 
 COLUMNS = Columns(["day", "id"], "y", ["p"], block="day", split="split")
 METRICS = ["roc_auc", "average_precision", "log_loss", "brier"]

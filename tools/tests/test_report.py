@@ -9,7 +9,7 @@ import pytest
 import tiny
 from project import Project
 
-from strata.markdown import plain
+from strata.core.markdown import plain
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ import zoo
 from project import Project, Strata, sandbox, state
 
 from strata import git
-from strata.errors import Fault
-from strata.store import opened, settings_in
+from strata.core.errors import Fault
+from strata.dvc.store import opened, settings_in
 
 pytestmark = pytest.mark.slow
 

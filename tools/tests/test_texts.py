@@ -18,23 +18,25 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from project import Project, Strata, sandbox
 
-from strata import git, seeds, terminal
-from strata.charts import Chart, mermaid, picture
+from strata import git
+from strata.compare import seeds
+from strata.compare.paired import Difference, Group
 from strata.compare.verdict import Estimate, Evidence, Gate, overall
-from strata.errors import Fault
-from strata.markdown import block, code, details, join, label, plain, quoted, table, term
+from strata.core import terminal
+from strata.core.charts import Chart, mermaid, picture
+from strata.core.errors import Fault
+from strata.core.markdown import block, code, details, join, label, plain, quoted, table, term
+from strata.core.page import page
+from strata.core.texts import inert
+from strata.core.values import aligned, json_of
+from strata.dvc.revision import Stage, leaves
 from strata.monitor.drift import Drift
 from strata.monitor.judging import Partition
 from strata.monitor.looks import Look
 from strata.monitor.watch import Watch
 from strata.monitor.words import document
-from strata.page import page
-from strata.paired import Difference, Group
 from strata.report import sections
 from strata.retrain.decision import refusal
-from strata.revision import Stage, leaves
-from strata.texts import inert
-from strata.values import aligned, json_of
 
 TEXTS = st.lists(st.sampled_from(CANARIES) | st.text(max_size=3), min_size=1, max_size=6).map(
     "".join

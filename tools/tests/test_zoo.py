@@ -9,9 +9,9 @@ import pytest
 import zoo
 from project import Project, Strata, push_of, ref_of, state
 
-from strata import refs
-from strata.revision import Revision
-from strata.store import opened
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
+from strata.git import refs
 
 pytestmark = pytest.mark.slow
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from strata.git import HOOKS
+
 
 class Command(NamedTuple):
     """A command: its module, what declares its arguments, the extra that has what it imports."""
@@ -22,9 +24,6 @@ class Command(NamedTuple):
     def summary(self) -> str:
         """What it does, in a sentence."""
         return str(self.declare.__doc__)
-
-
-HOOKS = ("post-checkout", "post-merge", "post-rewrite", "pre-push")  # Git's, which call strata
 
 
 def _status(parser: ArgumentParser) -> None:
@@ -282,9 +281,9 @@ def _hook(parser: ArgumentParser) -> None:
 
 GROUPS = {
     "every day": {
-        "status": Command("status", _status),
-        "repro": Command("repro", _repro),
-        "restore": Command("restore", _restore),
+        "status": Command("guard.status", _status),
+        "repro": Command("warm.repro", _repro),
+        "restore": Command("restore.command", _restore),
         "get": Command("restore.get", _get),
         "look": Command("look", _look, "look"),
         "adopt": Command("adopt", _adopt, "adopt"),
@@ -299,19 +298,19 @@ GROUPS = {
         "seeds": Command("sweep.seeds", _seeds, "sweep"),
     },
     "after training": {
-        "release": Command("release", _release, "report"),
-        "models": Command("models", _models, "report"),
-        "bundle": Command("bundle", _bundle, "release"),
-        "verify-release": Command("bundle.verify", _verify_release, "release"),
-        "predict": Command("predict", _predict, "report"),
+        "release": Command("releases.release", _release, "report"),
+        "models": Command("releases.models", _models, "report"),
+        "bundle": Command("releases.bundle", _bundle, "release"),
+        "verify-release": Command("releases.bundle.verify", _verify_release, "release"),
+        "predict": Command("compare.predict", _predict, "report"),
         "monitor": Command("monitor", _monitor, "report"),
         "retrain": Command("retrain", _retrain, "report"),
     },
     "care": {
-        "storage": Command("storage", _storage),
-        "gc": Command("gc", _gc),
-        "doctor": Command("doctor", _doctor),
-        "hook": Command("hook", _hook),
+        "storage": Command("guard.storage", _storage),
+        "gc": Command("guard.gc", _gc),
+        "doctor": Command("guard.doctor", _doctor),
+        "hook": Command("guard.hook", _hook),
     },
 }
 COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}

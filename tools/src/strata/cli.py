@@ -8,9 +8,11 @@ import sys
 import warnings
 from pathlib import Path
 
-from strata import cachelock, consent, git, terminal
+from strata import git
 from strata.arguments import COMMANDS, GROUPS
-from strata.errors import Ended, Fault, end, on_signals, without_secrets
+from strata.core import consent, terminal
+from strata.core.errors import Ended, Fault, end, on_signals, without_secrets
+from strata.dvc import cachelock
 
 
 def main(argv: list[str] | None = None) -> int:

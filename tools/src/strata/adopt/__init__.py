@@ -14,18 +14,20 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from strata import checkout, git, refs, workspace
+from strata import git
 from strata.adopt import asking, editing, sources, writing
 from strata.adopt.proposal import Options, Proposal, noted, proposed
 from strata.adopt.scan import scanned
 from strata.adopt.sources import Source
-from strata.checkout import clone, dvc, programs
-from strata.errors import Fault
-from strata.obtain import obtained
-from strata.revision import Revision
-from strata.store import Store, opened
-from strata.texts import inert
-from strata.values import aligned
+from strata.core.errors import Fault
+from strata.core.texts import inert
+from strata.core.values import aligned
+from strata.dvc.revision import Revision
+from strata.dvc.store import Store, opened
+from strata.git import refs
+from strata.restore import checkout, workspace
+from strata.restore.checkout import clone, dvc, programs
+from strata.restore.obtain import obtained
 
 MOST = 60  # columns that are listed; of more, those with something to say
 

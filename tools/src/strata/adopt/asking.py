@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from strata.adopt.proposal import Options, Proposal, check_names
 from strata.adopt.scan import Table
-from strata.errors import Fault
+from strata.core.errors import Fault
 
 
 def answer(question: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from strata.adopt.facts import Column, Facts
 from strata.adopt.scan import Table
-from strata.errors import Fault
+from strata.core.errors import Fault
 from strata.look import remarks
 
 LEAST = 30  # rows of which something can be learnt, validated and tested

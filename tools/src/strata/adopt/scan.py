@@ -6,7 +6,7 @@ from typing import Any
 
 from strata.adopt.facts import Column, Facts
 from strata.adopt.sources import Source
-from strata.errors import Fault
+from strata.core.errors import Fault
 from strata.look.tables import sampled
 
 CELLS = 3_000_000  # that a sample has at most

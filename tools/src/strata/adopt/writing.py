@@ -13,8 +13,8 @@ from strata.adopt.code import checks, conversions, is_plain, listed, literal, ma
 from strata.adopt.defaults import defaults
 from strata.adopt.proposal import Field, Proposal
 from strata.adopt.readings import MISSING
-from strata.markdown import code
-from strata.texts import inert
+from strata.core.markdown import code
+from strata.core.texts import inert
 
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "mean_absolute_error"}
 TITLES = {

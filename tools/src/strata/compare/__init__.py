@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strata import git, refs
+from strata import git
 from strata.compare.evidence import gather, load_settings
 from strata.compare.rows import gather_on
 from strata.compare.verdict import Estimate, Evidence, overall
-from strata.errors import Fault
-from strata.markdown import code, figure, plain
-from strata.revision import Revision
-from strata.store import opened
-from strata.values import json_of
+from strata.core.errors import Fault
+from strata.core.markdown import code, figure, plain
+from strata.core.values import json_of
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
+from strata.git import refs
 
 CODES = {"better": 0, "no worse": 0, "worse": 3, "cannot tell": 4}
 WHY = {

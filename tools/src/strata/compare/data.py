@@ -8,13 +8,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pyarrow import ArrowInvalid
 
-from strata import frames
 from strata.compare.files import AT, said_in
-from strata.errors import Fault, first_line
-from strata.paired import Columns, is_training, predictions_of, table
-from strata.prediction import Scorer
-from strata.revision import Revision
-from strata.settings import section
+from strata.compare.paired import Columns, is_training, predictions_of, table
+from strata.compare.prediction import Scorer
+from strata.core import frames
+from strata.core.errors import Fault, first_line
+from strata.core.settings import section
+from strata.dvc.revision import Revision
 
 PLACE = "[tool.strata.monitor]"
 

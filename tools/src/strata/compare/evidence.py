@@ -5,25 +5,19 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from strata import refs, seeds
+from strata.compare import seeds
 from strata.compare.data import predictions
 from strata.compare.later import can_score, later
+from strata.compare.paired import COMMON, FEWEST, Group, compare, named_columns, predictions_of
+from strata.compare.scoring import direction, parts
 from strata.compare.verdict import DUMMIES, REGRESSION, Evidence
-from strata.errors import Fault
-from strata.markdown import code
-from strata.paired import (
-    COMMON,
-    FEWEST,
-    Group,
-    compare,
-    named_columns,
-    predictions_of,
-)
-from strata.revision import Revision, Stage
-from strata.scoring import direction, parts
-from strata.settings import names_in, section
-from strata.texts import inert
-from strata.values import Leaves, changes, flatten, real
+from strata.core.errors import Fault
+from strata.core.markdown import code
+from strata.core.settings import names_in, section
+from strata.core.texts import inert
+from strata.core.values import Leaves, changes, flatten, real
+from strata.dvc.revision import Revision, Stage
+from strata.git import refs
 
 Stages = Mapping[str, Stage]
 PLACE = "[tool.strata.report]"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from strata import frames
-from strata.errors import Fault
-from strata.paired import CLASSES, Columns, columns_of
-from strata.prediction import ROW, scorer
-from strata.revision import Revision
+from strata.compare.paired import CLASSES, Columns, columns_of
+from strata.compare.prediction import ROW, scorer
+from strata.core import frames
+from strata.core.errors import Fault
+from strata.dvc.revision import Revision
 
 FILE, AT = "strata:file", "strata:row"  # what names a row
 

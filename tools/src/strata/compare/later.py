@@ -10,11 +10,11 @@ import pandas as pd
 from strata.compare import data
 from strata.compare.files import joined, names_of, truth
 from strata.compare.learned import learned
-from strata.errors import Fault
-from strata.paired import Columns, Group, compare
-from strata.prediction import scorer
-from strata.revision import Revision
-from strata.settings import section
+from strata.compare.paired import Columns, Group, compare
+from strata.compare.prediction import scorer
+from strata.core.errors import Fault
+from strata.core.settings import section
+from strata.dvc.revision import Revision
 
 
 def can_score(*sides: Revision) -> bool:

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from strata import frames
 from strata.compare import data
-from strata.errors import Fault
-from strata.paired import Columns
-from strata.revision import Revision
+from strata.compare.paired import Columns
+from strata.core import frames
+from strata.core.errors import Fault
+from strata.dvc.revision import Revision
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import pandas as pd
 
 from strata.compare.evidence import Settings, outdated, seeds_of
 from strata.compare.files import AT, FILE, files_of, roles, scored, truth
+from strata.compare.paired import SAMPLES, Columns, compare
+from strata.compare.scoring import parts
+from strata.compare.seeds import Seeds
 from strata.compare.verdict import Evidence
-from strata.errors import Fault, first_line
-from strata.paired import SAMPLES, Columns, compare
-from strata.revision import Revision
-from strata.scoring import parts
-from strata.seeds import Seeds
+from strata.core.errors import Fault, first_line
+from strata.dvc.revision import Revision
 
 
 def gather_on(

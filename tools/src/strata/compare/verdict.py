@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from strata.markdown import code
-from strata.paired import COMMON, Difference, Group
-from strata.scoring import direction, parts
-from strata.seeds import Seeds
-from strata.values import Leaves, real
+from strata.compare.paired import COMMON, Difference, Group
+from strata.compare.scoring import direction, parts
+from strata.compare.seeds import Seeds
+from strata.core.markdown import code
+from strata.core.values import Leaves, real
 
 REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
 KINDS = ("minimum", "maximum", REGRESSION)

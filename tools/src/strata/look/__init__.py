@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strata import git
-from strata.errors import Fault
+from strata.core.errors import Fault
+from strata.core.texts import inert
+from strata.core.values import aligned
 from strata.look.tables import batches, files, sampled
-from strata.texts import inert
-from strata.values import aligned
 
 if TYPE_CHECKING:
     from strata.look.remarks import Column

@@ -7,10 +7,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from strata import git, limits, refs
-from strata.errors import Fault, first_line
-from strata.revision import Revision
-from strata.store import opened
+from strata import git
+from strata.core import limits
+from strata.core.errors import Fault, first_line
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
+from strata.git import refs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +69,7 @@ def batches(found: dict[str, Path]) -> Iterator["pd.DataFrame"]:
     import pyarrow as pa
     from pyarrow import csv, dataset
 
-    from strata import frames
+    from strata.core import frames
 
     formats: dict[str, Any] = {
         "json": "json",

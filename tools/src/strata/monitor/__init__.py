@@ -12,23 +12,25 @@ from typing import Any
 
 import pandas as pd
 
-from strata import git, refs, registry
+from strata import git
 from strata.compare import data
 from strata.compare.evidence import Settings, load_settings, seeds_of
 from strata.compare.files import files_of, read, rows_of
 from strata.compare.learned import Learned, learned
-from strata.errors import Fault, first_line
-from strata.markdown import code, join, plain, term
+from strata.compare.paired import Columns, predictions_of
+from strata.compare.prediction import scorer
+from strata.core.errors import Fault, first_line
+from strata.core.markdown import code, join, plain, term
+from strata.core.page import page
+from strata.core.values import json_of
+from strata.dvc import registry
+from strata.dvc.revision import Revision
+from strata.dvc.store import Store, opened
+from strata.git import refs
 from strata.monitor import drift, looks, past
 from strata.monitor.judging import LEARNED, Partition, judge, judge_on
 from strata.monitor.watch import Watch
 from strata.monitor.words import document
-from strata.page import page
-from strata.paired import Columns, predictions_of
-from strata.prediction import scorer
-from strata.revision import Revision
-from strata.store import Store, opened
-from strata.values import json_of
 
 SAMPLE = 200_000  # rows of the champion's training that inputs are compared with
 

@@ -11,15 +11,15 @@ import pandas as pd
 from strata.compare.evidence import Settings
 from strata.compare.files import AT, FILE, joined, names_of, rows_of, scored, truth
 from strata.compare.learned import Learned
+from strata.compare.paired import Columns, is_class
 from strata.compare.rows import evidence_on
+from strata.compare.seeds import Seeds
 from strata.compare.verdict import Estimate, judged
-from strata.errors import Fault
-from strata.markdown import code, term
+from strata.core.errors import Fault
+from strata.core.markdown import code, term
+from strata.dvc.revision import Revision
 from strata.monitor import looks
 from strata.monitor.past import Challenger
-from strata.paired import Columns, is_class
-from strata.revision import Revision
-from strata.seeds import Seeds
 
 LEARNED = "the champion learned from it"
 UNLABELLED = "it has no labels yet"

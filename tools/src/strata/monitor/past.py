@@ -13,14 +13,15 @@ from typing import Any
 
 import pandas as pd
 
-from strata import consent, git
-from strata.checkout import clone, dvc, dvc_command, environment, run
+from strata import git
 from strata.compare import data
-from strata.errors import Fault
-from strata.markdown import code
-from strata.paired import Columns, predictions_of, table
-from strata.revision import Revision
-from strata.store import Store
+from strata.compare.paired import Columns, predictions_of, table
+from strata.core import consent
+from strata.core.errors import Fault
+from strata.core.markdown import code
+from strata.dvc.revision import Revision
+from strata.dvc.store import Store
+from strata.restore.checkout import clone, dvc, dvc_command, environment, run
 
 
 @dataclass(frozen=True)

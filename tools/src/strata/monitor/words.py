@@ -1,7 +1,7 @@
 """What the monitor found, in Markdown."""
 
-from strata.charts import Chart, mermaid, picture
-from strata.markdown import code, figure, table, term
+from strata.core.charts import Chart, mermaid, picture
+from strata.core.markdown import code, figure, table, term
 from strata.monitor.looks import FIRST, WINDOW
 from strata.monitor.watch import Watch
 

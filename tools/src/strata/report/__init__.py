@@ -11,21 +11,23 @@ import sys
 from pathlib import Path, PurePosixPath
 from subprocess import SubprocessError
 
-from strata import frames, git, refs
-from strata.charts import mermaid, picture
-from strata.checkout import make_again
+from strata import git
 from strata.compare.evidence import Settings, gates_at, gather, load_settings, stage_changes
+from strata.compare.paired import COMMON
 from strata.compare.verdict import Evidence, check, overall, useless
-from strata.errors import Fault
-from strata.markdown import code, details, figure, join, plain, quoted, table
-from strata.page import page, show
-from strata.paired import COMMON
+from strata.core import frames
+from strata.core.charts import mermaid, picture
+from strata.core.errors import Fault
+from strata.core.markdown import code, details, figure, join, plain, quoted, table
+from strata.core.page import page, show
+from strata.core.values import changes
+from strata.dvc.revision import Revision, Stage
+from strata.dvc.staleness import differing
+from strata.dvc.store import Store, opened
+from strata.git import refs
 from strata.report import sections
 from strata.report.charts import charts
-from strata.revision import Revision, Stage
-from strata.staleness import differing
-from strata.store import Store, opened
-from strata.values import changes
+from strata.restore.checkout import make_again
 
 MOST = 10  # problems that are listed
 Sections = list[tuple[str, str]]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from strata import trust
-from strata.charts import Chart
-from strata.errors import Fault, first_line
-from strata.revision import Absent, Plot
+from strata.core import trust
+from strata.core.charts import Chart
+from strata.core.errors import Fault, first_line
+from strata.dvc.revision import Absent, Plot
 
 Point = tuple[str, float, str]
 GRID = 21  # points of a curve, evenly spaced, as Mermaid knows no other way

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strata.compare.evidence import Stages
+from strata.compare.paired import COMMON, FEWEST, Group
+from strata.compare.scoring import parts
 from strata.compare.verdict import DUMMIES, Estimate, Evidence, Gate, estimate, judged
-from strata.markdown import code, figure, number, table, term
-from strata.paired import COMMON, FEWEST, Group
-from strata.scoring import parts
-from strata.values import ABSENT, Leaves, changes, is_number, real
+from strata.core.markdown import code, figure, number, table, term
+from strata.core.values import ABSENT, Leaves, changes, is_number, real
 
 
 def shown(value: Any) -> str:

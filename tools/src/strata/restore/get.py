@@ -5,13 +5,14 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from strata import git, refs
-from strata.errors import Fault
-from strata.obtain import obtained
+from strata import git
+from strata.core.errors import Fault
+from strata.dvc.revision import Revision
+from strata.dvc.store import hash_of, opened
+from strata.git import refs
 from strata.restore import proof
-from strata.revision import Revision
-from strata.store import hash_of, opened
-from strata.workspace import copy
+from strata.restore.obtain import obtained
+from strata.restore.workspace import copy
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,11 +3,11 @@
 import math
 from pathlib import Path
 
-from strata.errors import Fault
-from strata.obtain import Obtained
-from strata.revision import Revision
-from strata.store import Output, files_of, opened
-from strata.values import Leaves, aligned, is_number
+from strata.core.errors import Fault
+from strata.core.values import Leaves, aligned, is_number
+from strata.dvc.revision import Revision
+from strata.dvc.store import Output, files_of, opened
+from strata.restore.obtain import Obtained
 
 TOLERANCE = 1e-3  # of a metric between platforms, absolute below 1 and relative above
 

@@ -2,11 +2,12 @@
 
 import argparse
 
-from strata import git, refs
-from strata.checkout import rebuilt
+from strata import git
+from strata.dvc.revision import Revision
+from strata.dvc.store import hash_of, opened
+from strata.git import refs
 from strata.restore import proof
-from strata.revision import Revision
-from strata.store import hash_of, opened
+from strata.restore.checkout import rebuilt
 
 MOST = 5  # files of a folder that are named
 

@@ -13,15 +13,23 @@ import argparse
 from pathlib import Path
 from subprocess import SubprocessError
 
-from strata import git, refs, registry
-from strata.checkout import make_again
+from strata import git
 from strata.compare import Answer, answer, lines
 from strata.compare.evidence import stage_changes
-from strata.errors import Fault
-from strata.markdown import block, code, join, plain
+from strata.core.errors import Fault
+from strata.core.markdown import block, code, join, plain
+from strata.core.settings import section
+from strata.core.texts import inert
+from strata.core.values import changes
+from strata.dvc import registry
+from strata.dvc.revision import Revision
+from strata.dvc.staleness import differing
+from strata.dvc.store import Store, opened
+from strata.git import refs
 from strata.monitor import in_use, watch
 from strata.monitor.words import document
 from strata.report import reported
+from strata.restore.checkout import make_again
 from strata.retrain import steps
 from strata.retrain.decision import (
     GOOD,
@@ -34,12 +42,6 @@ from strata.retrain.decision import (
     refusal,
 )
 from strata.retrain.steps import Stopped
-from strata.revision import Revision
-from strata.settings import section
-from strata.staleness import differing
-from strata.store import Store, opened
-from strata.texts import inert
-from strata.values import changes
 
 FILES = ("decision", "title", "body.md", "branch", "base", "merge", "change.bundle", "repro.log")
 STAGE = "prod"

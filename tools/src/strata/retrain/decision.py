@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from strata.errors import Fault
-from strata.markdown import term
-from strata.revision import Revision
+from strata.core.errors import Fault
+from strata.core.markdown import term
+from strata.dvc.revision import Revision
 
 PLACE = "[tool.strata.retrain]"
 KNOWN = ("arrive", "auto_merge")

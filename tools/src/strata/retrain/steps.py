@@ -3,12 +3,14 @@
 import sys
 from pathlib import Path
 
-from strata import consent, git, refs
-from strata.checkout import dvc, heard, programs, strata_command
-from strata.errors import Fault, without_secrets
-from strata.markdown import code
-from strata.revision import Revision
-from strata.store import Offline, Store
+from strata import git
+from strata.core import consent
+from strata.core.errors import Fault, without_secrets
+from strata.core.markdown import code
+from strata.dvc.revision import Revision
+from strata.dvc.store import Offline, Store
+from strata.git import refs
+from strata.restore.checkout import dvc, heard, programs, strata_command
 
 WHO = ("strata retrain", "retrain@strata.invalid")  # whose commits a later run may replace
 MOST = 20  # lines of a failure that are shown

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strata import git
-from strata.checkout import dvc
-from strata.errors import Fault, first_line
+from strata.core.errors import Fault, first_line
+from strata.restore.checkout import dvc
 from strata.sweep import experiments, plan, ranking, space, trial
 from strata.sweep.plan import Plan
 
@@ -313,7 +313,7 @@ class Sweep:
         if not settled.keys() & finished.keys():
             raise Fault("the experiments of all trials were removed or replaced")
         best = ranking.write(self.folder, self.plan.metric, self.study, self.dimensions, settled)
-        from strata.sweep import ties  # imports pandas, which no worker needs
+        from strata.sweep import ties
 
         print(ties.sentence(self.home, self.plan.metric, self.folder.name, best, settled))
         chosen = best if apply == "best" else apply

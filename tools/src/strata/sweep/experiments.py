@@ -4,12 +4,12 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
-from strata import checkout
-from strata.errors import Fault
+from strata.core.errors import Fault
+from strata.core.values import Leaves
+from strata.dvc.revision import Revision, Stage
+from strata.dvc.store import Store, dvc_repo, opened
 from strata.git import add, git, lines, succeeds, tracked
-from strata.revision import Revision, Stage
-from strata.store import Store, dvc_repo, opened
-from strata.values import Leaves
+from strata.restore import checkout
 
 
 def ref(base: str, name: str) -> str:

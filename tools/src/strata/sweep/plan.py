@@ -7,13 +7,14 @@ import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from strata import git, refs
-from strata.errors import Fault
-from strata.revision import Revision
-from strata.settings import names_in, section
-from strata.store import opened
+from strata import git
+from strata.core.errors import Fault
+from strata.core.settings import names_in, section
+from strata.core.values import flatten
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
+from strata.git import refs
 from strata.sweep import experiments, space
-from strata.values import flatten
 
 NAME = re.compile(r"\w[\w-]*(\.[\w-]+)*", re.ASCII)  # a folder's, and a part of a Git reference
 

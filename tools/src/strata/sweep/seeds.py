@@ -9,15 +9,16 @@ import os
 import statistics
 from pathlib import Path
 
-from strata import git, refs
-from strata.errors import Fault
-from strata.revision import Revision
-from strata.seeds import Seeds, place
-from strata.settings import section
-from strata.store import opened
+from strata import git
+from strata.compare.seeds import Seeds, place
+from strata.core.errors import Fault
+from strata.core.settings import section
+from strata.core.values import Leaves, flatten, is_number
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
+from strata.git import refs
 from strata.sweep import import_all, opened_sweep, plan
 from strata.sweep.plan import Plan
-from strata.values import Leaves, flatten, is_number
 
 NAMES = ("seed", "random_state")
 FEWEST = 3

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from strata.errors import Fault
+from strata.core.errors import Fault
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -7,15 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from strata import paired
+from strata.compare import paired
 from strata.compare.data import predictions
 from strata.compare.evidence import load_settings, seeds_of
 from strata.compare.rows import evidence_on
+from strata.compare.scoring import parts
 from strata.compare.verdict import judged
-from strata.errors import Fault, first_line
-from strata.revision import Revision
-from strata.scoring import parts
-from strata.store import Store, opened
+from strata.core.errors import Fault, first_line
+from strata.dvc.revision import Revision
+from strata.dvc.store import Store, opened
 
 MOST = 5  # trials that are compared row by row
 SAMPLES = 200  # enough to tell a tie, and a sweep should end soon; the report takes more

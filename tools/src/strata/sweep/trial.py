@@ -28,9 +28,9 @@ from typing import Any
 import psutil
 
 from strata import git
-from strata.errors import Fault
+from strata.core.errors import Fault
+from strata.core.values import Leaves, is_number
 from strata.sweep import experiments
-from strata.values import Leaves, is_number
 from strata.warm import Warm
 
 # The package that this program is in imports it first, which Python warns of; what the user has

@@ -22,8 +22,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from strata.dvc.revision import Stage
 from strata.git import git
-from strata.revision import Stage
 
 HERE = Path(__file__).parent
 

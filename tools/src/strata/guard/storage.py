@@ -1,0 +1,81 @@
+"""Set where data and models are stored: the default DVC remote, without any secret."""
+
+import argparse
+from urllib.parse import urlsplit
+
+from strata import git
+from strata.core.errors import Fault, without_secrets
+from strata.dvc.store import opened
+from strata.restore.checkout import dvc
+
+NAME = "storage"
+PLUGINS = {
+    "s3": "dvc-s3",
+    "gs": "dvc-gs",
+    "azure": "dvc-azure",
+    "ssh": "dvc-ssh",
+    "webdav": "dvc-webdav",
+    "webdavs": "dvc-webdav",
+    "hdfs": "dvc-hdfs",
+    "oss": "dvc-oss",
+}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the remote to .dvc/config, and what is this machine's to .dvc/config.local."""
+    root = git.top()
+    scheme = check(args.url)
+    if args.endpoint and scheme != "s3":
+        raise Fault(f"--endpoint is for s3:// URLs; {args.url!r} is none")
+    dvc("remote", "add", "--default", "--force", NAME, args.url, root=root)
+    settings = {"verify": "true"}  # look at what comes back, instead of trusting it
+    if scheme == "s3":
+        settings |= {"connect_timeout": "10", "read_timeout": "60"}  # seconds
+    for key, value in settings.items():
+        dvc("remote", "modify", NAME, key, value, root=root)
+    if args.endpoint:
+        # With its URL: a commit older than the storage has only this file to know it by, and DVC
+        # refuses the settings of a remote without one.
+        local = ("--local", NAME)
+        dvc("remote", "add", "--force", *local, args.url, root=root)
+        dvc("remote", "modify", *local, "endpointurl", args.endpoint, root=root)
+    print(f"storage is {args.url}; commit .dvc/config, then `dvc push` and `dvc pull`")
+    with opened(root) as store:
+        try:
+            store.reach(NAME)
+        except Fault as fault:
+            raise Fault(f"it is set, but {fault}") from None
+    return 0
+
+
+def check(url: str) -> str:
+    """The scheme of a storage URL; empty for a folder.
+
+    Raises Fault if it has a secret in it, or needs a plugin that is not installed.
+    """
+    parts = urlsplit(url)
+    scheme = parts.scheme if "://" in url else ""
+    if without_secrets(url) != url or (scheme == "s3" and parts.username):
+        raise Fault(
+            "that URL has a secret in it, which would be committed; take it out, and give "
+            "credentials by the environment, an AWS profile, or `dvc remote modify --local`"
+        )
+    if scheme and scheme not in PLUGINS and scheme not in ("http", "https"):
+        raise Fault(f"{scheme}:// is no storage that DVC knows: {', '.join(PLUGINS)}, or a folder")
+    if scheme in PLUGINS and not supports(scheme):
+        raise Fault(
+            f"{scheme}:// needs the package {PLUGINS[scheme]}: add it to the group dev in "
+            "pyproject.toml, then `make lock setup`"
+        )
+    return scheme
+
+
+def supports(scheme: str) -> bool:
+    """Whether DVC's plugin for a kind of storage is installed."""
+    from dvc.exceptions import DvcException
+    from dvc.fs import get_cloud_fs, registry
+
+    try:
+        return scheme in registry and get_cloud_fs({}, url=f"{scheme}://x")[0] is not None
+    except (DvcException, ImportError):
+        return False

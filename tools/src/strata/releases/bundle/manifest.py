@@ -1,0 +1,182 @@
+"""The manifest of a bundle: an in-toto Statement (v1) about each file, with what they came from.
+
+Its predicate is a function of the repository at a tag and of nothing else, so that who has a clone
+can make it again and compare.
+"""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from strata import git
+from strata.core import trust
+from strata.core.errors import Fault
+from strata.dvc import registry
+from strata.dvc.revision import Revision
+from strata.git import refs
+from strata.restore.checkout import DEV_LOCK
+
+NAME = "manifest.json"
+CARD = "README.md"
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://dvc-strata/release/v1"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The revision that a bundle is of.
+
+    ``tag`` is its name if it is a tag, else empty, and ``object`` what that tag is: a tag object,
+    or of one without annotation the commit. ``date``, in UTC, is the tag's, else the commit's.
+    """
+
+    name: str
+    commit: str
+    tree: str
+    tag: str
+    object: str
+    date: str
+
+
+def source(root: Path, name: str) -> Source:
+    """What a name stands for. Raises Fault if it stands for nothing."""
+    named = refs.resolve(name, root)
+    commit, tag = named.commit, named.tag or ""
+    if tag:
+        how = ("for-each-ref", "--count=1", "--format=%(creatordate:iso-strict)")
+        when = git.git(*how, refs.TAGS + tag, root=root)
+    else:
+        when = git.git("log", "-1", "--format=%cI", commit, root=root)
+    date = datetime.fromisoformat(when).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    tree = git.git("rev-parse", f"{commit}^{{tree}}", root=root)
+    return Source(tag or name, commit, tree, tag, object_of(root, tag) if tag else "", date)
+
+
+def object_of(root: Path, tag: str) -> str:
+    """What a tag is: a tag object, or without annotation a commit; empty if there is none."""
+    how = ("show-ref", "--verify", "--hash")  # exactly this one, be it x^{commit}
+    return git.run(*how, refs.TAGS + tag, root=root).stdout.decode().strip()
+
+
+def predicate(revision: Revision, source: Source, model: str) -> dict[str, Any]:
+    """What the files of a bundle came from: plain values that JSON has.
+
+    Raises Fault if the revision cannot be read.
+    """
+    path = next(path for path, name in revision.models.items() if name == model)
+    made = revision.output(path)
+    named = wishes(revision)
+    exports = "export" in named and revision.is_file(DEV_LOCK)  # which it may import from
+    pins = [*revision.pin_files, *([DEV_LOCK] if exports else [])]
+    return {
+        "tag": {"name": source.tag, "object": source.object} if source.tag else None,
+        "date": source.date,
+        "code": {
+            "gitCommit": source.commit,
+            "gitTree": source.tree,
+            "folder": git.git("rev-parse", "--show-prefix", root=revision.root).rstrip("/"),
+        },
+        "model": {
+            "name": model,
+            "path": path,
+            "output": made.path if made else None,  # None: Git keeps it
+            "hash": made.hash if made else None,
+            "kind": made.kind if made else None,
+        },
+        "data": {
+            out.path: {"hash": out.hash, "kind": out.kind}
+            for out in revision.outputs
+            if out is not made
+        },
+        "params": {name: plain(value) for name, value in revision.params.items()},
+        "environment": {
+            name: {"sha256": hashlib.sha256(revision.bytes(name)).hexdigest()} for name in pins
+        },
+        "card": card_of(revision, path, named.get("card")),
+        "export": named.get("export"),
+    }
+
+
+def wishes(revision: Revision) -> dict[str, Any]:
+    """``[tool.strata.release]`` of a revision: its export and card. Raises Fault."""
+    return registry.checked(revision.settings("release"))
+
+
+def card_of(revision: Revision, model: str, asked: str | None) -> str | None:
+    """The path of the card: the one that the settings name, else README.md beside the model."""
+    path = asked or (PurePosixPath(model).parent / CARD).as_posix()
+    inside = path == CARD and not asked  # that of the repository is no card
+    if not inside and revision.is_file(path):
+        return path
+    if asked:
+        raise Fault(f"[tool.strata.release]: card is {asked}, which {revision.name} has not in Git")
+    return None
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: a date as text, and NaN and infinity, which it has not."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def statement(made: dict[str, Any], subjects: dict[str, str]) -> dict[str, Any]:
+    """The in-toto Statement about files, each with its SHA-256."""
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": name, "digest": {"sha256": oid}} for name, oid in subjects.items()],
+        "predicateType": PREDICATE,
+        "predicate": made,
+    }
+
+
+def files(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file in a folder, by its path in it, in order."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in sorted(found.items())
+        if path.is_file()
+    }
+
+
+def text(content: Any) -> bytes:
+    """JSON, the same bytes for the same content."""
+    return (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def read(folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """The subjects of a folder's manifest, name to SHA-256, and its predicate.
+
+    Raises Fault if there is none, or it is not of the form of ``statement``.
+    """
+    try:
+        content = json.loads((folder / NAME).read_bytes())
+        if (content["_type"], content["predicateType"]) != (STATEMENT, PREDICATE):
+            raise ValueError
+        subjects = {
+            trust.checked_path(each["name"]): str(each["digest"]["sha256"])
+            for each in content["subject"]
+        }
+        made = content["predicate"]
+        kinds = {"code": dict, "model": dict, "data": dict, "params": dict, "environment": dict}
+        if not all(isinstance(made[key], kind) for key, kind in kinds.items()):
+            raise ValueError
+        named = [made["code"]["gitCommit"], made["model"]["name"], made["model"]["path"]]
+        if made["tag"] is not None:
+            named += [made["tag"]["name"], made["tag"]["object"]]
+        if not all(isinstance(each, str) and each for each in named):
+            raise ValueError
+    except FileNotFoundError:
+        raise Fault(f"{folder} has no {NAME}: it is no bundle of `strata bundle`") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Fault(f"{NAME}: not a manifest as `strata bundle` writes it") from None
+    return subjects, made
