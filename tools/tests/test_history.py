@@ -35,7 +35,7 @@ def one_by_one(project: Project) -> list[tuple[str, Leaves | None]]:
 
 def along(project: Project) -> list[tuple[str, Leaves | None]]:
     with opened(project.path) as store:
-        line = git.line(project.path, refs.commit_of("HEAD", project.path))
+        line = git.first_parents(project.path, refs.commit_of("HEAD", project.path))
         return [(point.commit.hash, point.metrics) for point in points(store, line)]
 
 

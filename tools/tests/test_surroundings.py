@@ -233,6 +233,6 @@ def test_settings_of_dvcs_are_read_as_dvc_does(project: Project) -> None:
 def test_a_path_is_no_pattern(project: Project) -> None:
     (project.path / "data1").write_text("Git's\n")
     project.commit("A file")
-    assert git.tracked(project.path, "data1")
-    assert not git.tracked(project.path, "data[1]")
+    assert git.is_tracked(project.path, "data1")
+    assert not git.is_tracked(project.path, "data[1]")
     assert git.files(project.path, "HEAD", ":data1") == []

@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     command = COMMANDS[args.command]
     try:
         with on_signals(end), consent.granted(args.command, args):
-            git.stand_alone()
+            git.clear_environment()
             return int(importlib.import_module(f"strata.{command.module}").run(args))
     except ModuleNotFoundError as error:
         if not command.extra:

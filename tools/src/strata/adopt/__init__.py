@@ -27,7 +27,7 @@ from strata.dvc.store import Store, opened
 from strata.git import refs
 from strata.restore import checkout, workspace
 from strata.restore.checkout import clone, dvc, programs
-from strata.restore.obtain import obtained
+from strata.restore.obtain import ensure_cached
 
 MOST = 60  # columns that are listed; of more, those with something to say
 
@@ -252,7 +252,7 @@ def move(store: Store, commit: str) -> None:
     root, target = store.root, Revision(store, commit)
     branch = git.git("branch", "--show-current", root=root)
     head = refs.commit_of("HEAD", root)
-    with obtained(store, target, target.outputs) as outs:
+    with ensure_cached(store, target, target.outputs) as outs:
         workspace.move(store, target, commit, outs)
     if branch:
         git.git("symbolic-ref", "HEAD", f"refs/heads/{branch}", root=root)

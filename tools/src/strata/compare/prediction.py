@@ -15,9 +15,9 @@ from strata.core import consent
 from strata.core.errors import Fault
 from strata.dvc.revision import Revision
 from strata.dvc.store import Store
-from strata.restore.checkout import clone, environment, without
+from strata.restore.checkout import clone, environment, withheld
 from strata.restore.checkout import run as run_in
-from strata.restore.obtain import obtained
+from strata.restore.obtain import ensure_cached
 
 PLACE = "[tool.strata.predict]"
 ROW = "row"
@@ -51,7 +51,7 @@ def scorer(store: Store, revision: Revision) -> Iterator[Scorer]:
             "with its path and `type: model`"
         )
     with (
-        obtained(store, revision, outs) as found,
+        ensure_cached(store, revision, outs) as found,
         tempfile.TemporaryDirectory(prefix="strata-") as parent,
     ):
         if strange := [item.output.path for item in found if item.differing]:
@@ -73,7 +73,7 @@ def scorer(store: Store, revision: Revision) -> Iterator[Scorer]:
                 raise Fault(f"{revision.name}: there is no program {command[0]}") from None
             if code or not out.is_file():
                 why = "its own message is above" if code else f"it wrote no {out.name}"
-                why += without(env)
+                why += withheld(env)
                 raise Fault(f"{rows.name} was not scored by {revision.name[:9]}: {why}")
 
         yield score

@@ -146,7 +146,11 @@ def estimate(name: str, found: Evidence) -> Estimate | None:
 
     def gives(group: Group) -> bool:
         between = group.differences.get(metric)
-        return bool(between and near(between.before, was) and near(between.after, now))
+        return bool(
+            between
+            and equal_when_rounded(between.before, was)
+            and equal_when_rounded(between.after, now)
+        )
 
     own = {split: group for split, group in found.groups.items() if split != COMMON}
     group = next((group for split, group in own.items() if split and split in splits), None)
@@ -167,7 +171,7 @@ def estimate(name: str, found: Evidence) -> Estimate | None:
     return widened(apart, found.fit(name), "unpaired", relabelled)
 
 
-def near(recomputed: float, value: float) -> bool:
+def equal_when_rounded(recomputed: float, value: float) -> bool:
     """Whether a recomputed metric is the one in a file, which may be rounded to three decimals."""
     exponent = min(-3, int(Decimal(repr(value)).as_tuple().exponent))
     return math.isclose(recomputed, value, rel_tol=1e-5, abs_tol=0.5001 * 10.0**exponent)

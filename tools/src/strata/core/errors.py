@@ -88,7 +88,7 @@ def end(number: int, frame: FrameType | None) -> None:
     raise Ended(number)
 
 
-class Later:
+class Deferred:
     """A handler that notes a signal; ``check`` raises Ended for it where work may stop."""
 
     def __init__(self) -> None:

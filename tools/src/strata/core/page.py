@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from strata.core.markdown import join
-from strata.core.terminal import behind
+from strata.core.terminal import unwrapped
 from strata.core.texts import inert
 
 STYLE = """
@@ -38,4 +38,4 @@ def show(text: str) -> None:
     """Print a report on a terminal: charts by name only."""
     drawn = r"- \1: `strata report --html FILE` draws it"
     text = re.sub(r'```mermaid.*?title "(.*?), base.*?```', drawn, text, flags=re.DOTALL)
-    Console(file=behind(sys.stdout)).print(Markdown(text, hyperlinks=False))
+    Console(file=unwrapped(sys.stdout)).print(Markdown(text, hyperlinks=False))

@@ -40,6 +40,6 @@ def guard() -> None:
             setattr(sys, name, Door(stream))
 
 
-def behind(stream: Any) -> Any:
+def unwrapped(stream: Any) -> Any:
     """The stream itself, for those who write escapes of their own, and no others'."""
     return stream.stream if isinstance(stream, Door) else stream

@@ -176,7 +176,7 @@ def next_tags(root: Path, model: str, how: str, stage: str) -> tuple[str, str]:
             raise Fault(
                 f"{what} {name!r}: letters, digits, -, _ and /, with a letter or digit at both ends"
             )
-    if (known := _stages(git.top_of(root))) is not None and stage not in known:
+    if (known := _stages(git.toplevel(root))) is not None and stage not in known:
         raise Fault(f"stage {stage!r}: .gto has {', '.join(known) or 'none'}")
     # Those that were taken back, and tags without a text, count, too: no name is given twice.
     events = [event for name in git.lines("tag", root=root) if (event := gto_tags.parse(name))]

@@ -130,7 +130,9 @@ class Revision:
 
     def _indexed(self, repo: Any) -> _Read:
         """DVC's index, once no file that it is made of is one that DVC should not parse."""
-        listed = git.files(self.root, self.commit) if self.commit else git.present(self.root)
+        listed = (
+            git.files(self.root, self.commit) if self.commit else git.workspace_files(self.root)
+        )
         trust.check_patterns(
             self._texts(n for n in listed if PurePosixPath(n).name == ".dvcignore"), listed
         )
@@ -304,7 +306,7 @@ class Revision:
     def is_file(self, path: str) -> bool:
         """Whether Git, or for the workspace the disk, has a file at this path."""
         if self.commit:
-            return git.has(self.root, self.commit, path)
+            return git.has_file(self.root, self.commit, path)
         return (self.root / path).is_file()
 
     def output(self, path: str) -> Output | None:
@@ -369,7 +371,7 @@ class Revision:
     def bytes(self, path: str, most: Limit = limits.TEXT) -> bytes:
         """The bytes of any file. Raises Absent, Unreadable or Offline if it cannot be had."""
         place = f"{path} of {self.name}"
-        if self.commit and git.has(self.root, self.commit, path):
+        if self.commit and git.has_file(self.root, self.commit, path):
             if "\n" not in path:
                 most.check(sum(git.sizes(self.root, [f"{self.commit}:./{path}"]).values()), place)
             return git.blob(self.root, self.commit, path) or b""
@@ -378,7 +380,7 @@ class Revision:
 
     def content(self, path: str) -> "Source":
         """A file of any size: where it lies on disk, or of Git its bytes. Raises as ``bytes``."""
-        if self.commit and git.has(self.root, self.commit, path):
+        if self.commit and git.has_file(self.root, self.commit, path):
             return self.bytes(path, limits.MEMORY)
         return self.local(path)
 

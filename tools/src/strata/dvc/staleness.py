@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from strata.core.texts import inert
-from strata.dvc.losses import lying
 from strata.dvc.revision import Revision
 from strata.dvc.store import Store, dvc_repo, explained, hash_of
+from strata.dvc.unsaved import snapshot
 
 
 def behind(store: Store) -> list[str]:
@@ -19,7 +19,7 @@ def behind(store: Store) -> list[str]:
     for out in Revision(store, None).outputs:
         path = store.root / out.path
         if path.exists() and hash_of(path, out.kind, store.root) != out.hash:
-            files = lying(store.root, path, out.kind).files or {}
+            files = snapshot(store.root, path, out.kind).files or {}
             if all(store.intact(oid, out.kind) for oid in files.values()):
                 found.append(out.path)
     return found

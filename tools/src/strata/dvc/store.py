@@ -22,7 +22,7 @@ from urllib.request import Request, urlopen
 from strata import git
 from strata.core import limits, trust
 from strata.core.errors import Fault, first_line, reason
-from strata.core.terminal import behind
+from strata.core.terminal import unwrapped
 from strata.dvc import cachelock
 from strata.git import refs
 
@@ -79,7 +79,7 @@ def run_dvc(arguments: list[str]) -> int:
     from dvc.cli import main
 
     _log(logging.INFO)
-    with redirect_stdout(behind(sys.stdout)), redirect_stderr(behind(sys.stderr)):
+    with redirect_stdout(unwrapped(sys.stdout)), redirect_stderr(unwrapped(sys.stderr)):
         return int(main(arguments))
 
 
@@ -144,7 +144,7 @@ def opened(root: Path) -> Iterator["Store"]:
             cachelock.hold(cache_of(repo))
             yield Store(root, repo, shared)
         return
-    if git.left_out(root, ".dvc/config"):
+    if git.is_left_out(root, ".dvc/config"):
         raise Fault(GONE)
     for name in refs.branches(root):
         if git.blob(root, name, ".dvc/config") is not None:

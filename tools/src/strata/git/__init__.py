@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.core import limits
-from strata.core.errors import Fault, Later, on_signals
+from strata.core.errors import Deferred, Fault, on_signals
 from strata.core.texts import inert
 
 ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
@@ -60,7 +60,7 @@ SETTINGS = {"GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"}  # these say nothing of
 READINGS = {f"GIT_{how}_PATHSPECS" for how in ("LITERAL", "GLOB", "NOGLOB", "ICASE")}
 
 
-def stand_alone() -> None:
+def clear_environment() -> None:
     """Drop from the environment what Git hands to an alias, a hook or `rebase --exec`.
 
     It names the caller's repository, index and worktree, and a git in a clone would write there.
@@ -128,7 +128,7 @@ def top() -> Path:
     return end
 
 
-def top_of(root: Path) -> Path:
+def toplevel(root: Path) -> Path:
     """The top of the Git repository that ``root`` lies in."""
     return Path(git("rev-parse", "--show-toplevel", root=root))
 
@@ -141,7 +141,7 @@ def blob(root: Path, commit: str, path: str) -> bytes | None:
     return _asked("blob", root, commit, path)
 
 
-def has(root: Path, commit: str, path: str) -> bool:
+def has_file(root: Path, commit: str, path: str) -> bool:
     """Whether a commit has a file at this path. Raises Fault if it cannot be told."""
     return _asked("-t", root, commit, path) == b"blob\n"
 
@@ -208,7 +208,7 @@ def contents(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes | No
                 raise Fault(f"git cat-file: {why.removeprefix('fatal: ')}")
 
 
-def written(root: Path, name: str) -> bytes | None:
+def smudged(root: Path, name: str) -> bytes | None:
     """What Git writes into the workspace for ``COMMIT:PATH``, filters and line ends applied."""
     done = run("cat-file", "--filters", name, root=root)
     return done.stdout if done.returncode == 0 else None
@@ -220,18 +220,18 @@ def files(root: Path, commit: str, path: str = ".") -> list[str]:
     return git(*listed, root=root).split("\0")[:-1]
 
 
-def present(root: Path) -> list[str]:
+def workspace_files(root: Path) -> list[str]:
     """The paths of the files that Git tracks, or would, in the workspace."""
     listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return git(*listed, root=root).split("\0")[:-1]
 
 
-def tracked(root: Path, path: str) -> bool:
+def is_tracked(root: Path, path: str) -> bool:
     """Whether Git's index has a file, or a file in a folder."""
     return bool(git(LITERAL, "ls-files", "--", path, root=root))
 
 
-def left_out(root: Path, path: str) -> bool:
+def is_left_out(root: Path, path: str) -> bool:
     """Whether a sparse checkout leaves a file out of the workspace."""
     return git(LITERAL, "ls-files", "-v", "--", path, root=root).startswith(("S", "s"))
 
@@ -248,12 +248,12 @@ def changes(root: Path, *options: str, **how: Any) -> list[str]:
 
 def edits(root: Path, *options: str) -> list[str]:
     """``changes``, with each file looked into."""
-    with distrusting(root) as env:
+    with fresh_index(root) as env:
         return changes(root, *options, env=env)
 
 
 @contextlib.contextmanager
-def distrusting(root: Path) -> Iterator[dict[str, str]]:
+def fresh_index(root: Path) -> Iterator[dict[str, str]]:
     """The variable that has Git look into each file: it names a copy of the index, and an old one.
 
     ``add`` says why the index may err. Nor does Git look into files that it is told to overlook by
@@ -262,7 +262,7 @@ def distrusting(root: Path) -> Iterator[dict[str, str]]:
     """
     index = own_path(root, "index")
     with tempfile.TemporaryDirectory(prefix="strata-") as folder:
-        copy, top = Path(folder, "index"), top_of(root)
+        copy, top = Path(folder, "index"), toplevel(root)
         env = {"GIT_INDEX_FILE": str(copy)}
         if index.exists():  # there is none before the first file
             shutil.copyfile(index, copy)
@@ -361,7 +361,7 @@ def worktrees(root: Path) -> list[Path]:
     listed = lines("worktree", "list", "--porcelain", root=root)
     tops = (Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree "))
     # Of a bare repository, or a submodule, Git lists its own folder as one.
-    return list(dict.fromkeys([top_of(root), *(top for top in tops if (top / ".git").exists())]))
+    return list(dict.fromkeys([toplevel(root), *(top for top in tops if (top / ".git").exists())]))
 
 
 # What lies in Git's folder and is no note of Git's: what is in refs and logs, it knows.
@@ -414,7 +414,7 @@ class Commit:
     changed: dict[str, str | None]
 
 
-def line(root: Path, tip: str) -> list[Commit]:
+def first_parents(root: Path, tip: str) -> list[Commit]:
     """A commit and all its first parents, the oldest first; what each changed in ``root``."""
     how = ("--raw", "-z", "--no-abbrev", "--no-renames", "--relative", "--format=%H%x00%cs%x00%s")
     said = git("log", "--first-parent", "-m", *how, tip, "--", root=root)
@@ -503,7 +503,7 @@ def place_tags(root: Path, objects: Mapping[str, str]) -> None:
     """
     asked = "".join(f"create refs/tags/{name} {oid}\n" for name, oid in objects.items())
     alone = {"start_new_session": True} if hasattr(os, "setsid") else {}
-    with on_signals(Later()):
+    with on_signals(Deferred()):
         git("update-ref", "--stdin", root=root, input=asked.encode(), **alone)
 
 
@@ -512,5 +512,5 @@ def uncommitted(root: Path, paths: list[str]) -> list[str]:
     if not paths:
         return []
     how = ("--name-only", "--relative", "-z", "HEAD", "--", *paths)
-    with distrusting(root) as env:
+    with fresh_index(root) as env:
         return git(LITERAL, "diff", *how, root=root, env=env).split("\0")[:-1]

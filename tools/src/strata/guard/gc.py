@@ -59,7 +59,7 @@ def homes(store: Store, clones: list[Path]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for home in (store.root, *clones):
-        inside = home.resolve().relative_to(git.top_of(home).resolve())
+        inside = home.resolve().relative_to(git.toplevel(home).resolve())
         found |= dict.fromkeys(top / inside for top in git.worktrees(home))
     return list(found)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from strata import git
 from strata.core.errors import Fault
 from strata.core.values import is_number
-from strata.dvc import losses
+from strata.dvc import unsaved
 from strata.dvc.revision import Offline, Revision
 from strata.dvc.staleness import stale
 from strata.dvc.store import GONE, Output, Store, opened
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         show("in neither the cache nor the remote", nowhere)
         bad = list[str]()
         if args.remote and not trouble:
-            losses.keep(store, here)
+            unsaved.keep(store, here)
             bad, trouble = read_remote(store, outs)
         if trouble:
             print(f"storage: {trouble}")

@@ -44,7 +44,7 @@ def dvc(*arguments: str, root: Path, env: dict[str, str] | None = None) -> str:
     Raises Fault with DVC's own reason if it fails. An exit code of 0 is no proof that anything
     was fetched: look for yourself.
     """
-    code, printed = heard(dvc_command(*arguments), root, env or programs())
+    code, printed = capture(dvc_command(*arguments), root, env or programs())
     if code:
         said = [line for line in printed.splitlines() if line.startswith("ERROR")]
         lines = said or printed.strip().splitlines()[-1:] or [f"exit code {code}"]
@@ -114,7 +114,7 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
         root = clone(store, commit, Path(parent) / store.name)
         for out in revision.outputs:
             within(root, root / out.path)
-        given, said = given_to(store, revision)
+        given, said = fetch_inputs(store, revision)
         if given:
             dvc("checkout", "--force", *given, root=root)
         env = environment(store.root, revision, root)
@@ -122,7 +122,7 @@ def rebuilt(store: Store, revision: Revision, stages: Iterable[str] | None) -> I
             env |= ANEW
         print(f"running the pipeline of {commit[:7]}", file=sys.stderr, flush=True)
         if run(dvc_command("repro", *targets), root, env):
-            why = f". Some of its data is missing: {said}" if said else without(env)
+            why = f". Some of its data is missing: {said}" if said else withheld(env)
             raise Fault(f"the pipeline of {commit[:7]} fails; its own message is above{why}")
         yield root
 
@@ -145,15 +145,15 @@ def run(command: list[str], root: Path, env: dict[str, str]) -> int:
         return process.wait()
 
 
-def heard(
+def capture(
     command: str | list[str],
     root: Path | None,
     env: Mapping[str, str] | None = None,
-    aloud: bool = False,
+    echo: bool = False,
 ) -> tuple[int, str]:
     """The same of a command, of a shell if it is one string: its exit code and all that it said.
 
-    With ``aloud`` that is shown as it comes, on standard error.
+    With ``echo`` that is shown as it comes, on standard error.
     """
     said = []
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
@@ -161,7 +161,7 @@ def heard(
     with started(command, root, env, **streams, **text) as process:
         for line in process.stdout or ():
             said.append(line)
-            if aloud:
+            if echo:
                 print(line, end="", file=sys.stderr, flush=True)
         return process.wait(), "".join(said)
 
@@ -191,7 +191,7 @@ def started(
             raise
 
 
-def given_to(store: Store, revision: Revision) -> tuple[list[str], str]:
+def fetch_inputs(store: Store, revision: Revision) -> tuple[list[str], str]:
     """The paths of what stages start from and none makes, as far as the cache and remotes have it.
 
     With the first complaint of a remote: only the stages know whether they miss anything.
@@ -264,7 +264,7 @@ def without_tokens(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def without(env: Mapping[str, str]) -> str:
+def withheld(env: Mapping[str, str]) -> str:
     """Which variables a program was run without, as a sentence; empty if it had them all."""
     names = sorted(set(os.environ) - set(env))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -292,7 +292,7 @@ def same_pins(home: Path, revision: Revision, *more: str) -> bool:
 
 def uv(*arguments: str, env: Mapping[str, str]) -> None:
     """Run uv. Raises Fault if it fails."""
-    code, said = heard([sys.executable, "-P", "-m", "uv", *arguments], None, env)
+    code, said = capture([sys.executable, "-P", "-m", "uv", *arguments], None, env)
     if code:
         why = (said.strip().splitlines() or ["no message"])[-1]
         raise Fault(f"uv {' '.join(arguments[:2])}: {why.strip()}")

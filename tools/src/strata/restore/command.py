@@ -10,7 +10,7 @@ from strata.dvc.store import opened
 from strata.git import refs
 from strata.restore import proof, workspace
 from strata.restore.checkout import same_pins
-from strata.restore.obtain import Obtained, obtained
+from strata.restore.obtain import Obtained, ensure_cached
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         workspace.refuse_to_lose(store, target)
         same = same_pins(root, target)
         try:
-            with obtained(store, target, target.outputs, args.rebuild) as found:
+            with ensure_cached(store, target, target.outputs, args.rebuild) as found:
                 if not acceptable(target, found):
                     print(proof.table([proof.row(item) for item in found]))
                     print(f"nothing was restored: the workspace is at {old}, as it was")
@@ -56,4 +56,4 @@ def run(args: argparse.Namespace) -> int:
 def acceptable(target: Revision, found: list[Obtained]) -> bool:
     """Whether what was rebuilt with other bytes is, by its metrics, the same model."""
     item = next((item for item in found if item.differing), None)
-    return item is None or item.clone is None or proof.near(target, item.clone)
+    return item is None or item.clone is None or proof.same_metrics(target, item.clone)

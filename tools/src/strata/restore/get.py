@@ -11,7 +11,7 @@ from strata.dvc.revision import Revision
 from strata.dvc.store import hash_of, opened
 from strata.git import refs
 from strata.restore import proof
-from strata.restore.obtain import obtained
+from strata.restore.obtain import ensure_cached
 from strata.restore.workspace import copy
 
 
@@ -29,10 +29,10 @@ def run(args: argparse.Namespace) -> int:
         )
         args.output.parent.mkdir(parents=True, exist_ok=True)
         with (
-            obtained(store, revision, [out], args.rebuild) as (item,),
+            ensure_cached(store, revision, [out], args.rebuild) as (item,),
             tempfile.TemporaryDirectory(dir=args.output.parent) as folder,
         ):
-            if item.clone and item.differing and not proof.near(revision, item.clone):
+            if item.clone and item.differing and not proof.same_metrics(revision, item.clone):
                 return 1
             part = Path(folder) / "part"
             if item.differing and item.clone:

@@ -34,7 +34,7 @@ class Obtained:
 
 
 @contextmanager
-def obtained(
+def ensure_cached(
     store: Store, revision: Revision, outs: list[Output], rebuild: bool = False
 ) -> Iterator[list[Obtained]]:
     """Get outputs of a commit into the cache; with ``rebuild``, without asking the remote.

@@ -50,7 +50,7 @@ def largest_difference(before: Leaves, after: Leaves) -> tuple[str, float]:
     return worst
 
 
-def near(revision: Revision, clone: Path) -> bool:
+def same_metrics(revision: Revision, clone: Path) -> bool:
     """Whether the metrics of a rebuilt state are those that the commit names; says what it saw.
 
     Metrics that cannot be found or read on either side prove nothing: then it is not.

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             print(proof.table(rows))
             print("\n".join(notes), end="\n" if notes else "")
             if not proven:
-                proof.near(revision, folder)
+                proof.same_metrics(revision, folder)
     rest = f"; {idle} not executed, so not proven" if idle else ""
     name = f"{args.revision} ({commit[:7]})"
     print(f"{name} {'reproduces' if proven else 'does NOT reproduce: see the table'}{rest}")

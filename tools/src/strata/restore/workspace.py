@@ -18,11 +18,11 @@ from shlex import quote
 from typing import Any
 
 from strata import git
-from strata.core.errors import Fault, Later, first_line, on_signals
-from strata.dvc import losses
-from strata.dvc.losses import SUBMODULES, Lying
+from strata.core.errors import Deferred, Fault, first_line, on_signals
+from strata.dvc import unsaved
 from strata.dvc.revision import Revision
 from strata.dvc.store import Store, files_of, remove
+from strata.dvc.unsaved import SUBMODULES, Snapshot
 from strata.git import refs
 from strata.restore.obtain import Obtained
 
@@ -74,8 +74,8 @@ def refuse_to_lose(store: Store, target: Revision) -> list[Path]:
         option = end if what == "bisect" else f"--{end}"
         raise Fault(f"a {what} is in progress: finish it, or `git {what} {option}`")
     note, revisions = cut_off(store.root), _around(store)
-    losses.keep(store, revisions[0])
-    return losses.check(store, revisions, target, note is not None)
+    unsaved.keep(store, revisions[0])
+    return unsaved.check(store, revisions, target, note is not None)
 
 
 def _around(store: Store) -> list[Revision]:
@@ -91,16 +91,16 @@ def move(store: Store, target: Revision, to: str, found: list[Obtained]) -> None
     Raises Fault, or Ended after a signal: then the workspace is as it was, or the message says
     which command goes back.
     """
-    root, later = store.root, Later()
-    with store.locked(), _alone(root) as options, on_signals(later):
+    root, deferred = store.root, Deferred()
+    with store.locked(), _alone(root) as options, on_signals(deferred):
         left = refuse_to_lose(store, target)
         outs = {out.path: out for r in [target, *_around(store)] for out in r.outputs}
         before = {
-            path: losses.lying(root, root / path, out.kind)
+            path: unsaved.snapshot(root, root / path, out.kind)
             for path, out in outs.items()
-            if not git.tracked(root, path)  # that is Git's
+            if not git.is_tracked(root, path)  # that is Git's
         }
-        untracked = {git.top_of(root) / c[3:] for c in git.changes(root) if c.startswith("??")}
+        untracked = {git.toplevel(root) / c[3:] for c in git.changes(root) if c.startswith("??")}
         old, earlier = git.position(root), cut_off(root)
         commits = dict.fromkeys([*(r.commit for r in _around(store)), target.commit])
         note = Note(earlier.back if earlier else old, to, [str(commit) for commit in commits])
@@ -108,7 +108,7 @@ def move(store: Store, target: Revision, to: str, found: list[Obtained]) -> None
         try:
             for file in left:
                 remove(file)
-            _switch(store, target, to, found, set(before), earlier is not None, options, later)
+            _switch(store, target, to, found, set(before), earlier is not None, options, deferred)
         except (Exception, KeyboardInterrupt) as error:
             try:
                 _go_back(store, old, before, untracked, note, options)
@@ -118,7 +118,7 @@ def move(store: Store, target: Revision, to: str, found: list[Obtained]) -> None
                 _write(root, earlier)
             else:
                 git.own_path(root, NOTE).unlink()
-            later.check()
+            deferred.check()
             raise
         git.own_path(root, NOTE).unlink()
 
@@ -131,15 +131,15 @@ def _switch(
     known: set[str],
     forced: bool,
     options: dict[str, Any],
-    later: Later,
+    deferred: Deferred,
 ) -> None:
     """The move itself, and its proof."""
     root = store.root
     for path in known - {item.output.path for item in found}:
         store.clear(root / path)  # nothing would ignore it there
-    later.check()
+    deferred.check()
     git.switch(root, to, force=forced, **options)
-    later.check()
+    deferred.check()
     for item in found:
         out = item.output
         if item.differing and item.clone:
@@ -148,7 +148,7 @@ def _switch(
         else:
             files = store.listing(out) if out.is_folder else {"": out.hash}
             store.check_out(root / out.path, files, out.kind)
-        later.check()
+        deferred.check()
     wrong = [c[3:] for c in git.edits(root, SUBMODULES) if not c.startswith("??")]
     outs = [item.output for item in found if not item.differing]
     wrong += [out.path for out in outs if not store.holds(out)]
@@ -159,7 +159,7 @@ def _switch(
 def _go_back(
     store: Store,
     old: str,
-    before: dict[str, Lying],
+    before: dict[str, Snapshot],
     untracked: set[Path],
     note: Note,
     options: dict[str, Any],
@@ -169,7 +169,7 @@ def _go_back(
     _unlock(root)
 
     def sweep() -> None:
-        for file in set(losses.left(root, note.commits)) - untracked:
+        for file in set(unsaved.leftovers(root, note.commits)) - untracked:
             remove(file)
 
     with suppress(Fault):

@@ -10,7 +10,7 @@ from strata.core.markdown import code
 from strata.dvc.revision import Revision
 from strata.dvc.store import Offline, Store
 from strata.git import refs
-from strata.restore.checkout import dvc, heard, programs, strata_command
+from strata.restore.checkout import capture, dvc, programs, strata_command
 
 WHO = ("strata retrain", "retrain@strata.invalid")  # whose commits a later run may replace
 MOST = 20  # lines of a failure that are shown
@@ -31,7 +31,7 @@ def arrive(root: Path, command: str | None, imports: list[str]) -> None:
     """
     if command:
         consent.check(consent.ARRIVE)
-        rc, said = heard(command, root, programs(), aloud=True)
+        rc, said = capture(command, root, programs(), echo=True)
         if rc:
             raise Stopped(f"{command} fails, which takes new data", last(said))
     elif command is None and imports:
@@ -46,7 +46,7 @@ def arrive(root: Path, command: str | None, imports: list[str]) -> None:
 def reproduce(root: Path) -> str:
     """Bring all up to date; what the pipeline said. Raises Stopped with a stage's own words."""
     command = strata_command("repro", "--all-pipelines")
-    rc, said = heard(command, root, programs(), aloud=True)
+    rc, said = capture(command, root, programs(), echo=True)
     if rc:
         stage, lines = failing(said)
         raise Stopped(f"stage {stage} fails" if stage else "the pipeline fails", lines)

@@ -8,7 +8,7 @@ from strata.core.errors import Fault
 from strata.core.values import Leaves
 from strata.dvc.revision import Revision, Stage
 from strata.dvc.store import Store, dvc_repo, opened
-from strata.git import add, git, lines, succeeds, tracked
+from strata.git import add, git, is_tracked, lines, succeeds
 from strata.restore import checkout
 
 
@@ -94,7 +94,7 @@ def _set(repo: Any, overrides: list[str], stages: list[str]) -> None:
     by_file = to_path_overrides(overrides)
     if repo.config.get("hydra", {}).get("enabled"):
         by_file.setdefault("params.yaml", [])
-    kept = not all(tracked(Path(repo.root_dir), path) for path in by_file)
+    kept = not all(is_tracked(Path(repo.root_dir), path) for path in by_file)
     if kept:
         repo.checkout(force=True, allow_missing=True)
     queue = repo.experiments.workspace_queue

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         raise Fault(f"{args.count} seeds: at least {FEWEST}, and 10 tell much more")
     plan.check_clean(home, "what is measured is a commit")
     path = place(home)
-    if (home / path).exists() and not git.tracked(home, path):
+    if (home / path).exists() and not git.is_tracked(home, path):
         raise Fault(f"{path} is in the way and not in Git; move it, or commit it")
     base = refs.commit_of("HEAD", home)
     with opened(home) as store:

@@ -15,7 +15,7 @@ from strata.dvc import gto_tags, registry
 from strata.dvc.revision import Revision
 from strata.dvc.store import Output, Store, opened
 from strata.releases.bundle import bom, export, manifest, signature
-from strata.restore.obtain import obtained
+from strata.restore.obtain import ensure_cached
 
 BOM = "bom.json"
 
@@ -97,7 +97,7 @@ def place_model(store: Store, revision: Revision, path: str, folder: Path) -> No
             (target / inside).parent.mkdir(parents=True, exist_ok=True)
             (target / inside).write_bytes(revision.bytes(name))
         return
-    with obtained(store, revision, [out]) as (item,):
+    with ensure_cached(store, revision, [out]) as (item,):
         if item.differing:
             raise Fault(
                 f"{out.path} of {revision.name} is stored nowhere, and running its pipeline again "

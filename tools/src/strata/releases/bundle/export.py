@@ -12,7 +12,7 @@ from strata.core.trust import within
 from strata.dvc.revision import Revision
 from strata.dvc.store import Store
 from strata.restore import checkout
-from strata.restore.obtain import obtained
+from strata.restore.obtain import ensure_cached
 
 CANNOT = 3  # what the export's command ends with if this model cannot be exported
 
@@ -28,7 +28,7 @@ def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
     if not words:
         raise Fault("[tool.strata.release]: export is empty")
     with (
-        obtained(store, revision, revision.outputs),
+        ensure_cached(store, revision, revision.outputs),
         tempfile.TemporaryDirectory(prefix="strata-") as parent,
     ):
         root = checkout.clone(store, str(revision.commit), Path(parent) / store.name)
@@ -49,7 +49,7 @@ def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
         return [f"no ONNX: `{command}` cannot export this model, and says why above"]
     if code:
         raise Fault(
-            f"`{command}` of {revision.name} fails; its own message is above{checkout.without(env)}"
+            f"`{command}` of {revision.name} fails; its own message is above{checkout.withheld(env)}"
         )
     if not any(path.suffix == ".onnx" for path in out.rglob("*")):
         return [f"no ONNX: `{command}` wrote none"]

@@ -95,7 +95,7 @@ def read(store: Store, model: str | None) -> Record:
     if model and model not in named:
         raise Fault(f"no model {model} is known; there is {', '.join(named) or 'none'}")
     models = [_model(store, name) for name in ([model] if model else named)]
-    line = git.line(root, commit)
+    line = git.first_parents(root, commit)
     points = history.points(store, line)
     headline = _headline(tip, points)
     bases = {refs.commit_of("HEAD", root): "HEAD", line[-1].hash: branch}

@@ -20,14 +20,14 @@ SUBMODULES = "--ignore-submodules=all"
 
 
 @dataclass(frozen=True)
-class Lying:
+class Snapshot:
     """What lies where an output goes: path inside to hash, "" for a file itself; None: nothing."""
 
     files: Mapping[str, str] | None
     kind: str
 
 
-def lying(root: Path, path: Path, kind: str, named: Iterable[str] = ()) -> Lying:
+def snapshot(root: Path, path: Path, kind: str, named: Iterable[str] = ()) -> Snapshot:
     """Read and hash what lies at the path of an output.
 
     Without what .dvcignore leaves out of a folder, unless it is ``named``. Raises Fault if the path
@@ -35,8 +35,8 @@ def lying(root: Path, path: Path, kind: str, named: Iterable[str] = ()) -> Lying
     """
     trust.within(root, path)
     if path.is_dir():
-        return Lying(files_of(path, kind, root, named), kind)
-    return Lying({"": md5_of(path, kind)} if path.is_file() else None, kind)
+        return Snapshot(files_of(path, kind, root, named), kind)
+    return Snapshot({"": md5_of(path, kind)} if path.is_file() else None, kind)
 
 
 def keep(store: Store, here: Revision) -> None:
@@ -55,7 +55,7 @@ def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bo
     and the untracked files among that are returned.
     """
     commits = [str(revision.commit) for revision in [*revisions, target]] if cut_off else []
-    top = git.top_of(store.root)
+    top = git.toplevel(store.root)
     edits = [c[3:] for c in git.edits(store.root, SUBMODULES) if c[:2] != "??"]
     seen = {change[3:] for change in git.changes(store.root)}
     _refuse(
@@ -65,11 +65,11 @@ def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bo
         "commit or `git stash` them",
     )
     _refuse(
-        [name for name in edits if not _is_left(top, commits, name)],
+        [name for name in edits if not _is_leftover(top, commits, name)],
         "uncommitted changes would be lost",
         "commit or `git stash` them",
     )
-    rest = left(store.root, commits)
+    rest = leftovers(store.root, commits)
 
     outs = {
         out.path: out for revision in [target, *reversed(revisions)] for out in revision.outputs
@@ -94,11 +94,11 @@ def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bo
     return rest
 
 
-def left(root: Path, commits: list[str]) -> list[Path]:
+def leftovers(root: Path, commits: list[str]) -> list[Path]:
     """The untracked files that a checkout of one of these commits, cut off, has written."""
-    top = git.top_of(root)
+    top = git.toplevel(root)
     names = [change[3:] for change in git.changes(root) if commits and change.startswith("??")]
-    return [top / name for name in names if _is_left(top, commits, name)]
+    return [top / name for name in names if _is_leftover(top, commits, name)]
 
 
 def _refuse(paths: list[str], what: str, way_out: str) -> None:
@@ -107,7 +107,7 @@ def _refuse(paths: list[str], what: str, way_out: str) -> None:
         raise Fault(f"{what}: {', '.join(map(inert, paths[:5]))}{more}; {way_out}")
 
 
-def _is_left(top: Path, commits: list[str], path: str) -> bool:
+def _is_leftover(top: Path, commits: list[str], path: str) -> bool:
     """Whether a file is what ``git checkout`` of one of these commits writes, or begins with.
 
     What Git's index has of it must be one commit's, too.
@@ -121,7 +121,7 @@ def _is_left(top: Path, commits: list[str], path: str) -> bool:
     file = top / path
     if not os.path.lexists(file):
         return bool(staged) or any(git.succeeds("cat-file", "-e", n, root=top) for n in names)
-    texts = [git.written(top, name) for name in names]
+    texts = [git.smudged(top, name) for name in names]
     return any(text is not None and text.startswith(_bytes(file)) for text in texts)
 
 
@@ -152,7 +152,7 @@ def _in_the_way(
                     found |= dict.fromkeys(f for f in inside if f not in tracked)
             elif str(at) in tracked:
                 break
-            elif at != path or git.written(top, f"{target}:{name}") != _bytes(file):
+            elif at != path or git.smudged(top, f"{target}:{name}") != _bytes(file):
                 found[str(at)] = None
                 break
     return list(found)
@@ -171,7 +171,7 @@ def _unstored(store: Store, out: Output, tracked: set[str], other: Revision | No
     """
     place, is_known = store.root / out.path, store.path(out.hash, out.kind).is_file()
     files = dict(
-        lying(store.root, place, out.kind, store.listing(out) if is_known else ()).files or {}
+        snapshot(store.root, place, out.kind, store.listing(out) if is_known else ()).files or {}
     )
     if other and place.is_dir():
         inside = files_of(place, out.kind)
