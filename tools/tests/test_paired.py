@@ -243,7 +243,7 @@ def test_a_params_yaml_that_is_malformed_is_one_line(
 
 def test_a_params_yaml_that_is_no_text_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes(b"data: \xff\n")
-    with pytest.raises(Fault, match=r"params\.yaml cannot be read"):
+    with pytest.raises(Fault, match=r"params\.yaml is not text in UTF-8"):
         columns_of(tmp_path, pd.DataFrame(columns=NAMES))
 
 

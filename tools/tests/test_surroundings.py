@@ -169,7 +169,7 @@ def test_a_submodule(project: Project, strata: Strata, tmp_path: Path) -> None:
     (inside.path / "code.txt").write_text("mine\n")
     project.run("git", "config", "submodule.recurse", "true")
     said = strata(project, "restore", "old")
-    assert "at another commit than it names: lib; `git submodule update --init`" in said
+    assert "not at the commit that it names: lib; `git submodule update --init`" in said
     assert inside.read("code.txt") == b"mine\n"
     strata(project, "restore", "main")
     assert inside.read("code.txt") == b"mine\n"
@@ -212,7 +212,7 @@ def test_an_odd_folder(plain: Project, tmp_path: Path, name: str) -> None:
     said = project.run("strata", *sweep, fails="{" in name)
     assert "Traceback" not in said
     if "{" in name:  # no stage of DVC's runs there
-        assert "DVC runs no stage in a folder that has braces in its path" in said
+        assert "DVC runs no stage in a folder with braces in its path" in said
         assert len(project.run("strata", "repro", fails=True).splitlines()) == 1
     assert "dvc.lock: fresh" in project.run("strata", "status")
     assert state(project) == before

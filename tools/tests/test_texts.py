@@ -307,7 +307,7 @@ def test_a_narrow_encoding_ends_no_command(stranger: Project) -> None:
 def test_a_terminal_gets_our_own_escapes_and_no_others(stranger: Project) -> None:
     """DVC has colorama wrap the streams, which writes escapes, and fails at those of a title."""
     title = (
-        "from strata import terminal; terminal.guard(); import dvc.repo; print('\\x1b]0;x\\x07')"
+        "from strata.core.terminal import guard; guard(); import dvc.repo; print('\\x1b]0;x\\x07')"
     )
     assert stranger.run(sys.executable, "-c", title) == "\\x1b]0;x\\x07\n"
     ours, theirs = pytest.importorskip("pty").openpty()
@@ -339,5 +339,5 @@ def test_a_path_that_misleads_is_refused_and_the_rest_is_told(
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800"])
 def test_a_name_that_no_program_can_be_given_is_a_fault(name: str) -> None:
-    with pytest.raises(Fault, match="no name for git"):
+    with pytest.raises(Fault, match="not an argument for git"):
         git.run("cat-file", "blob", f"HEAD:{name}")

@@ -90,11 +90,11 @@ def refuse_what_is_not_ready(root: Path) -> None:
             raise Fault(
                 f"{root} has no {name}: adopt works in a repository made from Strata's template"
             )
-    changed = [change for change in git.changes(root) if not change.startswith("??")]
-    changed = [change for change in changed if not change[3:].startswith("data/source")]
+    tracked = git.changes(root, untracked=False)
+    changed = [path for path in tracked if not path.startswith("data/source")]
     if changed:
         raise Fault(
-            f"{len(changed)} files differ from the last commit, such as {changed[0][3:]}: commit "
+            f"{len(changed)} files differ from the last commit, such as {changed[0]}: commit "
             "or stash them, so that nothing of yours gets lost"
         )
 

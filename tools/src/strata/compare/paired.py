@@ -17,8 +17,9 @@ import pandas as pd
 from strata.compare import scoring
 from strata.core import frames
 from strata.core.errors import Fault
-from strata.core.settings import PARAMS, names_in, params, section
+from strata.core.settings import names_in, section
 from strata.core.texts import inert
+from strata.dvc.revision import parsed
 
 SAMPLES = 2_000  # with 500 the interval's ends still move by a tenth of its width
 FEWEST = 10  # blocks; the resamples of fewer are far too alike
@@ -32,6 +33,7 @@ USUAL = {  # the names that a column has where the settings name none
     "split": ("split",),
     "weight": ("weight", "sample_weight"),
 }
+PARAMS = "params.yaml"
 POSITIVE = "positive"  # the one setting among them that is no column, but a class
 PLACE = "[tool.strata.report.columns]"
 BOTH = f"{PLACE} or {PARAMS}"
@@ -154,7 +156,8 @@ def columns_in_params(root: Path, there: Iterable[str]) -> dict[str, list[str]]:
     The columns of several classes are among those that are ``there``. A role that no column has is
     empty. Raises Fault if the file cannot be read.
     """
-    found = params(root)
+    file = root / PARAMS
+    found = parsed(file.read_bytes(), PARAMS) if file.is_file() else None
     data, evaluate = (_section(found, name) for name in ("data", "evaluate"))
     task, label, key = (data.get(name) for name in ("task", "target", "key"))
     if not (isinstance(task, str) and task in PREDICTIONS and isinstance(label, str)):

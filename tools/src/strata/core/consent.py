@@ -1,7 +1,7 @@
-"""What of a revision each command runs: declared here, held to here, and shown in docs/security.md.
+"""Which programs of a revision each command runs: declared and enforced here.
 
 A revision names programs: its pipeline, what scores rows, what exports a model, what takes new
-data. Whatever runs one asks ``check`` first; the table in the docs is made of ``RUNS``.
+data. Whatever runs one calls ``check`` first; ``RUNS`` is shown in docs/security.md.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def granted(command: str, args: argparse.Namespace) -> Iterator[None]:
 def check(program: str) -> None:
     """Raise Fault unless the command that is at work may run this program of a revision."""
     if program not in _granted.get():
-        raise Fault(f"{program} of a revision is not run by this command, or not as it was called")
+        raise Fault(f"this command, as it was called, may not run {program} of a revision")
 
 
 def table(commands: Iterable[str]) -> str:

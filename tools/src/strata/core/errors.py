@@ -1,4 +1,4 @@
-"""The errors that the tools raise on purpose, and what turns others into a line."""
+"""The errors that the tools raise on purpose, and a line for any other."""
 
 import contextlib
 import re
@@ -28,9 +28,9 @@ LONG = 20_000  # characters; no message needs them, and the name of a thing may 
 
 
 def without_secrets(text: str) -> str:
-    """A text to show, without the passwords and tokens in the URLs that it names.
+    """Mask the passwords and tokens in the URLs of a text that is to be shown.
 
-    Cut if it is long: twice, so that no half of an address is shown, which is not known for one.
+    A long text is cut before and after, so that no half of a URL escapes the masks.
     """
     if len(text) > LONG:
         return without_secrets(text[:LONG])[: LONG // 2] + "…"
@@ -47,12 +47,12 @@ class Fault(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in a line; its class where it says nothing."""
+    """The first line of an error's message; its class if it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what lies at the root of an error of DVC's, which wraps others in it."""
+    """The first line of the root cause of an error of DVC's, which wraps others."""
     while error.__cause__:
         error = error.__cause__
     if mark := getattr(error, "problem_mark", None):  # of a YAML parser
@@ -70,20 +70,20 @@ class Ended(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def on_signals(handle: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
-    """Have a function called for each signal that asks to end; those that are ignored stay so."""
+    """Handle the signals that ask a process to end; those that it ignores stay ignored."""
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        heeded = [each for each in SIGNALS if signal.getsignal(each) != signal.SIG_IGN]
-        before = {each: signal.signal(each, handle) for each in heeded}
+        heeded = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def end(number: int, frame: FrameType | None) -> None:
-    """Raise Ended: the handler for ``on_signals`` where work may stop at any point."""
+    """Raise Ended: a handler for ``on_signals`` where work may stop at any point."""
     del frame
     raise Ended(number)
 

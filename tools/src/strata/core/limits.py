@@ -1,5 +1,4 @@
-"""How much is read of what others wrote: a limit for each thing, since a few bytes can stand for
-more than any memory holds.
+"""Limits on what is read of what others wrote: a few bytes can stand for more than memory holds.
 
 docs/security.md shows this table.
 """
@@ -11,7 +10,7 @@ from strata.core.errors import Fault
 
 @dataclass(frozen=True)
 class Limit:
-    """``most`` of ``what`` are read; ``protects`` says what more would take."""
+    """At most ``most`` of ``what`` are read; ``protects`` says what more would cost."""
 
     what: str
     most: int
@@ -96,25 +95,4 @@ CSV = Limit(
     "memory: a cell of one byte takes fifty",
 )
 
-TABLE = [
-    TEXT,
-    VALUES,
-    ALIASED,
-    DEPTH,
-    DIGITS,
-    STAGES,
-    EXPANDED,
-    OPEN,
-    TAG,
-    CONFIG,
-    FILLED_IN,
-    PATTERNS,
-    MATCHING,
-    EDGES,
-    LEAVES,
-    LISTING,
-    ROWS,
-    COLUMNS,
-    MEMORY,
-    CSV,
-]
+TABLE = [limit for limit in [*globals().values()] if isinstance(limit, Limit)]

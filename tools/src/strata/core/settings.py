@@ -1,17 +1,13 @@
-"""The settings of the tools: ``[tool.strata]`` of pyproject.toml, or strata.toml without one.
-
-And the params of the pipeline, which say once what stages and tools both must know.
-"""
+"""The settings of the tools: ``[tool.strata]`` of pyproject.toml, or strata.toml without one."""
 
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from strata.core import limits, trust
-from strata.core.errors import Fault, first_line, reason
+from strata.core import trust
+from strata.core.errors import Fault, first_line
 
-PARAMS = "params.yaml"
 PLACES = (("pyproject.toml", ("tool", "strata")), ("strata.toml", ()))
 
 
@@ -31,43 +27,22 @@ def section_of(text: Callable[[str], str | None], name: str) -> dict[str, Any]:
     """The same, where ``text`` gives a file's text, or None if there is no such file."""
     for path, keys in PLACES:
         try:
-            found: Any = tomllib.loads(text(path) or "")
+            table: Any = tomllib.loads(text(path) or "")
         except (ValueError, RecursionError) as error:  # as of a number that is too long
             raise Fault(f"{path}: {first_line(error)}") from None
-        trust.check_values(found, path)
+        trust.check_values(table, path)
         for key in (*keys, name):
-            found = found.get(key, {})
-            if not isinstance(found, dict):
+            table = table.get(key, {})
+            if not isinstance(table, dict):
                 raise Fault(f"{path}: {key} must be a table")
-        if found:
-            return dict(found)
+        if table:
+            return dict(table)
     return {}
 
 
-def params(root: Path) -> Any:
-    """What params.yaml in a folder holds, read as DVC reads it; None where there is no such file.
-
-    Raises Fault if it cannot be read.
-    """
-    from dvc.utils.serialize import PARSERS
-
-    if not (root / PARAMS).is_file():
-        return None
-    data = (root / PARAMS).read_bytes()
-    limits.TEXT.check(len(data), PARAMS)
-    try:
-        text = data.decode("utf-8-sig")
-        trust.check_yaml(text.encode(), PARAMS)
-        return PARSERS[".yaml"](text, PARAMS)
-    except Fault:
-        raise
-    except Exception as error:  # a parser has errors of its own
-        raise Fault(f"{PARAMS} cannot be read: {reason(error)}") from None
-
-
-def names_in(found: Mapping[str, Any], key: str, place: str) -> list[str]:
-    """A setting that is a name or a list of names; empty where it is not set. Raises Fault."""
-    value = found.get(key, [])
+def names_in(settings: Mapping[str, Any], key: str, place: str) -> list[str]:
+    """The names in a setting, one or a list of them; none if it is not set. Raises Fault."""
+    value = settings.get(key, [])
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Fault(f"{place}: {key} must be a name or a list of names")

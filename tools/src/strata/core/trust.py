@@ -22,7 +22,7 @@ OURS = (".git", ".dvc")
 
 
 def hashes_in(data: bytes) -> set[str]:
-    """Whatever looks like an MD5 in a text, be it a lock, a list of files, or neither."""
+    """Whatever looks like an MD5 in a text: of a dvc.lock, a list of files, or anything."""
     return {found.decode() for found in LIKE_ONE.findall(data)}
 
 
@@ -30,7 +30,7 @@ def checked_hash(value: object) -> str:
     """An MD5, with ``.dir`` behind it for a folder. Raises Fault for anything else."""
     if isinstance(value, str) and HASH.fullmatch(value):
         return value
-    raise Fault(f"{str(value)[:80]!r} is no hash of DVC's")
+    raise Fault(f"{str(value)[:80]!r} is not a hash of DVC's")
 
 
 def checked_path(value: object) -> str:
@@ -41,7 +41,7 @@ def checked_path(value: object) -> str:
         reserved = any(part == ".." or part.lower().rstrip(". ") in OURS for part in parts)
         if parts and not odd and not reserved:
             return value
-    raise Fault(f"{str(value)[:80]!r} is no path inside the repository")
+    raise Fault(f"{str(value)[:80]!r} is not a path inside the repository")
 
 
 def within(root: Path, path: Path) -> Path:
@@ -117,8 +117,7 @@ def check_yaml(data: bytes, place: str) -> None:
 
 
 def check_patterns(texts: Mapping[str, bytes], paths: Iterable[str]) -> None:
-    """Raise Fault, which names the file, if it takes too long to hold paths against .dvcignore
-    files.
+    """Raise Fault, which names the file, if matching paths with .dvcignore files takes too long.
 
     Of several * in a name each may stand for more or less of it, and ** for any folders: a regular
     expression tries all ways before it says no.

@@ -34,16 +34,16 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def json_of(value: Any) -> str:
-    """A value as JSON, which knows no number that is not finite: null stands for it."""
+    """A value as JSON, with null for a number that is not finite."""
 
-    def known(value: Any) -> Any:
+    def finite(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: known(inner) for key, inner in value.items()}
+            return {key: finite(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple):
-            return [known(inner) for inner in value]
+            return [finite(inner) for inner in value]
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    return json.dumps(known(value), allow_nan=False)
+    return json.dumps(finite(value), allow_nan=False)
 
 
 def flatten(value: Any, prefix: str = "") -> Leaves:
@@ -60,18 +60,18 @@ def flatten(value: Any, prefix: str = "") -> Leaves:
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:
-    """Whether a value is a number; a truth is none, NaN is one."""
+    """Whether a value is a number; NaN is one, a bool is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def real(value: Any) -> float | None:
-    """A number that can be compared and computed with, else None: no text, no null, no NaN, and
-    none so large or small that its square is no number."""
+    """A number to compute with, else None: as for text, null, NaN, and what is so large or small
+    that its square is not a number."""
     return value if is_number(value) and (not value or 1 / LARGE < abs(value) < LARGE) else None
 
 
 def changes(before: Leaves, after: Leaves) -> list[Change]:
-    """The names whose values differ, in the order of ``after``, those that went last.
+    """The names whose values differ, in the order of ``after``; those that are gone come last.
 
     NaN equals NaN; 1, 1.0 and True differ, as they do to a stage that reads them.
     """

@@ -1,9 +1,9 @@
 """The lock of a cache, which every command of this program holds, and gc alone.
 
 A cache is shared: by worktrees, by clones, by the temporary clones in which revisions run. What a
-command has put there, or found there, has no name in Git until it ends; so all but gc hold the
-lock together, each from its first look at the cache to its end. The system lets go of it when a
-process dies, however it does.
+command has put there, or found there, has no name in Git until it ends; so all but gc share the
+lock, each from its first look at the cache to its end. The system releases it when a process dies,
+however it does.
 """
 
 import os
@@ -41,7 +41,7 @@ def hold(cache: Path) -> None:
 
 
 def release() -> None:
-    """Let go of all caches."""
+    """Release all caches."""
     while _held:
         os.close(_held.popitem()[1])
 
@@ -67,7 +67,8 @@ def alone(cache: Path) -> Iterator[float]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Fault(
-                f"another strata is at work on the cache {cache}: wait for its end, then try again"
+                f"another strata command is at work on the cache {cache}: wait for its end, then "
+                "try again"
             ) from None
         os.utime(file.fileno())
         yield os.fstat(file.fileno()).st_mtime

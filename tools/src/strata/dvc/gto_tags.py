@@ -24,7 +24,7 @@ FIRST = {"major": "v1.0.0", "minor": "v0.1.0", "patch": "v0.0.1"}
 
 @dataclass(frozen=True)
 class Event:
-    """What a tag says of a model: a version, or a stage, of which ``back`` takes it back."""
+    """What a tag says of a model: it has a version, or is in a stage; or no more, if ``back``."""
 
     model: str
     version: str | None
@@ -36,21 +36,21 @@ class Event:
 
 def parse(tag: str) -> Event | None:
     """What a tag says; None for one that is not in GTO's form."""
-    found = TAG.fullmatch(tag)
-    if not found:
+    match = TAG.fullmatch(tag)
+    if not match:
         return None
     return Event(
-        found["model"].replace("=", ":"),
-        found["version"],
-        found["stage"],
-        found["back"] == "!",
-        found["word"] == "deprecated",
-        int(found["counter"] or 0),
+        match["model"].replace("=", ":"),
+        match["version"],
+        match["stage"],
+        match["back"] == "!",
+        match["word"] == "deprecated",
+        int(match["counter"] or 0),
     )
 
 
 def prefix(model: str) -> str:
-    """What the tags of a model begin with: a tag cannot have the colon that follows a folder."""
+    """What the tags of a model begin with: no tag can have the colon that follows a folder."""
     return model.replace(":", "=")
 
 
@@ -65,14 +65,14 @@ def is_stage(name: str) -> bool:
 
 
 def order(version: str) -> Any:
-    """What versions are sorted by: see semver.org."""
+    """The sort key of a version: see semver.org."""
     from semver import Version
 
     return Version.parse(version.removeprefix("v"))
 
 
 def bumped(versions: list[str], how: str) -> str:
-    """The next major, minor or patch version after some."""
+    """The next major, minor or patch version."""
     if not versions:
         return FIRST[how]
     return f"v{getattr(max(map(order, versions)), f'bump_{how}')()}"

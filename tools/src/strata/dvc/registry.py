@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from strata import git
-from strata.core import limits, trust
-from strata.core.errors import Fault, first_line
+from strata.core.errors import Fault
 from strata.core.settings import names_in, section
 from strata.dvc import gto_tags
-from strata.dvc.revision import Revision
+from strata.dvc.revision import Revision, parsed
 from strata.git import refs
 
 PLACE = "[tool.strata.release]"
 KNOWN: dict[str, Any] = {"card": str, "export": str, "branches": (list, str), "signed": bool}
 KINDS = {str: "text", (list, str): "name or a list of names", bool: "truth, true or false"}
-Said = list[tuple[git.Tag, gto_tags.Event]]  # tags, each with what its name says
+Events = list[tuple[git.Tag, gto_tags.Event]]  # tags, each with what its name says
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,9 @@ class Release:
 
 def names(root: Path) -> list[str]:
     """The models that have a release which counts."""
-    known = _tags(root)
-    without = _uncounted(root, [tag.name for tags in known.values() for tag, _ in tags])
-    return sorted(model for model, tags in known.items() if _releases(model, tags, without))
+    models = _tags(root)
+    without = _uncounted(root, [tag.name for tags in models.values() for tag, _ in tags])
+    return sorted(model for model, tags in models.items() if _releases(model, tags, without))
 
 
 def releases(root: Path, model: str) -> list[Release]:
@@ -54,7 +53,7 @@ def releases(root: Path, model: str) -> list[Release]:
     return _releases(model, tags, _uncounted(root, [tag.name for tag, _ in tags]))
 
 
-def _releases(model: str, tags: Said, without: Mapping[str, str]) -> list[Release]:
+def _releases(model: str, tags: Events, without: Mapping[str, str]) -> list[Release]:
     """The same, of the tags of a model, but for those that do not count."""
     count = [(tag, event) for tag, event in tags if tag.name not in without]
     count.sort(key=lambda pair: (pair[0].at, pair[1].counter))
@@ -90,13 +89,13 @@ def _releases(model: str, tags: Said, without: Mapping[str, str]) -> list[Releas
     ]
 
 
-def _tags(root: Path) -> dict[str, Said]:
+def _tags(root: Path) -> dict[str, Events]:
     """The tags of each model, with what each says."""
-    found: dict[str, Said] = {}
+    models: dict[str, Events] = {}
     for tag in git.tags(root):
         if event := gto_tags.parse(tag.name):
-            found.setdefault(event.model, []).append((tag, event))
-    return found
+            models.setdefault(event.model, []).append((tag, event))
+    return models
 
 
 def uncounted(root: Path, model: str) -> dict[str, str]:
@@ -105,7 +104,7 @@ def uncounted(root: Path, model: str) -> dict[str, str]:
 
 
 def _uncounted(root: Path, tags: Sequence[str]) -> dict[str, str]:
-    """Those of some tags that do not count. Git is asked once for all: a fetch may bring many."""
+    """The tags that do not count. Git is asked once for all: a fetch may bring many."""
     if not tags:
         return {}
     settings = checked(section(root, "release"))
@@ -176,9 +175,9 @@ def next_tags(root: Path, model: str, how: str, stage: str) -> tuple[str, str]:
             raise Fault(
                 f"{what} {name!r}: letters, digits, -, _ and /, with a letter or digit at both ends"
             )
-    if (known := _stages(git.toplevel(root))) is not None and stage not in known:
-        raise Fault(f"stage {stage!r}: .gto has {', '.join(known) or 'none'}")
-    # Those that were taken back, and tags without a text, count, too: no name is given twice.
+    if (allowed := _stages(git.toplevel(root))) is not None and stage not in allowed:
+        raise Fault(f"stage {stage!r}: .gto allows {', '.join(allowed) or 'none'}")
+    # Those that were taken back, and tags without a message, count, too: no name is given twice.
     events = [event for name in git.lines("tag", root=root) if (event := gto_tags.parse(name))]
     mine = [event for event in events if event.model == model]
     version = gto_tags.bumped([event.version for event in mine if event.version], how)
@@ -188,20 +187,15 @@ def next_tags(root: Path, model: str, how: str, stage: str) -> tuple[str, str]:
 
 def _stages(top: Path) -> list[str] | None:
     """The stages that GTO's own settings allow; None for any. Raises Fault if they are broken."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     file = top / ".gto"
     if not file.exists():
         return None
-    try:
-        limits.TEXT.check(file.stat().st_size, ".gto")
-        text = file.read_bytes()
-        trust.check_yaml(text, ".gto")
-        allowed = (YAML(typ="safe").load(text) or {}).get("stages")
-        return None if allowed is None else [str(name) for name in allowed]
-    except (YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:
-        raise Fault(f".gto: {first_line(error)}") from None
+    settings = parsed(file.read_bytes(), ".gto") or {}
+    if not isinstance(settings, dict) or not isinstance(settings.get("stages"), list | None):
+        raise Fault(".gto: stages must be a list of names")
+    return (
+        [str(name) for name in settings["stages"]] if settings.get("stages") is not None else None
+    )
 
 
 def model_of(revision: Revision, asked: str | None) -> str:

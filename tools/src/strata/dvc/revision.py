@@ -1,9 +1,8 @@
 """A revision: a commit, or the workspace, and all that it says of itself.
 
-What DVC makes of dvc.yaml, dvc.lock and .dvc files (``wdir``, ``foreach``, ``matrix``, ``vars``,
-any number of files in any folder) is taken from DVC; the bytes are of Git, the cache and remotes.
-A thing that is not there is Absent; one that is there and broken is Unreadable; one whose data is
-kept elsewhere, where nothing answers, is Offline.
+DVC reads its dvc.yaml, dvc.lock and .dvc files (``wdir``, ``foreach``, ``matrix``, ``vars``, any
+number of files in any folder); the bytes come from Git, the cache and remotes. What is not there is
+Absent; what is there and broken is Unreadable; what is kept where nothing answers is Offline.
 """
 
 import math
@@ -93,10 +92,10 @@ class _Read:
 
 
 class Revision:
-    """A commit or, for None, the workspace: as it is now, or as DVC's ``repo`` has read it."""
+    """A commit or, for None, the workspace: as it is now or, to save time, as the store read it."""
 
-    def __init__(self, store: Store, commit: str | None, repo: Any = None) -> None:
-        self.store, self.commit, self.root, self._repo = store, commit, store.root, repo
+    def __init__(self, store: Store, commit: str | None, *, reread: bool = True) -> None:
+        self.store, self.commit, self.root, self._reread = store, commit, store.root, reread
         self.name = commit[:9] if commit else "the workspace"
 
     # What it consists of
@@ -119,8 +118,8 @@ class Revision:
                 return self._indexed(repo) if there else _Read()
             if not (self.root / ".dvc").is_dir():
                 return _Read()
-            if self._repo:
-                return self._indexed(self._repo)
+            if not self._reread:
+                return self._indexed(self.store.repo)
             with dvc_repo(self.root) as repo:
                 return self._indexed(repo)
         except Fault as fault:
@@ -129,7 +128,7 @@ class Revision:
             raise Unreadable(f"{self.name}: {reason(error)}") from None
 
     def _indexed(self, repo: Any) -> _Read:
-        """DVC's index, once no file that it is made of is one that DVC should not parse."""
+        """DVC's index, once all files that it is made of are safe to parse."""
         listed = (
             git.files(self.root, self.commit) if self.commit else git.workspace_files(self.root)
         )
@@ -160,21 +159,21 @@ class Revision:
         """The bytes of those files that are there. Raises Fault if they are too many."""
         names = list(dict.fromkeys(names))
         if odd := next((name for name in names if "\n" in name), None):
-            raise Fault(f"{odd!r} has a line end in its name, so it cannot be looked into")
+            raise Fault(f"{odd!r} has a newline in its name, so it cannot be read")
         if self.commit:
             objects = {f"{self.commit}:./{name}": name for name in names}
             found = git.sizes(self.root, list(objects))
-            sizes = {name: found[at] for at, name in objects.items() if at in found}
+            sizes = {objects[at]: size for at, size in found.items()}
         else:
             files = {name: self.root / name for name in names}
             sizes = {name: at.stat().st_size for name, at in files.items() if at.is_file()}
         limits.TEXT.check(sum(sizes.values()), max(sizes, key=lambda name: sizes[name], default=""))
         if self.commit:
-            return git.blobs(self.root, self.commit, list(sizes))
+            return {objects[at]: text for at, text in git.objects(self.root, list(found)).items()}
         return {name: files[name].read_bytes() for name in sizes}
 
     def _checked(self, names: Iterable[str]) -> dict[str, bytes]:
-        """The same. Raises Fault for what none should parse."""
+        """The same. Raises Fault for what is not safe to parse."""
         texts = self._texts(names)
         for name, text in texts.items():
             if _is_yaml(name):
@@ -189,7 +188,7 @@ class Revision:
         return texts
 
     def leaves_out(self, path: str) -> bool:
-        """Whether DVC, by its .dvcignore, does not look at a file of this path."""
+        """Whether .dvcignore leaves out a file of this path."""
         return self._read.leaves_out(path)
 
     def check(self) -> None:
@@ -198,10 +197,15 @@ class Revision:
             raise Unreadable(f"{path} of {self.name} cannot be read: {why}")
 
     @property
+    def _whole(self) -> _Read:
+        """What was read, if no file of DVC's is broken. Raises Unreadable."""
+        self.check()
+        return self._read
+
+    @property
     def outputs(self) -> list[Output]:
         """All outputs that DVC keeps, by path. Those in Git (``cache: false``) are Git's."""
-        self.check()
-        return self._read.outputs
+        return self._whole.outputs
 
     @property
     def stages(self) -> dict[str, Stage]:
@@ -209,24 +213,21 @@ class Revision:
 
         The names are DVC's: those of a dvc.yaml in a subfolder have its path before them.
         """
-        self.check()
-        return self._read.stages
+        return self._whole.stages
 
     @property
     def plots(self) -> list[Plot]:
         """All plots, folders of them file by file."""
-        self.check()
-        found = []
-        for plot in self._read.plots:
+        plots = []
+        for plot in self._whole.plots:
             paths = self.paths(plot.path)
-            found += [Plot(path, path) for path in paths] if paths != [plot.path] else [plot]
-        return found
+            plots += [Plot(path, path) for path in paths] if paths != [plot.path] else [plot]
+        return plots
 
     @property
     def models(self) -> dict[str, str]:
-        """The artifacts of type model: the name of each, as GTO has it, by its path."""
-        self.check()
-        return self._read.models
+        """The artifacts of type model: path to name, as GTO has it."""
+        return self._whole.models
 
     # Params, metrics, pins
 
@@ -238,22 +239,20 @@ class Revision:
     @property
     def metric_files(self) -> list[str]:
         """The paths of the files of metrics."""
-        self.check()
-        return self._read.metrics
+        return self._whole.metrics
 
     @cached_property
     def metrics(self) -> Leaves:
         """All metrics by dotted name. Raises Unreadable or Offline if a file cannot be had.
 
-        With more than one file, those of any but the first stand behind its path: ``FILE:NAME``.
+        With several files, those of any but the first are called ``FILE:NAME``.
         """
         return self._leaves(self.metric_files)
 
     @cached_property
     def params(self) -> Leaves:
         """All values in the files of params, named as metrics are; params.yaml counts as first."""
-        self.check()
-        return self._leaves(self._read.params)
+        return self._leaves(self._whole.params)
 
     def _leaves(self, named: Iterable[str]) -> Leaves:
         paths = dict.fromkeys(path for name in named for path in self.paths(name))
@@ -273,7 +272,7 @@ class Revision:
 
     @cached_property
     def pin_files(self) -> list[str]:
-        """The requirements files that stages depend on, else the first of those at the top."""
+        """The requirements files that stages depend on; else the first of the usual ones."""
         deps = {dep for stage in self.stages.values() for dep in stage.deps}
         found = sorted(d for d in deps if PurePosixPath(d).name.startswith("requirements"))
         usual = ("requirements.lock", "requirements.txt", "requirements-dev.lock")
@@ -282,9 +281,9 @@ class Revision:
     # Files
 
     def paths(self, path: str) -> list[str]:
-        """The files in a folder; of a file itself. Empty for what is not there.
+        """The paths of the files in a folder, or of a file itself; none if it is not there.
 
-        Raises Unreadable where that cannot be told.
+        Raises Unreadable if that cannot be told.
         """
         if self.is_file(path):
             return [path]
@@ -385,11 +384,11 @@ class Revision:
         return self.local(path)
 
     def text(self, path: str) -> str:
-        """The text of a file in UTF-8; as for ``bytes``, and Unreadable if it is none."""
-        return _text(self.bytes(path), path, self.name)
+        """The text of a file, in UTF-8. Raises as ``bytes``, and Unreadable if it is not text."""
+        return _text(self.bytes(path), f"{path} of {self.name}")
 
     def settings(self, name: str) -> dict[str, Any]:
-        """The settings that it has for one command, empty where there are none. Raises Fault."""
+        """Its settings for one command, empty if there are none. Raises Fault."""
         return section_of(lambda path: self.text(path) if self.is_file(path) else None, name)
 
     def parsed(self, path: str) -> Any:
@@ -397,16 +396,17 @@ class Revision:
         return parsed(self.bytes(path), path, self.name)
 
 
-def _text(data: bytes, path: str, revision: str) -> str:
+def _text(data: bytes, place: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unreadable(f"{path} of {revision} is not text in UTF-8") from None
+        raise Unreadable(f"{place} is not text in UTF-8") from None
 
 
-def parsed(data: bytes, path: str, revision: str) -> Any:
+def parsed(data: bytes, path: str, revision: str = "") -> Any:
     """The values in the bytes of a file, as DVC reads it. Raises Unreadable."""
-    text, place = _text(data, path, revision), f"{path} of {revision}"
+    place = f"{path} of {revision}" if revision else path
+    text = _text(data, place)
     try:
         limits.TEXT.check(len(data), place)
         return _values(text, path, place)
@@ -417,7 +417,7 @@ def parsed(data: bytes, path: str, revision: str) -> Any:
 
 
 def _values(text: str, path: str, place: str) -> Any:
-    """The same. Raises Fault for what passes a limit, and any error for what is no such file."""
+    """The same. Raises Fault for what passes a limit, and any error for what cannot be parsed."""
     from dvc.utils.serialize import PARSERS
 
     if _is_yaml(path):
@@ -429,16 +429,16 @@ def _values(text: str, path: str, place: str) -> Any:
 
 
 def _is_yaml(path: str) -> bool:
-    """Whether DVC takes a file of values for YAML, as it does with any that is of no other kind."""
+    """Whether DVC reads a file of values as YAML: all that have no other known suffix."""
     return PurePosixPath(path).suffix.lower() not in OTHERS
 
 
 def leaves(files: Mapping[str, Any], revision: str) -> Leaves:
-    """The values of files under the names that they have as metrics or params of a revision.
+    """The values in files, by the names that they have as metrics or params of a revision.
 
-    A name is a line, and inert. Raises Unreadable if they are too many.
+    Each name is one inert line. Raises Unreadable if they are too many.
     """
-    found: Leaves = {}
+    values_by_name: Leaves = {}
     for path, values in files.items():
         bare = path == "params.yaml" or len(files) == 1
         named = flatten(values)
@@ -447,12 +447,13 @@ def leaves(files: Mapping[str, Any], revision: str) -> Leaves:
         except Fault as fault:
             raise Unreadable(str(fault)) from None
         for name, value in named.items():
-            found[inert(name if bare and name else f"{path}:{name}".removesuffix(":"))] = value
-    return found
+            full = name if bare and name else f"{path}:{name}".removesuffix(":")
+            values_by_name[inert(full)] = value
+    return values_by_name
 
 
 def _is_dvcs(path: str) -> bool:
-    """Whether a file is one that DVC keeps its stages and outputs in."""
+    """Whether DVC keeps stages or outputs in a file."""
     return path.endswith(".dvc") or PurePosixPath(path).name in ("dvc.yaml", "dvc.lock")
 
 

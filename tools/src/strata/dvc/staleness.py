@@ -1,4 +1,4 @@
-"""Which stages dvc.lock no longer speaks of, and which outputs are another revision's."""
+"""Which stages are stale, and which outputs in the workspace are another revision's."""
 
 import os
 from pathlib import Path
@@ -13,33 +13,33 @@ from strata.dvc.unsaved import snapshot
 def behind(store: Store) -> list[str]:
     """The outputs in the workspace that are another revision's: not the lock's, but in the cache.
 
-    So Git leaves them after a merge, a reset or a checkout without hooks.
+    A merge, a reset or a checkout without hooks leaves them so.
     """
-    found = []
-    for out in Revision(store, None).outputs:
+    paths = []
+    for out in Revision(store, None, reread=False).outputs:
         path = store.root / out.path
         if path.exists() and hash_of(path, out.kind, store.root) != out.hash:
             files = snapshot(store.root, path, out.kind).files or {}
             if all(store.intact(oid, out.kind) for oid in files.values()):
-                found.append(out.path)
-    return found
+                paths.append(out.path)
+    return paths
 
 
 def stale(store: Store) -> tuple[dict[str, list[str]], list[str]]:
-    """The stages that dvc.lock no longer speaks of, each with the reasons; what is ``behind`` it.
+    """The stages whose code, params or data differ from dvc.lock, each with the reasons.
 
-    A stage is stale whose code, params or data were changed. Data that is only behind the lock, or
-    absent from the workspace, does not count.
+    Data that is absent from the workspace, or only ``behind`` the lock, is no reason; the paths of
+    the latter are returned as well.
     """
-    found = _differing(store.repo)
-    if not found:
+    stages = _differing(store.repo)
+    if not stages:
         return {}, []
     old = behind(store)
     prefix = os.path.relpath(store.root)  # DVC names paths from the current folder
     names = {os.path.normpath(os.path.join(prefix, path)) for path in old}  # noqa: PTH118
     reasons = {
         stage: [reason for reason in why if reason.rpartition(": ")[0] not in names]
-        for stage, why in found.items()
+        for stage, why in stages.items()
     }
     return {stage: why for stage, why in reasons.items() if why}, old
 
@@ -50,15 +50,15 @@ ALWAYS = "always changed"  # how DVC puts it of a stage that it always runs
 def differing(root: Path, always: bool = False) -> dict[str, list[str]]:
     """The stages whose code, params or data differ from dvc.lock, each with the reasons.
 
-    What nothing says to have changed does not count: data that is only absent from the workspace,
-    and without ``always`` a stage that DVC always runs.
+    Data that is absent from the workspace is no reason, nor, without ``always``, that DVC always
+    runs a stage.
     """
     with dvc_repo(root) as repo:
         return _differing(repo, always)
 
 
 def _differing(repo: Any, always: bool = False) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    stages: dict[str, list[str]] = {}
     with explained(Path(repo.root_dir)), repo.lock:
         # Not of imports: DVC would ask their sources, which may be offline. And one by one, since
         # `repo.status` reads all files again for each target that it is given.
@@ -67,12 +67,12 @@ def _differing(repo: Any, always: bool = False) -> dict[str, list[str]]:
             for reason in reasons:
                 if isinstance(reason, str):
                     if always or reason != ALWAYS:
-                        found.setdefault(stage, []).append(reason)
+                        stages.setdefault(stage, []).append(reason)
                     continue
                 for kind, items in reason.items():
                     for path, what in items.items() if isinstance(items, dict) else [(kind, items)]:
-                        found.setdefault(stage, []).extend(_words(path, what))
-    return {inert(stage): list(map(inert, words)) for stage, words in found.items() if words}
+                        stages.setdefault(stage, []).extend(_words(path, what))
+    return {inert(stage): list(map(inert, words)) for stage, words in stages.items() if words}
 
 
 def _words(path: str, what: Any) -> list[str]:

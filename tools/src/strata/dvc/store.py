@@ -1,4 +1,4 @@
-"""DVC's objects, in the cache and on remotes: nothing else in the tools touches them.
+"""DVC's objects, in the cache and on remotes.
 
 An object is named by its hash and proven by it: what is read here is hashed. The parts of DVC
 that this relies on, and that DVC does not document, are held by tests/test_contract.py.
@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
@@ -35,10 +35,10 @@ class Offline(Fault):
 class Output:
     """A file or folder that DVC keeps.
 
-    ``path`` is from the top of the repository. ``hash`` is its MD5, with ``.dir`` behind it for a
-    folder; ``kind`` is ``md5``, or ``md5-dos2unix`` as DVC 2 wrote. ``made``: by a stage that can
-    run, so it can be rebuilt. ``stage`` names that stage or .dvc file; ``source`` is where an
-    import comes from. ``push``: may go to the remote, which is so unless dvc.yaml says otherwise.
+    ``path`` is from the top of the repository. ``hash`` is its MD5, with the suffix ``.dir`` for a
+    folder; ``kind`` is ``md5``, or ``md5-dos2unix`` as DVC 2 wrote. ``made`` tells whether a stage
+    that can run makes it, so that it can be rebuilt. ``stage`` names that stage or .dvc file;
+    ``source`` is where an import comes from. ``push`` is false if dvc.yaml keeps it from remotes.
     """
 
     path: str
@@ -68,7 +68,7 @@ GONE = (
 
 
 def quiet() -> None:
-    """Keep DVC's log off the screen: what it says is said here."""
+    """Keep DVC's log off the screen: its errors are reported by ours."""
     _log(logging.CRITICAL)
     for name in ("aiohttp_retry", "asyncio"):  # DVC does not close its HTTP clients: they complain
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -90,9 +90,9 @@ def _log(level: int) -> None:
 
 @contextmanager
 def dvc_repo(root: Path, config: dict[str, Any] | None = None) -> Iterator[Any]:
-    """DVC's own object for the workspace of a repository, with some more settings.
+    """DVC's own object for the workspace of a repository, with more settings, for a block.
 
-    Raises Fault with the reason for which DVC fails in the block.
+    Raises Fault with DVC's reason if it fails there.
     """
     from dvc.repo import Repo
 
@@ -103,7 +103,7 @@ def dvc_repo(root: Path, config: dict[str, Any] | None = None) -> Iterator[Any]:
 
 @contextmanager
 def explained(root: Path) -> Iterator[None]:
-    """Raise Fault with the reason for which DVC fails in the block."""
+    """Raise Fault with DVC's reason if it fails in the block."""
     from configobj import ConfigObjError
     from dvc.config import ConfigError, RemoteConfigError
     from dvc.exceptions import DvcException, NotDvcRepoError
@@ -137,12 +137,10 @@ def opened(root: Path) -> Iterator["Store"]:
             if shared:
                 settings |= {"cache": {"dir": str(shared)}}
             if not settings:
-                cachelock.hold(cache_of(repo))
-                yield Store(root, repo)
+                yield Store(root, repo).hold()
                 return
         with dvc_repo(root, settings) as repo:
-            cachelock.hold(cache_of(repo))
-            yield Store(root, repo, shared)
+            yield Store(root, repo, shared).hold()
         return
     if git.is_left_out(root, ".dvc/config"):
         raise Fault(GONE)
@@ -153,16 +151,11 @@ def opened(root: Path) -> Iterator["Store"]:
             if repo.cache.local is None:  # there is no .dvc, in which DVC would have it
                 cache = {"cache": {"dir": str(root / ".dvc/cache")}}
                 repo = at_commit(root, commit, settings | cache)
-            if cache_of(repo).exists():  # a folder made here would bar the way back
-                cachelock.hold(cache_of(repo))
-            yield Store(root, repo)
+            store = Store(root, repo)
+            # A folder made here would bar the way back.
+            yield store.hold() if store.cache_dir.exists() else store
             return
     raise Fault(f"{root} is not a DVC repository, and no branch of it has a .dvc/config")
-
-
-def cache_of(repo: Any) -> Path:
-    """The folder of the cache that DVC's object for a repository uses."""
-    return Path(repo.cache.local_cache_dir)
 
 
 def shared_cache(root: Path) -> Path | None:
@@ -220,9 +213,9 @@ def settings_in(config: str) -> dict[str, dict[str, str]]:
 
 
 def at_commit(root: Path, commit: str, settings: dict[str, Any] | None = None) -> Any:
-    """DVC's object for a commit, read from Git, with some more settings; it writes nothing.
+    """DVC's object for a commit, read from Git, with more settings; it writes nothing.
 
-    Raises Fault for settings of that commit that DVC should not parse.
+    Raises Fault for settings of that commit that are not safe to parse.
     """
     from dvc.fs import GitFileSystem
     from dvc.repo import Repo
@@ -232,7 +225,7 @@ def at_commit(root: Path, commit: str, settings: dict[str, Any] | None = None) -
     limits.FILLED_IN.check((git.blob(root, commit, CONFIG) or b"").count(b"%("), CONFIG)
     quiet()
     scm = SCM(str(root), search_parent_directories=True)
-    prefix = "/" + git.git("rev-parse", "--show-prefix", root=root).rstrip("/")
+    prefix = "/" + git.prefix(root).rstrip("/")
     fs = GitFileSystem(scm=scm, rev=commit)
     return Repo(prefix, fs=fs, scm=scm, uninitialized=True, config=settings)
 
@@ -253,8 +246,42 @@ class Store:
         """The name of its folder, for a clone; without braces, over which DVC trips."""
         return self.root.name.translate({ord("{"): "(", ord("}"): ")"})
 
+    @property
+    def cache_dir(self) -> Path:
+        """The folder of the cache."""
+        return Path(self.repo.cache.local_cache_dir)
+
+    def hold(self) -> "Store":
+        """Keep gc away from the cache to the end of the command. Returns itself."""
+        cachelock.hold(self.cache_dir)
+        return self
+
+    def lend_cache(self, clone: Path) -> None:
+        """Have the DVC of a clone, in its folder with ``.dvc``, use this cache, and link as here.
+
+        By a link: in a path DVC's settings take a comma for a list and %(x)s for a setting.
+        """
+        self.cache_dir.mkdir(parents=True, exist_ok=True)
+        (clone / ".dvc/cache").symlink_to(self.cache_dir, target_is_directory=True)
+        lines = ["[cache]", "    dir = cache"]
+        if kinds := self.repo.config["cache"].get("type"):
+            lines.append(f"    type = {kinds if isinstance(kinds, str) else ','.join(kinds)}")
+        local = clone / ".dvc/config.local"
+        local.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+    def edited(self) -> set[str]:
+        """The paths of outputs whose content in the workspace is not that of dvc.lock.
+
+        By DVC's own look, which remembers hashes by time stamps.
+        """
+        return {
+            Path(out.fs_path).relative_to(self.root).as_posix()
+            for out in self.repo.index.outs
+            if out.use_cache and out.is_in_repo and "modified" in out.workspace_status().values()
+        }
+
     def follow_lock(self) -> None:
-        """Do what `dvc checkout` does, and ask nobody: in this process, since a start costs more.
+        """Do what `dvc checkout` does, without questions, in this process: a start costs more.
 
         Raises Fault if something is not in the cache, or what lies there would be lost.
         """
@@ -289,7 +316,7 @@ class Store:
         return {oid for oid in self.listing(out).values() if not self.intact(oid, out.kind)}
 
     def listing(self, out: Output) -> dict[str, str]:
-        """The files of a folder whose listing the cache has, path to hash; none of a file.
+        """The files of a folder, path to hash, as listed in the cache; none for a file.
 
         Raises Fault if the listing is not there, or not to be trusted.
         """
@@ -363,8 +390,8 @@ class Store:
         return path.is_dir() and files_of(path, out.kind, self.root, files) == files
 
     def links(self) -> tuple[str, list[str]]:
-        """How DVC puts a file of the cache into the workspace: "copy", or a kind of link; and the
-        kinds of link that this disk can do. Tried with a file."""
+        """How DVC puts files of the cache into the workspace: "copy", or a kind of link; and the
+        kinds of link that the disk supports. Tried with a file."""
         from dvc.fs import localfs
         from dvc_objects.fs.generic import test_links
 
@@ -373,7 +400,7 @@ class Store:
         return next((kind for kind in cache.cache_types if kind in able), "copy"), able
 
     def sizes(self, outs: Iterable[Output]) -> dict[str, int]:
-        """The bytes of each object of outputs, by hash, as far as the cache has it."""
+        """How many bytes the objects of outputs have that are in the cache, by hash."""
         objects = {oid: out.kind for out in outs for oid in self.objects_of(out)}
         paths = {oid: self.path(oid, kind) for oid, kind in objects.items()}
         return {oid: path.stat().st_size for oid, path in paths.items() if path.is_file()}
@@ -400,12 +427,16 @@ class Store:
             remove(parts)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, homes: Iterable[Path] = ()) -> Iterator[None]:
         """Keep DVC's commands out for the time of a block, as they do among themselves.
 
-        Raises Fault while one of them, or a stage that it runs, is at work.
+        Out of ``homes``, clones that share the cache, if there are any. Raises Fault while one of
+        them, or a stage that it runs, is at work.
         """
-        with locked(self.root, bool(self.repo.config["core"].get("hardlink_lock"))):
+        by_hardlink = bool(self.repo.config["core"].get("hardlink_lock"))
+        with ExitStack() as stack:
+            for home in homes or [self.root]:
+                stack.enter_context(_locked(home, by_hardlink))
             yield
 
     def keep(self, out: Output, root: Path) -> None:
@@ -429,9 +460,9 @@ class Store:
         return (out.remote if out else None) or self.repo.config["core"].get("remote")
 
     def reach(self, name: str) -> None:
-        """Ask a remote for a sign of life, once.
+        """Check, once, that a remote answers.
 
-        Raises Offline that says what is wrong: no server, no permission, no bucket.
+        Raises Offline with what is wrong: no server, no permission, no bucket.
         """
         from dvc.exceptions import DvcException
 
@@ -466,38 +497,38 @@ class Store:
         self._reached.add(name)
 
     def fetch(self, outs: Iterable[Output]) -> str:
-        """Get from their remotes what the cache lacks of outputs; returns the last complaint.
+        """Get what the cache lacks of outputs from their remotes; returns the last complaint.
 
-        Objects are named by hash, not by revision: DVC would go by the settings of each revision,
-        and pass over those that are older than the storage. Raises Offline if a remote is.
+        By hash, not by revision: DVC would go by the settings of each revision, and skip those
+        that are older than the storage. Raises Offline if a remote is.
         """
-        said = ""
+        complaint = ""
         for name, ours in self._by_remote(outs).items():
             listings = {(out.hash, out.kind) for out in ours if out.is_folder}
-            said = self._transfer("pull", name, listings) or said  # they name the rest
+            complaint = self._transfer("pull", name, listings) or complaint  # they name the rest
             files = {(oid, out.kind) for out in ours for oid in self.missing(out)} - listings
-            said = self._transfer("pull", name, files) or said
-        return said
+            complaint = self._transfer("pull", name, files) or complaint
+        return complaint
 
     def fetch_object(self, remote: str, oid: str, kind: str) -> str:
-        """Get one object; returns a complaint, or nothing. Whether it came is for you to see."""
+        """Get one object; returns a complaint, if any. Check yourself whether it came."""
         return self._transfer("pull", remote, {(oid, kind)})
 
     def push(self, outs: Iterable[Output]) -> str:
-        """Push outputs that the cache has whole; returns the last complaint."""
-        said = ""
+        """Push the outputs that the cache has whole; returns the last complaint."""
+        complaint = ""
         for name, ours in self._by_remote(outs).items():
             whole = [out for out in ours if not self.missing(out)]
             oids = {(oid, o.kind) for o in whole for oid in (o.hash, *self.listing(o).values())}
-            said = self._transfer("push", name, oids) or said
-        return said
+            complaint = self._transfer("push", name, oids) or complaint
+        return complaint
 
     def _by_remote(self, outs: Iterable[Output]) -> dict[str, list[Output]]:
-        found: dict[str, list[Output]] = {}
+        remotes: dict[str, list[Output]] = {}
         for out in outs:
             if name := self.remote(out):
-                found.setdefault(name, []).append(out)
-        return found
+                remotes.setdefault(name, []).append(out)
+        return remotes
 
     def _transfer(self, way: str, remote: str, oids: set[tuple[str, str]]) -> str:
         from dvc.exceptions import DvcException
@@ -506,11 +537,11 @@ class Store:
         if not oids:
             return ""
         self.reach(remote)
-        said = ""
+        complaint = ""
         if way == "pull":  # DVC would parse a listing before it is hashed, and trip over another
             listings = {(oid, kind) for oid, kind in oids if oid.endswith(".dir")}
             complaints = [self._fetch_listing(remote, *listing) for listing in sorted(listings)]
-            said, oids = next(filter(None, complaints), ""), oids - listings
+            complaint, oids = next(filter(None, complaints), ""), oids - listings
         try:
             for kind in {kind for _, kind in oids}:
                 odb = self.repo.cloud.get_remote_odb(remote, hash_name=kind)
@@ -519,10 +550,10 @@ class Store:
                 getattr(self.repo.cloud, way)(infos, odb=odb)
         except (DvcException, OSError) as error:
             return first_line(error)
-        return said
+        return complaint
 
     def _fetch_listing(self, remote: str, oid: str, kind: str) -> str:
-        """Get the list of a folder's files; returns a complaint, or nothing if it is not there."""
+        """Get the list of a folder's files, if it is there; returns a complaint, if any."""
         from dvc.fs import localfs
 
         odb = self.repo.cloud.get_remote_odb(remote, hash_name=kind)
@@ -540,15 +571,15 @@ class Store:
         return ""
 
     def not_on_remote(self, outs: Iterable[Output]) -> list[Output]:
-        """Those outputs that have no remote, or of which theirs lacks something.
+        """The outputs that have no remote, or of which theirs lacks something.
 
-        The list of a folder's files is fetched, should the cache not have it. Raises Offline if a
-        remote does not answer.
+        A folder's list of files is fetched if the cache lacks it. Raises Offline if a remote does
+        not answer.
         """
         outs, lost = list(outs), set[Output]()
         for name, ours in self._by_remote(outs).items():
             folders = {(out.hash, out.kind) for out in ours if out.is_folder}
-            self._transfer("pull", name, {one for one in folders if not self.intact(*one)})
+            self._transfer("pull", name, {folder for folder in folders if not self.intact(*folder)})
             self.reach(name)
             needed = {out: self.objects_of(out) for out in ours}
             for kind in {out.kind for out in ours}:
@@ -559,9 +590,9 @@ class Store:
         return [out for out in outs if out in lost or not self.remote(out)]
 
     def objects_of(self, out: Output) -> set[str]:
-        """The hashes of an output's objects, as far as the cache knows what belongs to it."""
-        known = out.is_folder and self.path(out.hash, out.kind).is_file()
-        return {out.hash, *(self.listing(out).values() if known else ())}
+        """The hashes of an output's objects; of a folder that is not in the cache, its own."""
+        is_listed = out.is_folder and self.path(out.hash, out.kind).is_file()
+        return {out.hash, *(self.listing(out).values() if is_listed else ())}
 
     def has_remotely(self, out: Output, oid: str) -> bool:
         """Whether an output's remote has an object."""
@@ -574,12 +605,12 @@ class Store:
         return self.repo.cloud.get_remote_odb(name, hash_name=out.kind)
 
     def damaged(self, outs: Iterable[Output]) -> tuple[set[str], int]:
-        """The hashes of the objects on the remotes whose content is another, and how many it read.
+        """The hashes of the objects that are damaged on the remotes, and how many objects it read.
 
-        Each is read whole, one after another, into a file that goes again. Raises Offline if a
-        remote does not answer, or breaks off.
+        Each is read whole, one after another, into a temporary file. Raises Offline if a remote
+        does not answer, or breaks off.
         """
-        found, seen = set[str](), set[str]()
+        bad, seen = set[str](), set[str]()
         with TemporaryDirectory(prefix="strata-") as folder:
             file = Path(folder, "object")
             for name, ours in self._by_remote(outs).items():
@@ -595,8 +626,8 @@ class Store:
                         seen.add(oid)
                         kind = "md5" if oid.endswith(".dir") else out.kind
                         if md5_of(file, kind) != oid.removesuffix(".dir"):
-                            found.add(oid)
-        return found, len(seen)
+                            bad.add(oid)
+        return bad, len(seen)
 
     def mend(self, outs: Iterable[Output], damaged: set[str]) -> None:
         """Replace damaged objects of a remote by the good ones that the cache has.
@@ -616,7 +647,7 @@ class Store:
 
 
 @contextmanager
-def locked(root: Path, by_hardlink: bool = False) -> Iterator[None]:
+def _locked(root: Path, by_hardlink: bool) -> Iterator[None]:
     """Keep DVC's commands out of a folder with ``.dvc`` for the time of a block.
 
     Raises Fault while one of them, or a stage that it runs, is at work.
@@ -642,6 +673,36 @@ def locked(root: Path, by_hardlink: bool = False) -> Iterator[None]:
         lock.unlock()
 
 
+def may_use(cache: Path, folder: Path) -> bool:
+    """Whether DVC, in a folder, has this cache, or nobody can tell which.
+
+    Only settings are read: to open a repository is to write into it.
+    """
+    from dvc.config import Config
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        home = Path(Repo.find_root(str(folder)), ".dvc")
+        named = Config(str(home))["cache"].get("dir", home / "cache")
+    except NotDvcRepoError:
+        return False
+    except Exception:  # what a broken .dvc/config raises has no common class
+        return True
+    return Path(named).resolve() == cache
+
+
+def supports(scheme: str) -> bool:
+    """Whether DVC's plugin for a kind of storage is installed."""
+    from dvc.exceptions import DvcException
+    from dvc.fs import get_cloud_fs, registry
+
+    try:
+        return scheme in registry and get_cloud_fs({}, url=f"{scheme}://x")[0] is not None
+    except (DvcException, ImportError):
+        return False
+
+
 def running(rwlock: Path) -> list[str]:
     """The commands of DVC that run a stage, each with its process; they hold no other lock then."""
     import psutil
@@ -658,7 +719,7 @@ def running(rwlock: Path) -> list[str]:
 
 
 def _holder(lock: Path) -> str:
-    """The command that holds DVC's lock, with its process, as far as that can be told."""
+    """The command that holds DVC's lock, with its process, if that can be found out."""
     import psutil
 
     try:
@@ -670,7 +731,7 @@ def _holder(lock: Path) -> str:
 
 
 def command_in(words: list[str]) -> str:
-    """What a process was started as, in the words of a user: without the Python that runs it."""
+    """A process's command as a user types it: without the Python that runs it."""
     for at, word in enumerate(words):
         path = PurePath(word)
         name = path.parent.name if path.name == "__main__.py" else path.stem
@@ -688,9 +749,9 @@ def remove(path: Path) -> None:
 
 
 def _ask(url: str) -> None:
-    """Raise an error if nothing answers at an HTTP address; a page that is not there is an answer.
+    """Raise an error if nothing answers at an HTTP address; "not found" is an answer.
 
-    DVC's own file system takes a server that is down for one that has not the file.
+    DVC's own file system takes a server that is down for one that lacks the file.
     """
     try:
         with urlopen(Request(url, method="HEAD"), timeout=10):
@@ -703,9 +764,9 @@ def _ask(url: str) -> None:
 
 
 def md5_of(path: Path, kind: str) -> str:
-    """The MD5 of a file's bytes; of kind ``md5-dos2unix``, with the line ends of Unix if text.
+    """The MD5 of a file's bytes; for ``md5-dos2unix`` of a text with Unix newlines.
 
-    Nothing here asks DVC's memory of time stamps: a proof that relied on it would be none.
+    DVC's memory of hashes by time stamps is not asked: relying on it would prove nothing.
     """
     from dvc_data.hashfile.hash import file_md5
 
@@ -726,7 +787,7 @@ def files_of(
 
 
 def _inside(folder: Path, root: Path | None) -> list[Path]:
-    """What is in a folder and below it, but for folders; links to such are in it. See files_of."""
+    """All in and below a folder but folders, links to folders among it. See ``files_of``."""
     from dvc.fs import localfs
     from dvc.ignore import DvcIgnoreFilter
 

@@ -1,6 +1,6 @@
 """What a move of the workspace would lose: content that neither Git nor the cache has.
 
-Asked of the content, not of time stamps or of what was meant to be there.
+Content is looked at, never time stamps or what should be there.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from strata import git
 from strata.core import trust
 from strata.core.errors import Fault
-from strata.core.texts import inert
+from strata.core.texts import listed
 from strata.dvc.revision import Revision
 from strata.dvc.store import Output, Store, files_of, hash_of, md5_of
 
@@ -21,7 +21,10 @@ SUBMODULES = "--ignore-submodules=all"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What lies where an output goes: path inside to hash, "" for a file itself; None: nothing."""
+    """What lies at the path of an output: the files in it, path to hash; of a file, "" to its hash.
+
+    None if nothing lies there.
+    """
 
     files: Mapping[str, str] | None
     kind: str
@@ -40,7 +43,7 @@ def snapshot(root: Path, path: Path, kind: str, named: Iterable[str] = ()) -> Sn
 
 
 def keep(store: Store, here: Revision) -> None:
-    """Store the workspace's outputs in the cache, should it have lost them; no lock is touched."""
+    """Put the workspace's outputs back into a cache that has lost them; no dvc.lock changes."""
     for out in here.outputs:
         path = store.root / out.path
         if store.missing(out) and hash_of(path, out.kind, store.root) == out.hash:
@@ -48,18 +51,18 @@ def keep(store: Store, here: Revision) -> None:
 
 
 def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bool) -> list[Path]:
-    """Raise Fault if going to ``target`` would lose anything.
+    """Raise Fault if a move to ``target`` would lose anything.
 
-    ``revisions`` are those whose files may lie in the workspace: HEAD's first. With ``cut_off``
-    the others are those between which a move was broken off: what it left is known by its content,
-    and the untracked files among that are returned.
+    ``revisions`` are those whose files may lie in the workspace, HEAD first. With ``cut_off`` the
+    others are those of a move that was cut off: what it left is recognised by content, and the
+    untracked files among it are returned.
     """
     commits = [str(revision.commit) for revision in [*revisions, target]] if cut_off else []
     top = git.toplevel(store.root)
-    edits = [c[3:] for c in git.edits(store.root, SUBMODULES) if c[:2] != "??"]
-    seen = {change[3:] for change in git.changes(store.root)}
+    edits = git.edits(store.root, SUBMODULES, untracked=False)
+    reported = set(git.changes(store.root, untracked=False))
     _refuse(
-        [name for name in edits if name not in seen],
+        [name for name in edits if name not in reported],
         "changes would be lost that Git is told to overlook",
         "`git update-index --no-assume-unchanged`, or --no-skip-worktree, has it see them; then "
         "commit or `git stash` them",
@@ -70,14 +73,11 @@ def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bo
         "commit or `git stash` them",
     )
     rest = leftovers(store.root, commits)
-
     outs = {
         out.path: out for revision in [target, *reversed(revisions)] for out in revision.outputs
     }
-    prefix = git.git("rev-parse", "--show-prefix", root=store.root)
-    theirs = {
-        PurePosixPath(prefix, path) for r in revisions for path in (o.path for o in r.outputs)
-    }
+    prefix = git.prefix(store.root)
+    theirs = {PurePosixPath(prefix, out.path) for r in revisions for out in r.outputs}
     _refuse(
         _in_the_way(top, str(target.commit), theirs, {str(path.relative_to(top)) for path in rest}),
         "files that neither Git nor DVC keeps are in the way",
@@ -95,16 +95,15 @@ def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bo
 
 
 def leftovers(root: Path, commits: list[str]) -> list[Path]:
-    """The untracked files that a checkout of one of these commits, cut off, has written."""
+    """The untracked files that a checkout of one of these commits wrote before it was cut off."""
     top = git.toplevel(root)
-    names = [change[3:] for change in git.changes(root) if commits and change.startswith("??")]
+    names = git.untracked(root) if commits else []
     return [top / name for name in names if _is_leftover(top, commits, name)]
 
 
 def _refuse(paths: list[str], what: str, way_out: str) -> None:
     if paths:
-        more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-        raise Fault(f"{what}: {', '.join(map(inert, paths[:5]))}{more}; {way_out}")
+        raise Fault(f"{what}: {listed(paths)}; {way_out}")
 
 
 def _is_leftover(top: Path, commits: list[str], path: str) -> bool:
@@ -113,8 +112,7 @@ def _is_leftover(top: Path, commits: list[str], path: str) -> bool:
     What Git's index has of it must be one commit's, too.
     """
     names = [f"{commit}:{path}" for commit in commits]
-    asked = (git.LITERAL, "ls-files", "--stage", "-z", "--", path)
-    staged = git.git(*asked, root=top).split("\0")[:-1]
+    staged = git.entries(git.LITERAL, "ls-files", "--stage", "-z", "--", path, root=top)
     blobs = {git.run("rev-parse", name, root=top).stdout.decode().strip() for name in names}
     if any(entry.split(" ")[1] not in blobs for entry in staged):
         return False
@@ -133,41 +131,41 @@ def _bytes(file: Path) -> bytes:
 def _in_the_way(
     top: Path, target: str, outputs: Iterable[PurePosixPath], left: set[str]
 ) -> list[str]:
-    """The files, ignored ones too, over which Git would write ``target``'s, unless they are alike.
+    """The files, ignored ones too, that Git would overwrite with other ones of ``target``.
 
-    Those in ``outputs`` are DVC's to care for. Paths are from the top of Git's repository.
+    ``git checkout --no-overwrite-ignore`` refuses equal ones as well, and none with ``--force``.
+    Files in ``outputs`` are left to DVC. Paths are from the top of Git's repository.
     """
     tracked = set(git.files(top, "HEAD")) | left
     difference = ("diff", "--name-only", "--no-renames", "--diff-filter=A", "-z", "HEAD", target)
     found: dict[str, None] = {}
-    for name in git.git(*difference, root=top).split("\0")[:-1]:
+    for name in git.entries(*difference, root=top):
         path = PurePosixPath(name)
-        for at in [*reversed(path.parents[:-1]), path]:
-            file = top / at
-            if any(at.is_relative_to(out) for out in outputs) or not os.path.lexists(file):
-                break
-            if file.is_dir() and not file.is_symlink():
-                if at == path:
-                    inside = (f.relative_to(top).as_posix() for f in file.rglob("*") if f.is_file())
-                    found |= dict.fromkeys(f for f in inside if f not in tracked)
-            elif str(at) in tracked:
-                break
-            elif at != path or git.smudged(top, f"{target}:{name}") != _bytes(file):
-                found[str(at)] = None
-                break
+        way = [*reversed(path.parents[:-1]), path]
+        at = next((at for at in way if (top / at).is_symlink() or not (top / at).is_dir()), None)
+        if any((at or path).is_relative_to(out) for out in outputs):
+            continue
+        if at is None:
+            inside = (f.relative_to(top).as_posix() for f in (top / path).rglob("*") if f.is_file())
+            found |= dict.fromkeys(f for f in inside if f not in tracked)
+        elif os.path.lexists(file := top / at) and (
+            str(at) not in tracked
+            and (at != path or git.smudged(top, f"{target}:{name}") != _bytes(file))
+        ):
+            found[str(at)] = None
     return list(found)
 
 
 def _ignores(top: Path, revision: Revision) -> list[str]:
     """The .dvcignore files of a revision, as Git lists them."""
-    listed = git.git("ls-tree", "-r", "-z", str(revision.commit), root=top).split("\0")
-    return [entry for entry in listed if PurePosixPath(entry).name.endswith(".dvcignore")]
+    files = git.entries("ls-tree", "-r", "-z", str(revision.commit), root=top)
+    return [entry for entry in files if PurePosixPath(entry).name.endswith(".dvcignore")]
 
 
 def _unstored(store: Store, out: Output, tracked: set[str], other: Revision | None) -> list[str]:
-    """The files where an output goes that neither the cache has nor Git.
+    """The files at the path of an output that neither the cache nor Git has.
 
-    What .dvcignore leaves out stays there, unless ``other``, whose is another, does not leave it.
+    What .dvcignore leaves out stays there, unless ``other``, which has another one, includes it.
     """
     place, is_known = store.root / out.path, store.path(out.hash, out.kind).is_file()
     files = dict(

@@ -17,7 +17,7 @@ from typing import Any
 
 from strata.core import limits
 from strata.core.errors import Deferred, Fault, on_signals
-from strata.core.texts import inert
+from strata.core.texts import listed
 
 ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
@@ -41,7 +41,7 @@ def run(
     """Run git and capture what it prints, in English whatever the locale.
 
     ``env`` is put over this environment; ``options`` are those of ``subprocess.run``. Raises Fault
-    for a name that no program can be given: with a NUL, or half a character.
+    for an argument that no program can be given: with a NUL, or half a character.
     """
     try:
         return subprocess.run(
@@ -53,7 +53,7 @@ def run(
             **options,
         )
     except ValueError as error:
-        raise Fault(f"no name for git: {error}") from None
+        raise Fault(f"not an argument for git: {error}") from None
 
 
 SETTINGS = {"GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"}  # these say nothing of a place
@@ -101,17 +101,39 @@ def git(*arguments: str, root: Path | None = None, **options: Any) -> str:
 
 
 def lines(*arguments: str, root: Path | None = None) -> list[str]:
-    """The lines that git printed, of which a line end alone ends each.
+    """The lines that git printed. Raises Fault if it fails.
 
-    ``str.splitlines`` also takes U+2028 or a form feed for one, and names may have those. What has
-    paths, which may even have line ends, is to be read with ``-z``. Raises Fault if git fails.
+    ``str.splitlines`` would also split at U+2028 or a form feed, which names may have. Paths may
+    even have newlines: see ``entries``.
     """
     return [line for line in git(*arguments, root=root).split("\n") if line]
 
 
+def entries(*arguments: str, root: Path | None = None, **options: Any) -> list[str]:
+    """What git printed with ``-z``: entries that end in a NUL. Raises Fault if it fails."""
+    return git(*arguments, root=root, **options).split("\0")[:-1]
+
+
 def succeeds(*arguments: str, root: Path | None) -> bool:
-    """Whether git ends well."""
+    """Whether git exits with 0."""
     return run(*arguments, root=root).returncode == 0
+
+
+def find_commit(root: Path | None, name: str) -> str | None:
+    """The hash of the commit that Git takes a name for; None if it is the name of none."""
+    asked = ("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    done = run("rev-parse", *asked, root=root)
+    return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
+def has_ref(root: Path | None, ref: str) -> bool:
+    """Whether there is a reference of this full name, or HEAD has a commit."""
+    return succeeds("show-ref", "--verify", "--quiet", ref, root=root)
+
+
+def setting(root: Path, key: str) -> str:
+    """A setting of Git's; empty if it is not set."""
+    return run("config", key, root=root).stdout.decode().strip()
 
 
 def top() -> Path:
@@ -119,7 +141,7 @@ def top() -> Path:
 
     Raises Fault outside of a Git repository.
     """
-    end = Path(git("rev-parse", "--show-toplevel"))
+    end = toplevel()
     here = Path.cwd().resolve()
     inside = [here, *here.parents]
     for folder in inside[: inside.index(end) + 1] if end in inside else []:
@@ -128,25 +150,30 @@ def top() -> Path:
     return end
 
 
-def toplevel(root: Path) -> Path:
-    """The top of the Git repository that ``root`` lies in."""
+def toplevel(root: Path | None = None) -> Path:
+    """The top of the Git repository that ``root`` lies in, or this process."""
     return Path(git("rev-parse", "--show-toplevel", root=root))
+
+
+def prefix(root: Path) -> str:
+    """The path of ``root`` from the top of its repository: empty, or with a slash at its end."""
+    return git("rev-parse", "--show-prefix", root=root)
 
 
 def blob(root: Path, commit: str, path: str) -> bytes | None:
     """The bytes of a file of Git's at a commit, or None if that commit has no such file.
 
-    Raises Fault if it cannot be told, or the file not be read.
+    Raises Fault if Git cannot tell, or cannot read it.
     """
-    return _asked("blob", root, commit, path)
+    return _cat_file("blob", root, commit, path)
 
 
 def has_file(root: Path, commit: str, path: str) -> bool:
-    """Whether a commit has a file at this path. Raises Fault if it cannot be told."""
-    return _asked("-t", root, commit, path) == b"blob\n"
+    """Whether a commit has a file at this path. Raises Fault if Git cannot tell."""
+    return _cat_file("-t", root, commit, path) == b"blob\n"
 
 
-def _asked(how: str, root: Path, commit: str, path: str) -> bytes | None:
+def _cat_file(how: str, root: Path, commit: str, path: str) -> bytes | None:
     done = run("cat-file", how, f"{commit}:./{path}", root=root)
     if done.returncode == 0:
         return done.stdout
@@ -160,40 +187,34 @@ def _asked(how: str, root: Path, commit: str, path: str) -> bytes | None:
 
 
 def sizes(root: Path, names: list[str]) -> dict[str, int]:
-    """The bytes of several objects of Git's, named as for ``objects``, of those that it has."""
-    asked = b"".join(os.fsencode(f"{name}\n") for name in names)
-    said = run("cat-file", "--batch-check=%(objectsize)", root=root, input=asked).stdout
-    answers = zip(names, said.split(b"\n"), strict=False)
+    """How many bytes objects of Git's have, by name as for ``objects``, if they exist."""
+    lines = b"".join(os.fsencode(f"{name}\n") for name in names)
+    done = run("cat-file", "--batch-check=%(objectsize)", root=root, input=lines)
+    answers = zip(names, done.stdout.split(b"\n"), strict=False)
     return {name: int(size) for name, size in answers if size.isdigit()}
 
 
-def blobs(root: Path, commit: str, paths: list[str]) -> dict[str, bytes]:
-    """The bytes of several of Git's files at a commit."""
-    named = {f"{commit}:./{path}": path for path in paths if "\n" not in path}
-    return {named[name]: data for name, data in objects(root, list(named)).items()}
-
-
 def objects(root: Path, names: list[str]) -> dict[str, bytes]:
-    """The bytes of several objects of Git's, each by a name that has no line end.
+    """The bytes of objects of Git's that exist, by names without newlines.
 
-    Those that it does not have are left out. Raises Fault for one that is damaged.
+    Raises Fault for one that is damaged.
     """
     return {name: data for name, data in contents(root, names) if data is not None}
 
 
 def contents(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-    """The same, one after the other: each name, and the bytes, None for what is not there."""
+    """The same, one after another: each name with its bytes, None if it does not exist."""
     names = list(names)
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
-        asked.write(b"".join(os.fsencode(name) + b"\n" for name in names))
-        asked.seek(0)
+    with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as errors:
+        request.write(b"".join(os.fsencode(name) + b"\n" for name in names))
+        request.seek(0)
         with subprocess.Popen(
             ["git", "cat-file", "--batch"],
             cwd=root,
             env=os.environ | ENGLISH,
-            stdin=asked,
+            stdin=request,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=errors,
         ) as process:
             assert process.stdout
             for name in names:
@@ -203,27 +224,31 @@ def contents(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes | No
                 elif head:
                     yield name, process.stdout.read(int(head.split()[-1]) + 1)[:-1]
             if process.wait():
-                complaints.seek(0)
-                why = complaints.read().decode(errors="replace").strip().split("\n")[-1]
+                errors.seek(0)
+                why = errors.read().decode(errors="replace").strip().split("\n")[-1]
                 raise Fault(f"git cat-file: {why.removeprefix('fatal: ')}")
 
 
 def smudged(root: Path, name: str) -> bytes | None:
-    """What Git writes into the workspace for ``COMMIT:PATH``, filters and line ends applied."""
+    """What Git writes into the workspace for ``COMMIT:PATH``, filters and newlines applied."""
     done = run("cat-file", "--filters", name, root=root)
     return done.stdout if done.returncode == 0 else None
 
 
 def files(root: Path, commit: str, path: str = ".") -> list[str]:
     """The paths of the files that Git tracks at a commit, in ``path``."""
-    listed = (LITERAL, "ls-tree", "-r", "-z", "--name-only", commit, "--", path)
-    return git(*listed, root=root).split("\0")[:-1]
+    how = ("-r", "-z", "--name-only", commit, "--", path)
+    return entries(LITERAL, "ls-tree", *how, root=root)
 
 
 def workspace_files(root: Path) -> list[str]:
     """The paths of the files that Git tracks, or would, in the workspace."""
-    listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    return git(*listed, root=root).split("\0")[:-1]
+    return entries("ls-files", "-z", "--cached", "--others", "--exclude-standard", root=root)
+
+
+def untracked(root: Path) -> list[str]:
+    """The paths, from the top, of the files that Git neither tracks nor ignores."""
+    return entries("ls-files", "-z", "--others", "--exclude-standard", root=toplevel(root))
 
 
 def is_tracked(root: Path, path: str) -> bool:
@@ -236,25 +261,26 @@ def is_left_out(root: Path, path: str) -> bool:
     return git(LITERAL, "ls-files", "-v", "--", path, root=root).startswith(("S", "s"))
 
 
-def changes(root: Path, *options: str, **how: Any) -> list[str]:
-    """What is not committed, each as ``git status`` puts it: a code of two letters and a path.
+def changes(root: Path, *options: str, untracked: bool = True, **how: Any) -> list[str]:
+    """The paths, from the top, of what is not committed, files that are not tracked among it.
 
     As far as Git's index knows: what must not miss an edit asks for ``edits``.
     """
-    plain = ("--porcelain", "--no-renames", "--untracked-files=all", "-z", *options)
+    which = f"--untracked-files={'all' if untracked else 'no'}"
     look = ("--no-optional-locks", "-c", "core.fsmonitor=false")  # it may do without writing
-    return git(*look, "status", *plain, root=root, **how).split("\0")[:-1]
+    plain = ("status", "--porcelain", "--no-renames", "-z", which, *options)
+    return [entry[3:] for entry in entries(*look, *plain, root=root, **how)]
 
 
-def edits(root: Path, *options: str) -> list[str]:
+def edits(root: Path, *options: str, untracked: bool = True) -> list[str]:
     """``changes``, with each file looked into."""
     with fresh_index(root) as env:
-        return changes(root, *options, env=env)
+        return changes(root, *options, untracked=untracked, env=env)
 
 
 @contextlib.contextmanager
 def fresh_index(root: Path) -> Iterator[dict[str, str]]:
-    """The variable that has Git look into each file: it names a copy of the index, and an old one.
+    """The variable that has Git read each file: it names a copy of the index that looks old.
 
     ``add`` says why the index may err. Nor does Git look into files that it is told to overlook by
     ``update-index --assume-unchanged`` or ``--skip-worktree``; the copy does not say so of those
@@ -266,8 +292,8 @@ def fresh_index(root: Path) -> Iterator[dict[str, str]]:
         env = {"GIT_INDEX_FILE": str(copy)}
         if index.exists():  # there is none before the first file
             shutil.copyfile(index, copy)
-            listed = git("ls-files", "-v", "-z", root=top, env=env).split("\0")[:-1]
-            marked = [entry[2:] for entry in listed if entry[0] == "S" or entry[0].islower()]
+            files = entries("ls-files", "-v", "-z", root=top, env=env)
+            marked = [entry[2:] for entry in files if entry[0] == "S" or entry[0].islower()]
             there = [name for name in marked if os.path.lexists(top / name)]
             for mark in ("assume-unchanged", "skip-worktree") if there else ():
                 names = os.fsencode("".join(f"{name}\0" for name in there))
@@ -294,14 +320,13 @@ def add(root: Path, *arguments: str) -> None:
 def check_committed(root: Path) -> None:
     """Raise Fault unless all is committed."""
     if changed := edits(root):
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        raise Fault(f"not committed: {inert(changed[0][3:])}{more}; commit first")
+        raise Fault(f"not committed: {listed(changed, 1)}; commit first")
 
 
 def position(root: Path) -> str:
-    """The branch that is checked out, or where there is none the commit."""
+    """The branch that is checked out; the commit if none is."""
     branch = git("branch", "--show-current", root=root)
-    if branch and succeeds("show-ref", "--verify", "--quiet", f"refs/tags/{branch}", root=root):
+    if branch and has_ref(root, f"refs/tags/{branch}"):
         return f"refs/heads/{branch}"  # a tag has that name, too
     return branch or git("rev-parse", "HEAD", root=root)
 
@@ -311,8 +336,7 @@ def switch(root: Path, target: str, *, force: bool = False, **options: Any) -> N
 
     Does nothing where that commit is checked out already: HEAD stays on its branch.
     """
-    head = run("rev-parse", "--verify", "HEAD", root=root).stdout.decode().strip()
-    if force or target != head:
+    if force or target != find_commit(root, "HEAD"):
         how = ["--force"] * force + ["--detach"] * bool(HASH.fullmatch(target))
         branch = target.removeprefix("refs/heads/")  # by its full name it would be a commit
         git(*QUIET, "checkout", "--quiet", *how, branch, "--", root=root, **options)
@@ -329,7 +353,7 @@ STEPS = {  # what Git keeps while it is in the middle of something, and the comm
 
 
 def in_progress(root: Path) -> str | None:
-    """What Git is in the middle of: a merge, rebase, bisect, cherry-pick or revert."""
+    """What Git is in the middle of, if anything: merge, rebase, bisect, cherry-pick, revert."""
     return next((what for name, what in STEPS.items() if own_path(root, name).exists()), None)
 
 
@@ -351,15 +375,15 @@ def main_worktree(root: Path) -> Path:
         return root
     # Of a submodule Git lists the folder of its own instead, which names its worktree.
     named = run("config", "--file", str(common / "config"), "core.worktree", root=root).stdout
-    listed = lines("worktree", "list", "--porcelain", root=root)[0]
-    first = Path(common, os.fsdecode(named).rstrip("\n")) if named else Path(listed[9:])
-    return first.resolve() / git("rev-parse", "--show-prefix", root=root)
+    line = lines("worktree", "list", "--porcelain", root=root)[0]
+    first = Path(common, os.fsdecode(named).rstrip("\n")) if named else Path(line[9:])
+    return first.resolve() / prefix(root)
 
 
 def worktrees(root: Path) -> list[Path]:
     """The top of each worktree of the repository that is on this disk, that of ``root`` first."""
-    listed = lines("worktree", "list", "--porcelain", root=root)
-    tops = (Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree "))
+    said = lines("worktree", "list", "--porcelain", root=root)
+    tops = (Path(line.removeprefix("worktree ")) for line in said if line.startswith("worktree "))
     # Of a bare repository, or a submodule, Git lists its own folder as one.
     return list(dict.fromkeys([toplevel(root), *(top for top in tops if (top / ".git").exists())]))
 
@@ -380,16 +404,16 @@ def reachable(root: Path) -> list[str]:
     texts = (_text(file) for entry in entries for file in (entry, *entry.rglob("*")))
     noted = {name.decode() for text in texts for name in hashes.findall(text)}
     form = "--batch-check=%(objectname)"
-    asked = "".join(f"{name}\n" for name in sorted(noted)).encode()
-    there = run("cat-file", form, root=root, input=asked).stdout.decode().split("\n")[:-1]
-    tips = "".join(f"{name}\n" for name in there if " " not in name).encode()
+    names = "".join(f"{name}\n" for name in sorted(noted)).encode()
+    checked = run("cat-file", form, root=root, input=names).stdout.decode().split("\n")[:-1]
+    tips = "".join(f"{name}\n" for name in checked if " " not in name).encode()
     every = ("rev-list", "--all", "--reflog", "--indexed-objects", "--objects", "--stdin")
-    said = git(*every, root=root, input=tips)
-    return [line.partition(" ")[0] for line in said.split("\n") if line]
+    objects = git(*every, root=root, input=tips).split("\n")
+    return [line.partition(" ")[0] for line in objects if line]
 
 
 def _text(file: Path) -> bytes:
-    """The bytes of a file, none of what is no file, or none any more: a git may be at work."""
+    """The bytes of a file; none of a folder, or of what is gone since: a git may be at work."""
     try:
         return file.read_bytes() if file.is_file() else b""
     except FileNotFoundError:
@@ -400,7 +424,7 @@ def check_new_branch(root: Path, name: str) -> None:
     """Raise Fault if a branch of this name exists, or Git cannot take the name."""
     if not succeeds("check-ref-format", "--branch", name, root=root):
         raise Fault(f"{name!r} cannot name a branch")
-    if succeeds("show-ref", "--verify", f"refs/heads/{name}", root=root):
+    if has_ref(root, f"refs/heads/{name}"):
         raise Fault(f"a branch {name} exists; name another, or remove it")
 
 
@@ -435,16 +459,16 @@ def is_shallow(root: Path) -> bool:
 
 
 def tag_texts(root: Path, tags: Iterable[str]) -> dict[str, str]:
-    """What some annotated tags say, without a signature; of one that is too large, how large."""
+    """The messages of annotated tags, without a signature; of one that is too large, its size."""
     refs = [f"refs/tags/{name}" for name in tags]
-    found = {}
+    texts = {}
     large = {ref: size for ref, size in sizes(root, refs).items() if size > limits.TAG.most}
     for ref, data in contents(root, [ref for ref in refs if ref not in large]):
         text = (data or b"").partition(b"\n\n")[2].decode(errors="replace")
-        found[ref] = SIGNATURE.split(text, maxsplit=1)[0].strip()
+        texts[ref] = SIGNATURE.split(text, maxsplit=1)[0].strip()
     for ref, size in large.items():
-        found[ref] = f"{size:,} {limits.TAG.what}: too many to be shown"
-    return {ref.removeprefix("refs/tags/"): text for ref, text in found.items()}
+        texts[ref] = f"{size:,} {limits.TAG.what}: too many to be shown"
+    return {ref.removeprefix("refs/tags/"): text for ref, text in texts.items()}
 
 
 @dataclass(frozen=True)
@@ -457,7 +481,7 @@ class Tag:
 
     @property
     def at(self) -> datetime:
-        """When it was made. Raises Fault if it does not say so."""
+        """When it was made. Raises Fault if it has no date."""
         try:
             return datetime.fromisoformat(self.date)
         except ValueError:
@@ -468,49 +492,50 @@ def tags(root: Path) -> list[Tag]:
     """The annotated tags of commits."""
     fields = ("objecttype", "*objecttype", "*objectname", "taggerdate:iso-strict", "refname")
     form = "--format=" + "%00".join(f"%({field})" for field in fields)
-    rows = lines("for-each-ref", form, "refs/tags", root=root)
-    found = []
-    for kind, what, commit, date, ref in (row.split("\0") for row in rows):
-        if (kind, what) == ("tag", "commit"):
-            found.append(Tag(ref.removeprefix("refs/tags/"), commit, date))
-    return found
+    rows = [row.split("\0") for row in lines("for-each-ref", form, "refs/tags", root=root)]
+    return [
+        Tag(ref.removeprefix("refs/tags/"), commit, date)
+        for kind, target, commit, date, ref in rows
+        if (kind, target) == ("tag", "commit")
+    ]
 
 
 def tag_objects(
     root: Path, commit: str, texts: Mapping[str, str], *, signed: bool = False
 ) -> dict[str, str]:
-    """Make annotated tags of a commit, signed if that is asked or Git is set so, without a name.
+    """Make annotated tags of a commit, name to text, as objects that no reference names yet.
 
-    Each has its name and its text; the object of each by its name. Raises Fault if Git refuses one.
+    They are signed if asked, or if Git is set so. Returns the object of each, by name. Raises Fault
+    if Git refuses one.
     """
     settings = f"include.path={own_path(root, 'config')}"
-    found = {}
-    with tempfile.TemporaryDirectory(prefix="strata-") as folder:  # their names are there only
+    objects = {}
+    with tempfile.TemporaryDirectory(prefix="strata-") as folder:  # has their references
         env = {"GIT_DIR": folder, "GIT_OBJECT_DIRECTORY": str(own_path(root, "objects"))}
         git("init", "--quiet", "--bare", root=root, env=env)
         how = ("--sign" if signed else "--annotate", "--cleanup=verbatim", "--file=-")
         for name, text in texts.items():
-            said = f"{text}\n".encode(errors="surrogateescape")
-            git("-c", settings, "tag", *how, name, commit, root=root, env=env, input=said)
-            found[name] = git("rev-parse", f"refs/tags/{name}", root=root, env=env)
-    return found
+            message = f"{text}\n".encode(errors="surrogateescape")
+            git("-c", settings, "tag", *how, name, commit, root=root, env=env, input=message)
+            objects[name] = git("rev-parse", f"refs/tags/{name}", root=root, env=env)
+    return objects
 
 
 def place_tags(root: Path, objects: Mapping[str, str]) -> None:
-    """Give tags their names, all of them or none. Raises Fault if one of the names is taken.
+    """Name objects as tags, all of them or none. Raises Fault if one of the names is taken.
 
     A signal waits for the end: Git would be killed in the middle.
     """
-    asked = "".join(f"create refs/tags/{name} {oid}\n" for name, oid in objects.items())
+    commands = "".join(f"create refs/tags/{name} {oid}\n" for name, oid in objects.items())
     alone = {"start_new_session": True} if hasattr(os, "setsid") else {}
     with on_signals(Deferred()):
-        git("update-ref", "--stdin", root=root, input=asked.encode(), **alone)
+        git("update-ref", "--stdin", root=root, input=commands.encode(), **alone)
 
 
 def uncommitted(root: Path, paths: list[str]) -> list[str]:
-    """Those of ``paths``, and files in them, that Git tracks and that differ from HEAD."""
+    """The files at or in ``paths`` that Git tracks and that differ from HEAD."""
     if not paths:
         return []
     how = ("--name-only", "--relative", "-z", "HEAD", "--", *paths)
     with fresh_index(root) as env:
-        return git(LITERAL, "diff", *how, root=root, env=env).split("\0")[:-1]
+        return entries(LITERAL, "diff", *how, root=root, env=env)

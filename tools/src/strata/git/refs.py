@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strata.core.errors import Fault
-from strata.git import HASH, git, is_shallow, lines, own_path, run, succeeds
+from strata.git import (
+    HASH,
+    find_commit,
+    git,
+    has_ref,
+    is_shallow,
+    lines,
+    own_path,
+    run,
+    setting,
+    succeeds,
+)
 
 # A name, and what follows it: the parents or the past of what it names.
 EXPRESSION = re.compile(r"(.*?)((?:[~^]|@\{).*)?", re.DOTALL)
@@ -50,19 +61,18 @@ def resolve(revision: str, root: Path | None = None) -> Named:
         revision = previous(at[0], root) + revision[at.end() :]
     name, rest = EXPRESSION.fullmatch(revision).groups(default="")  # type: ignore[union-attr]
     if OWN.fullmatch(name):
-        found, known = {}, _notes(name, root)
+        commits, exists = {}, _notes(name, root)
     else:
-        found = _references(name, root)
-        known = not (name.startswith("refs/") or "\0" in name) or bool(found)
-    if len(set(found.values())) > 1:
-        raise Fault(f"{revision!r} names more than one thing: give one of " + ", ".join(found))
+        commits = _references(name, root)
+        exists = not (name.startswith("refs/") or "\0" in name) or bool(commits)
+    if len(set(commits.values())) > 1:
+        raise Fault(f"{revision!r} names more than one thing: give one of " + ", ".join(commits))
     full = revision
-    if found and not UPSTREAM.match(rest):
-        ref, commit = next(iter(found.items()))
+    if commits and not UPSTREAM.match(rest):
+        ref, commit = next(iter(commits.items()))
         full = (ref if rest.startswith("@{") else commit) + rest
-    name_of = ("--verify", "--quiet", "--end-of-options", f"{full}^{{commit}}")
-    if known and revision and (done := run("rev-parse", *name_of, root=root)).returncode == 0:
-        return Named(done.stdout.decode().strip(), () if rest else tuple(found))
+    if exists and revision and (named := find_commit(root, full)):
+        return Named(named, () if rest else tuple(commits))
     if revision == "HEAD":
         raise Fault("this repository has no commit yet; `git commit` makes the first one")
     raise Fault(
@@ -86,9 +96,9 @@ def previous(which: str, root: Path | None) -> str:
 
 
 def _notes(name: str, root: Path | None) -> bool:
-    """Whether Git has noted a commit under a name such as FETCH_HEAD, apart from references."""
+    """Whether Git has noted a commit under a name such as FETCH_HEAD, which is not a reference."""
     if name in ("@", "HEAD"):
-        return succeeds("show-ref", "--verify", "--quiet", "HEAD", root=root)
+        return has_ref(root, "HEAD")
     return own_path(root or Path(), name).exists()
 
 
@@ -103,18 +113,15 @@ def _references(name: str, root: Path | None) -> dict[str, str]:
     if not name or "\0" in name or HASH.fullmatch(name):
         return {}
     there = set(lines("for-each-ref", "--format=%(refname)", *names, root=root))
-    found = {}
-    for ref in names:
-        peeled = ("--verify", "--quiet", f"{ref}^{{commit}}")
-        if ref in there and (done := run("rev-parse", *peeled, root=root)).returncode == 0:
-            found[ref] = done.stdout.decode().strip()  # a tag may name what is no commit
+    targets = ((ref, find_commit(root, ref)) for ref in names if ref in there)
+    commits = {ref: commit for ref, commit in targets if commit}  # a tag may be of something else
     if not is_full:
-        found |= {trial.ref: trial.commit for trial in experiments(root) if trial.name == name}
-    if found and (hexed := LIKE_HASH.fullmatch(name)):
+        commits |= {trial.ref: trial.commit for trial in experiments(root) if trial.name == name}
+    if commits and (hexed := LIKE_HASH.fullmatch(name)):
         for oid in lines("rev-parse", f"--disambiguate={hexed[1].lower()}", root=root):
             if git("cat-file", "-t", oid, root=root) == "commit":
-                found[oid] = oid
-    return found
+                commits[oid] = oid
+    return commits
 
 
 @dataclass(frozen=True)
@@ -130,25 +137,28 @@ class Experiment:
 def experiments(root: Path | None) -> list[Experiment]:
     """The experiments of DVC's that are here, the newest first."""
     how = ("--sort=refname", "--sort=-committerdate", "--format=%(objectname) %(refname)")
-    found = []
+    trials = []
     for line in lines("for-each-ref", *how, "refs/exps", root=root):
         commit, _, ref = line.partition(" ")
-        if at := re.fullmatch(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38,})/(.+)", ref):
-            found.append(Experiment(ref, at[1] + at[2], at[3], commit))
-    return found
+        if parts := re.fullmatch(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38,})/(.+)", ref):
+            trials.append(Experiment(ref, parts[1] + parts[2], parts[3], commit))
+    return trials
 
 
 def followed(root: Path) -> str | None:
     """The remote that the workspace's branch follows; else origin, or the only one that is set."""
     branch, remotes = git("branch", "--show-current", root=root), lines("remote", root=root)
-    own = run("config", f"branch.{branch}.remote", root=root).stdout.decode().strip()
-    usual = [own, "origin", *(remotes if len(remotes) == 1 else [])]
+    usual = [
+        setting(root, f"branch.{branch}.remote"),
+        "origin",
+        *(remotes if len(remotes) == 1 else []),
+    ]
     return next((name for name in usual if name in remotes), None)
 
 
 def url(root: Path) -> str:
     """The address of the remote that is followed; empty if there is none."""
-    return run("config", f"remote.{followed(root)}.url", root=root).stdout.decode().strip()
+    return setting(root, f"remote.{followed(root)}.url")
 
 
 def default_branches(root: Path) -> list[str]:
@@ -160,10 +170,10 @@ def default_branches(root: Path) -> list[str]:
     place = f"refs/remotes/{remote}/"
     if remote:
         head = run("symbolic-ref", "--quiet", f"{place}HEAD", root=root).stdout.decode().strip()
-        if head.startswith(place) and _exists(head, root):
+        if head.startswith(place) and has_ref(root, head):
             names = [head.removeprefix(place)]
     theirs = [place + name for name in names] if remote else []
-    return [ref for ref in (*theirs, *(HEADS + name for name in names)) if _exists(ref, root)]
+    return [ref for ref in (*theirs, *(HEADS + name for name in names)) if has_ref(root, ref)]
 
 
 def own_branches(root: Path, others: Sequence[str] = ()) -> list[str]:
@@ -174,11 +184,7 @@ def own_branches(root: Path, others: Sequence[str] = ()) -> list[str]:
     remote = followed(root)
     places = [HEADS, *([f"refs/remotes/{remote}/"] if remote else [])]
     named = [place + name for name in others for place in places]
-    return [*default_branches(root), *(ref for ref in named if _exists(ref, root))] or ["HEAD"]
-
-
-def _exists(ref: str, root: Path) -> bool:
-    return succeeds("show-ref", "--verify", "--quiet", ref, root=root)
+    return [*default_branches(root), *(ref for ref in named if has_ref(root, ref))] or ["HEAD"]
 
 
 def short(ref: str) -> str:
@@ -206,12 +212,12 @@ def main_line(root: Path) -> tuple[str, str]:
 
 
 def merge_base(root: Path) -> str:
-    """The commit at which HEAD left the default branch. Raises Fault if that is not known here."""
+    """The commit at which HEAD left the default branch. Raises Fault if it is not here."""
     refs = default_branches(root)
     for ref in refs:
-        found = run("merge-base", ref, "HEAD", root=root)
-        if found.returncode == 0:
-            return found.stdout.decode().strip()
+        done = run("merge-base", ref, "HEAD", root=root)
+        if done.returncode == 0:
+            return done.stdout.decode().strip()
     why = "no default branch is known here"
     if refs:
         why = f"HEAD and {short(refs[0])} have no commit in common here"

@@ -1,7 +1,7 @@
-"""Free space in the cache, and lose nothing that Git, anyone's clone or a command can still name.
+"""Free space in the cache, and lose nothing that Git, a clone or a running command can name.
 
-It is the one command that destroys. So an object goes only when it is proven that nothing names it:
-what cannot be read, or who is at work, ends the command, and whatever is newer than it stays.
+This is the one command that destroys. An object goes only if it is proven that nothing names it:
+anything unreadable and anyone at work on the cache stops the command, and what is newer stays.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from strata import git
 from strata.core.errors import Fault
 from strata.core.trust import hashes_in
 from strata.dvc import cachelock
-from strata.dvc.store import Store, cache_of, command_in, locked, md5_of, opened, running
+from strata.dvc.store import Store, command_in, may_use, md5_of, opened, running
 
 FILES = ("dvc.lock", ".dvc", "Dvcfile")  # how the name of a file ends that names objects
 BATCH = 500  # objects that are removed before it looks again who has begun to work
@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check(store: Store, clones: list[Path]) -> None:
-    """Raise Fault where what may still be named cannot be told."""
-    cache = cache_of(store.repo).resolve()
+    """Raise Fault if others may use the cache whose clones are not known."""
+    cache = store.cache_dir.resolve()
     if not clones and not cache.is_relative_to(git.main_worktree(store.root).resolve()):
         raise Fault(
             f"the cache, {cache}, is outside of this repository, so others may use it: name each "
@@ -53,63 +53,63 @@ def check(store: Store, clones: list[Path]) -> None:
 
 
 def homes(store: Store, clones: list[Path]) -> list[Path]:
-    """The folders in which people use the cache: this one, the clones named, the worktrees of each.
+    """The folders in which people use the cache: here, in the clones, in the worktrees of each.
 
-    Raises Fault for a clone that is none.
+    Raises Fault for a clone that is not a repository.
     """
-    found: dict[Path, None] = {}
+    folders: dict[Path, None] = {}
     for home in (store.root, *clones):
         inside = home.resolve().relative_to(git.toplevel(home).resolve())
-        found |= dict.fromkeys(top / inside for top in git.worktrees(home))
-    return list(found)
+        folders |= dict.fromkeys(top / inside for top in git.worktrees(home))
+    return list(folders)
 
 
 def places(store: Store, clones: list[Path]) -> list[Path]:
-    """The same, and the folders in which DVC runs experiments of theirs apart."""
-    found = homes(store, clones)
+    """The same, and the folders in which DVC runs their experiments."""
+    folders = homes(store, clones)
     apart = (".dvc/tmp/exps/*/.git", ".dvc/tmp/exps/*/*/.git")
-    inside = (path.parent for home in found for form in apart for path in home.glob(form))
-    return [*found, *inside]
+    inside = (path.parent for home in folders for form in apart for path in home.glob(form))
+    return [*folders, *inside]
 
 
 @contextmanager
 def alone(store: Store, clones: list[Path]) -> Iterator[float]:
-    """Keep strata and DVC off the cache for the time of a block; yields when that began.
+    """Keep strata and DVC off the cache for a block; yields the time at which it began.
 
     Raises Fault while either is at work on it.
     """
-    by_hardlink = bool(store.repo.config["core"].get("hardlink_lock"))
-    with cachelock.alone(cache_of(store.repo)) as began, ExitStack() as stack:
-        for home in homes(store, clones):
-            stack.enter_context(locked(home, by_hardlink))
+    with cachelock.alone(store.cache_dir) as began, store.locked(homes(store, clones)):
         refuse_company(store, clones)
         yield began
 
 
 def refuse_company(store: Store, clones: list[Path]) -> None:
     """Raise Fault while a command of DVC's is at work on the cache, in whatever folder."""
-    stages = (one for home in places(store, clones) for one in running(home / ".dvc/tmp/rwlock"))
-    for command in (*stages, *commands(cache_of(store.repo).resolve())):
+    locks = (home / ".dvc/tmp/rwlock" for home in places(store, clones))
+    for command in (
+        *(command for lock in locks for command in running(lock)),
+        *commands(store.cache_dir.resolve()),
+    ):
         raise Fault(f"{command} is at work on this cache: wait for its end, then try again")
 
 
 def commands(cache: Path) -> list[str]:
-    """The commands of DVC that this machine runs on a cache, each with its process.
+    """The commands of DVC that this machine runs on a cache, or may, each with its process.
 
-    Those of which it cannot be told are among them, but not those of other users, whose folders
-    nobody may see: they share a cache only if it is told to be shared.
+    Not those of other users, whose folders nobody may see: who shares a cache with them names their
+    clones.
     """
     import psutil
 
-    found = []
+    busy = []
     for process in psutil.process_iter():
         try:
             words = process.cmdline()
-            if _is_dvc(words) and _may_use(cache, Path(process.cwd())):
-                found.append(f"{command_in(words)} (process {process.pid})")
+            if _is_dvc(words) and may_use(cache, Path(process.cwd())):
+                busy.append(f"{command_in(words)} (process {process.pid})")
         except psutil.Error:  # it has ended, or is another user's
             continue
-    return found
+    return busy
 
 
 def _is_dvc(words: list[str]) -> bool:
@@ -122,25 +122,6 @@ def _is_dvc(words: list[str]) -> bool:
     return bool(names & {"dvc", "dvc.exe"}) or any(path.parent.name == "dvc" for path in program)
 
 
-def _may_use(cache: Path, folder: Path) -> bool:
-    """Whether DVC, in a folder, has this cache, or nobody can tell which.
-
-    Only settings are read: to open a repository is to write into it.
-    """
-    from dvc.config import Config
-    from dvc.exceptions import NotDvcRepoError
-    from dvc.repo import Repo
-
-    try:
-        home = Path(Repo.find_root(str(folder)), ".dvc")
-        named = Config(str(home))["cache"].get("dir", home / "cache")
-    except NotDvcRepoError:
-        return False
-    except Exception:  # what a broken .dvc/config raises has no common class
-        return True
-    return Path(named).resolve() == cache
-
-
 def unnamed(store: Store, clones: list[Path]) -> list[Path]:
     """The objects in the cache that nothing names. Raises Fault if that cannot be told."""
     used = {oid for place in places(store, clones) for oid in named(place)}
@@ -151,33 +132,30 @@ def unnamed(store: Store, clones: list[Path]) -> list[Path]:
 
 
 def named(root: Path) -> set[str]:
-    """Whatever looks like a hash in anything that Git has, or in what names objects on the disk.
+    """Whatever looks like a hash in anything that Git has, or in DVC's files on disk.
 
-    Every commit of any branch, tag, remote branch, stash, experiment and reflog counts, whatever
-    its files are called, and each worktree's index and files, be they ignored, untracked or broken:
-    reading it as text keeps too much rather than too little. Raises Fault if Git's objects are not
-    whole.
+    That is every commit of any branch, tag, remote branch, stash, experiment and reflog, and each
+    worktree's index and files, be they ignored, untracked or broken. All of it is read as text,
+    which keeps too much rather than too little. Raises Fault if Git's objects are not whole.
     """
     if git.is_shallow(root):
-        raise Fault(
-            f"{root}: this clone is shallow and knows no older commit: git fetch --unshallow"
-        )
-    found: set[str] = set()
+        raise Fault(f"{root}: this clone is shallow and lacks older commits: git fetch --unshallow")
+    hashes = set[str]()
     try:
         for name, data in git.contents(root, git.reachable(root)):
             if data is None:
                 raise Fault(f"object {name} is missing")
-            found |= hashes_in(data)
+            hashes |= hashes_in(data)
     except Fault as fault:
         raise Fault(
             f"Git's objects in {root} are not whole, so what they name cannot be told, and nothing "
             f"is removed; `git fsck` says more: {fault}"
         ) from None
     for top in git.worktrees(root):
-        for name in git.git("ls-files", "--cached", "--others", "-z", root=top).split("\0"):
+        for name in git.entries("ls-files", "--cached", "--others", "-z", root=top):
             if name.endswith(FILES) and (top / name).is_file():
-                found |= hashes_in((top / name).read_bytes())
-    return found
+                hashes |= hashes_in((top / name).read_bytes())
+    return hashes
 
 
 def inside(store: Store, folder: str) -> set[str]:
@@ -201,10 +179,10 @@ def show(unused: list[Path], root: Path) -> None:
 
 
 def remove(store: Store, clones: list[Path], unused: list[Path], began: float) -> tuple[int, int]:
-    """Remove objects that are no newer than ``began``; how many they were, and their bytes.
+    """Remove objects that are older than ``began``; how many they were, and their bytes.
 
     DVC takes longer to start than a batch takes, so none can begin unseen and rely on an object
-    that goes. Raises Fault for one that has begun.
+    that goes. Raises Fault if one has begun.
     """
     count = size = 0
     for start in range(0, len(unused), BATCH):
@@ -219,7 +197,7 @@ def remove(store: Store, clones: list[Path], unused: list[Path], began: float) -
 
 
 def agreed() -> bool:
-    """Ask. Raises Fault where nobody can answer."""
+    """Ask. Raises Fault if nobody can answer."""
     try:
         return input("Remove them? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:

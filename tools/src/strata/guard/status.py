@@ -1,7 +1,6 @@
-"""Tell on one screen how the workspace stands, and the one next step."""
+"""Tell on one screen how the workspace stands, and the next step."""
 
 import argparse
-from pathlib import Path
 
 from strata import git
 from strata.core.errors import Fault
@@ -29,17 +28,17 @@ def run(args: argparse.Namespace) -> int:
         print("this commit has no DVC: there is no data, and nothing to reproduce")
         return 0
     with opened(root) as store:
-        here = Revision(store, refs.commit_of("HEAD", root))
-        outs = here.outputs
-        old, late = stale(store)
-        there = Revision(store, None, store.repo)
-        print("dvc.lock: " + ("stale" if old else "fresh" if here.stages else "none"))
-        for stage, reasons in old.items():
+        head = Revision(store, refs.commit_of("HEAD", root))
+        outs = head.outputs
+        stages, late = stale(store)
+        here = Revision(store, None, reread=False)
+        print("dvc.lock: " + ("stale" if stages else "fresh" if head.stages else "none"))
+        for stage, reasons in stages.items():
             print(f"  {stage}: " + "; ".join(reasons))
         absent = [out for out in outs if store.missing(out)]
         gone = [out.path for out in outs if not (root / out.path).exists()]
         try:
-            locked = there.outputs
+            locked = here.outputs
         except Fault:  # which is told where the metrics are
             locked = []
         other = not_the_commits(store, outs, locked)
@@ -51,40 +50,38 @@ def run(args: argparse.Namespace) -> int:
         show("in neither the cache nor the remote", nowhere)
         bad = list[str]()
         if args.remote and not trouble:
-            unsaved.keep(store, here)
+            unsaved.keep(store, head)
             bad, trouble = read_remote(store, outs)
         if trouble:
             print(f"storage: {trouble}")
-        unread = metrics(there)
-    step = next_step(old, late, gone, other, nowhere, changes, unpushed, bool(store.remote()))
-    if bad:
-        step = (
-            "`strata restore HEAD`, with a remote that can be written, mends what is damaged there"
-        )
-    print("next: " + ("make the storage answer, then ask again" if trouble else step))
+        unread = metrics(here)
+    steps = {  # what to do, the most urgent first, and what calls for it
+        "make the storage answer, then ask again": trouble,
+        "`strata restore HEAD`, with a remote that can be written, mends what is damaged": bad,
+        "`dvc repro`, then commit dvc.lock with what changed": stages,
+        "`dvc checkout` brings the data that dvc.lock names": late,
+        "`dvc repro` makes again what is stored nowhere": nowhere,
+        "`strata restore HEAD` brings the outputs back": gone,
+        "`git add --all && git commit`": changes,
+        "`dvc checkout` brings this commit's data; `dvc commit` keeps yours instead": other,
+        "`dvc push`": unpushed,
+    }
+    print("next: " + next((step for step, cause in steps.items() if cause), "nothing to do"))
     return 1 if trouble or unread or bad else 0
 
 
 def not_the_commits(store: Store, outs: list[Output], locked: list[Output]) -> list[str]:
-    """Which ``outs`` of HEAD have other content in the workspace; ``locked`` are those of its lock.
-
-    By DVC's own look at the workspace, which remembers hashes by time stamps.
-    """
-    names = {out.path: out.hash for out in locked}
-    edited = {
-        Path(out.fs_path).relative_to(store.root).as_posix()
-        for out in store.repo.index.outs
-        if out.use_cache and out.is_in_repo and "modified" in out.workspace_status().values()
-    }
+    """Which ``outs`` of HEAD have other content in the workspace; ``locked`` are its lock's."""
+    hashes, edited = {out.path: out.hash for out in locked}, store.edited()
     return [
-        out.path for out in outs if out.path in edited or names.get(out.path, out.hash) != out.hash
+        out.path for out in outs if out.path in edited or hashes.get(out.path, out.hash) != out.hash
     ]
 
 
 def stored(
     store: Store, outs: list[Output], absent: list[Output]
 ) -> tuple[list[str], list[str], str]:
-    """Outputs that are nowhere, those that only the cache has, and what hinders from knowing."""
+    """The outputs that are nowhere, those that only the cache has, and a remote's failure."""
     try:
         off = store.not_on_remote(out for out in outs if out.is_stored)
     except Offline as fault:
@@ -94,9 +91,9 @@ def stored(
 
 
 def read_remote(store: Store, outs: list[Output]) -> tuple[list[str], str]:
-    """Read what the remote has of some outputs, mend it from the cache, and print what was seen.
+    """Read what the remote has of outputs, mend it from the cache, and print the result.
 
-    Returns the outputs that are still damaged there, and what hinders from knowing.
+    Returns the outputs that are still damaged there, and a remote's failure.
     """
     kept = [out for out in outs if out.is_stored]
     if not store.remote() and not any(out.remote for out in kept):
@@ -129,7 +126,7 @@ def show(title: str, paths: list[str]) -> None:
 
 
 def metrics(here: Revision) -> bool:
-    """Print the workspace's metrics, each with its standard error; true if they can't be read."""
+    """Print the workspace's metrics with their standard errors; true if they can't be read."""
     try:
         values = here.metrics
     except Fault as fault:
@@ -141,31 +138,3 @@ def metrics(here: Revision) -> bool:
             shown = f"{value:g}" + (f" ± {error:.2g}" if isinstance(error, float) else "")
             print(f"  {key:30} {shown}")
     return False
-
-
-def next_step(
-    stale: dict[str, list[str]],
-    late: list[str],
-    gone: list[str],
-    other: list[str],
-    nowhere: list[str],
-    changes: list[str],
-    unpushed: list[str],
-    has_remote: bool,
-) -> str:
-    """The first thing to do, most urgent first."""
-    if stale:
-        return "`dvc repro`, then commit dvc.lock with what changed"
-    if late:
-        return "`dvc checkout` brings the data that dvc.lock names"
-    if nowhere:
-        return "`dvc repro` makes again what is stored nowhere"
-    if gone:
-        return "`strata restore HEAD` brings the outputs back"
-    if other and not changes:
-        return "`dvc checkout` brings this commit's data; `dvc commit` keeps yours instead"
-    if changes:
-        return "`git add --all && git commit`"
-    if unpushed and has_remote:
-        return "`dvc push`"
-    return "nothing; change something"

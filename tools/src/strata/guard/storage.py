@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from strata import git
 from strata.core.errors import Fault, without_secrets
-from strata.dvc.store import opened
+from strata.dvc.store import opened, supports
 from strata.restore.checkout import dvc
 
 NAME = "storage"
@@ -26,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
     root = git.top()
     scheme = check(args.url)
     if args.endpoint and scheme != "s3":
-        raise Fault(f"--endpoint is for s3:// URLs; {args.url!r} is none")
+        raise Fault(f"--endpoint is for s3:// URLs, not for {args.url!r}")
     dvc("remote", "add", "--default", "--force", NAME, args.url, root=root)
-    settings = {"verify": "true"}  # look at what comes back, instead of trusting it
+    settings = {"verify": "true"}  # hash what comes back
     if scheme == "s3":
         settings |= {"connect_timeout": "10", "read_timeout": "60"}  # seconds
     for key, value in settings.items():
@@ -61,21 +61,10 @@ def check(url: str) -> str:
             "credentials by the environment, an AWS profile, or `dvc remote modify --local`"
         )
     if scheme and scheme not in PLUGINS and scheme not in ("http", "https"):
-        raise Fault(f"{scheme}:// is no storage that DVC knows: {', '.join(PLUGINS)}, or a folder")
+        raise Fault(f"DVC has no storage {scheme}://, but {', '.join(PLUGINS)}, http, and folders")
     if scheme in PLUGINS and not supports(scheme):
         raise Fault(
             f"{scheme}:// needs the package {PLUGINS[scheme]}: add it to the group dev in "
             "pyproject.toml, then `make lock setup`"
         )
     return scheme
-
-
-def supports(scheme: str) -> bool:
-    """Whether DVC's plugin for a kind of storage is installed."""
-    from dvc.exceptions import DvcException
-    from dvc.fs import get_cloud_fs, registry
-
-    try:
-        return scheme in registry and get_cloud_fs({}, url=f"{scheme}://x")[0] is not None
-    except (DvcException, ImportError):
-        return False

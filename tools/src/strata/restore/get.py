@@ -16,7 +16,7 @@ from strata.restore.workspace import copy
 
 
 def run(args: argparse.Namespace) -> int:
-    """Get an output: 0 if it is proven, else 1. Never writes over what is there."""
+    """Get an output: 0 if it is proven, else 1. Never overwrites a file."""
     root = git.top()
     commit = refs.commit_of(args.revision, root)
     if args.output.exists():
@@ -48,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def missing(revision: Revision, path: str, name: str) -> NoReturn:
-    """Raise Fault with the outputs that there are, or with why they cannot be told."""
+    """Raise Fault with the outputs that there are, or why they cannot be read."""
     raise Fault(
         f"{path} is not an output of {name}, which has "
         + (", ".join(out.path for out in revision.outputs) or "none")
-        + f"; a file of Git's: git show {name}:{path}"
+        + f"; for a file in Git: git show {name}:{path}"
     )

@@ -43,10 +43,10 @@ def ensure_cached(
     """
     with ExitStack() as stack:
         absent = missing(store, outs)
-        sources, said, damaged = dict.fromkeys(outs, "cache"), "", set[str]()
+        sources, complaint, damaged = dict.fromkeys(outs, "cache"), "", set[str]()
         if absent and not rebuild:
             try:
-                said = store.fetch(absent)
+                complaint = store.fetch(absent)
             except Offline as fault:
                 raise Offline(f"{fault}; mend that, or go without the remote: --rebuild") from None
             sources |= dict.fromkeys(absent, "remote")
@@ -56,7 +56,7 @@ def ensure_cached(
                 oid for out in absent for oid in store.missing(out) if store.has_remotely(out, oid)
             }
         if imports := [out for out in absent if out.source]:
-            said = from_source(store, revision, imports) or said
+            complaint = fetch_imports(store, revision, imports) or complaint
             sources |= dict.fromkeys(imports, "source")
             absent = missing(store, absent)
         if lost := ", ".join(
@@ -66,60 +66,60 @@ def ensure_cached(
         ):
             raise Fault(
                 f"{lost} of {revision.name}: neither in the cache nor on a remote, and no stage "
-                "makes it" + (f": {said}" if said else "")
+                "makes it" + (f": {complaint}" if complaint else "")
             )
         folder = store.root
         if absent:
             stages = list(dict.fromkeys(out.stage for out in absent))
             folder = stack.enter_context(rebuilt(store, revision, stages))
-        found = []
+        items = []
         for out in outs:
             if out not in absent:
-                found.append(Obtained(out, sources[out]))
+                items.append(Obtained(out, sources[out]))
                 continue
             same = hash_of(folder / out.path, out.kind, folder) == out.hash
             if same:
                 store.keep(out, folder)
-            found.append(Obtained(out, "rebuilt", None if same else folder / out.path, folder))
+            items.append(Obtained(out, "rebuilt", None if same else folder / out.path, folder))
         if damaged:
             store.mend(absent, damaged)
-        yield found
+        yield items
 
 
 def missing(store: Store, outs: list[Output]) -> list[Output]:
-    """Those outputs of which the cache lacks something."""
+    """The outputs of which the cache lacks something."""
     return [out for out in outs if store.missing(out)]
 
 
-def from_source(store: Store, revision: Revision, outs: list[Output]) -> str:
-    """Have DVC fetch imports from where they come from; returns the first complaint.
+def fetch_imports(store: Store, revision: Revision, outs: list[Output]) -> str:
+    """Have DVC fetch imports from their sources; returns the first complaint.
 
-    It goes by the settings of the workspace, and to addresses that are known there: a revision from
+    By the settings of the workspace, and only from addresses that are trusted: a revision from
     elsewhere could name any server, to which DVC would show the user's credentials, or any file.
     """
-    strange = [out for out in outs if not known(store, revision, out)]
-    said = "; ".join(
+    strange = [out for out in outs if not is_trusted(store, revision, out)]
+    complaint = "; ".join(
         f"{out.source} is not asked, since {revision.name} is of another branch and only it names "
         f"that address; if you trust it, check it out, then `strata restore HEAD`"
         for out in strange[:1]
     )
     stages = [out.stage for out in outs if out not in strange]
     if not stages:
-        return said
+        return complaint
     with TemporaryDirectory(prefix="strata-") as parent:
         root = clone(store, str(revision.commit), Path(parent) / store.name)
         (root / ".dvc/config").write_bytes(own_settings(store.root))
         try:
             dvc("fetch", *stages, root=root)
         except (Fault, OSError) as error:
-            said = said or first_line(error)
-    return said
+            complaint = complaint or first_line(error)
+    return complaint
 
 
-def known(store: Store, revision: Revision, out: Output) -> bool:
-    """Whether the address of an import stands in the history of the workspace or a default branch.
+def is_trusted(store: Store, revision: Revision, out: Output) -> bool:
+    """Whether an import's address is in the history of the workspace or of a default branch.
 
-    Or, for an experiment, in the same .dvc file.
+    Or, for an experiment, in the same .dvc file there.
     """
     root, commit = store.root, str(revision.commit)
     mine = git.blob(root, commit, out.stage)
@@ -128,5 +128,5 @@ def known(store: Store, revision: Revision, out: Output) -> bool:
         git.succeeds("merge-base", "--is-ancestor", commit, tip, root=root)
         or git.blob(root, tip, out.stage) == mine
         for tip in tips
-        if git.succeeds("rev-parse", "--verify", "--quiet", tip, root=root)
+        if git.find_commit(root, tip)
     )

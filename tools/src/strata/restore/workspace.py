@@ -1,9 +1,9 @@
 """The one place that moves the workspace to another revision, whole or not at all.
 
 A move is a transaction: it takes DVC's lock and its own, notes the way back, switches Git, links
-the outputs, and proves what then lies there; else it goes back. Signals wait for either end. After
-a kill or a power cut the note stays: it says between which commits the workspace is, so that the
-next restore knows what it finds there.
+the outputs, and proves the result; if anything fails, it goes back. Signals wait until it is done
+either way. After a kill or a power cut the note stays, and tells the next restore between which
+commits the workspace is.
 """
 
 import json
@@ -67,7 +67,7 @@ def previous(root: Path) -> str:
 def refuse_to_lose(store: Store, target: Revision) -> list[Path]:
     """Raise Fault if a move would lose anything, or Git is in the middle of something.
 
-    Returns the untracked files that a move which was cut off has left.
+    Returns the untracked files that an earlier move left when it was cut off.
     """
     if what := git.in_progress(store.root):
         end = "reset" if what == "bisect" else "abort"
@@ -85,8 +85,8 @@ def _around(store: Store) -> list[Revision]:
     return [Revision(store, commit) for commit in dict.fromkeys(commits)]
 
 
-def move(store: Store, target: Revision, to: str, found: list[Obtained]) -> None:
-    """Check out a branch or commit and its outputs, which the cache has; else all stays as it was.
+def move(store: Store, target: Revision, to: str, items: list[Obtained]) -> None:
+    """Check out a branch or commit and its outputs, which the cache has, or leave all as it was.
 
     Raises Fault, or Ended after a signal: then the workspace is as it was, or the message says
     which command goes back.
@@ -100,7 +100,7 @@ def move(store: Store, target: Revision, to: str, found: list[Obtained]) -> None
             for path, out in outs.items()
             if not git.is_tracked(root, path)  # that is Git's
         }
-        untracked = {git.toplevel(root) / c[3:] for c in git.changes(root) if c.startswith("??")}
+        untracked = {git.toplevel(root) / path for path in git.untracked(root)}
         old, earlier = git.position(root), cut_off(root)
         commits = dict.fromkeys([*(r.commit for r in _around(store)), target.commit])
         note = Note(earlier.back if earlier else old, to, [str(commit) for commit in commits])
@@ -108,7 +108,7 @@ def move(store: Store, target: Revision, to: str, found: list[Obtained]) -> None
         try:
             for file in left:
                 remove(file)
-            _switch(store, target, to, found, set(before), earlier is not None, options, deferred)
+            _switch(store, target, to, items, set(before), earlier is not None, options, deferred)
         except (Exception, KeyboardInterrupt) as error:
             try:
                 _go_back(store, old, before, untracked, note, options)
@@ -127,20 +127,20 @@ def _switch(
     store: Store,
     target: Revision,
     to: str,
-    found: list[Obtained],
-    known: set[str],
-    forced: bool,
+    items: list[Obtained],
+    outputs: set[str],
+    force: bool,
     options: dict[str, Any],
     deferred: Deferred,
 ) -> None:
     """The move itself, and its proof."""
     root = store.root
-    for path in known - {item.output.path for item in found}:
+    for path in outputs - {item.output.path for item in items}:
         store.clear(root / path)  # nothing would ignore it there
     deferred.check()
-    git.switch(root, to, force=forced, **options)
+    git.switch(root, to, force=force, **options)
     deferred.check()
-    for item in found:
+    for item in items:
         out = item.output
         if item.differing and item.clone:
             store.clear(root / out.path)
@@ -149,8 +149,8 @@ def _switch(
             files = store.listing(out) if out.is_folder else {"": out.hash}
             store.check_out(root / out.path, files, out.kind)
         deferred.check()
-    wrong = [c[3:] for c in git.edits(root, SUBMODULES) if not c.startswith("??")]
-    outs = [item.output for item in found if not item.differing]
+    wrong = git.edits(root, SUBMODULES, untracked=False)
+    outs = [item.output for item in items if not item.differing]
     wrong += [out.path for out in outs if not store.holds(out)]
     if refs.commit_of("HEAD", root) != target.commit or wrong:
         raise Fault(f"not as {target.name} has it after the switch: {', '.join(wrong) or 'HEAD'}")
@@ -179,15 +179,15 @@ def _go_back(
     except Fault as fault:
         trouble = f": {fault}"  # perhaps of a file that is as it was
     sweep()
-    for path, lay in before.items():
-        store.check_out(root / path, lay.files, lay.kind)
-    wrong = [c[3:] for c in git.changes(root, SUBMODULES) if not c.startswith("??")]
+    for path, snapshot in before.items():
+        store.check_out(root / path, snapshot.files, snapshot.kind)
+    wrong = git.changes(root, SUBMODULES, untracked=False)
     if wrong or git.position(root) != old:
         raise Fault(f"not as before: {', '.join(wrong) or 'HEAD'}{trouble}")
 
 
 def _write(root: Path, note: Note) -> None:
-    """Write the note so that it is there whole, also after a power cut."""
+    """Write the note whole or not at all, even if the power is cut."""
     path = git.own_path(root, NOTE)
     part = path.with_suffix(".part")
     with part.open("w", encoding="utf-8") as file:
@@ -199,10 +199,10 @@ def _write(root: Path, note: Note) -> None:
 
 @contextmanager
 def _alone(root: Path) -> Iterator[dict[str, Any]]:
-    """Wait for another move of this workspace, or the git that a killed one left, to end.
+    """Wait for any other move of this workspace to end, or for the git of a killed one.
 
-    Yields how git is to be run: in a session of its own, where no Ctrl-C cuts it in two, and
-    holding the lock, so that it is waited for even if this process is killed.
+    Yields the options for running git: in a session of its own, where no Ctrl-C reaches it, and
+    holding the lock, so that others wait for it even if this process is killed.
     """
     if sys.platform == "win32":  # no lock that a child could inherit
         _unlock(root)
@@ -224,7 +224,7 @@ def _unlock(root: Path) -> None:
 
 
 def copy(source: Path, path: Path, clone: Path) -> None:
-    """Copy what was made in a clone to a free path: a file, or of a folder what DVC keeps."""
+    """Copy what was made in a clone to a free path: a file, or what DVC keeps of a folder."""
     for name in files_of(source, "md5", clone) if source.is_dir() else [""]:
         target = path / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -109,7 +109,7 @@ def check_end(home: Path, plan: Plan, apply: str | None, branch: str | None) -> 
 
 def check_clean(home: Path, why: str) -> None:
     """Raise Fault if a file of Git's differs from HEAD."""
-    changed = [line[3:] for line in git.edits(home) if not line.startswith("??")]
+    changed = git.edits(home, untracked=False)
     if changed:
         raise Fault(f"{changed[0]} has changes, and {why}; commit it first")
 

@@ -53,11 +53,11 @@ def fresh_lock(root: Path) -> None:
     Data that is only behind the lock makes no commit false.
     """
     with opened(root) as store:
-        found, _ = stale(store)
-    if found:
+        stages, _ = stale(store)
+    if stages:
         raise Fault(
             "dvc.lock is stale, so this commit would name a model that its code does not make:\n"
-            + "\n".join(f"  {stage}: {'; '.join(why)}" for stage, why in found.items())
+            + "\n".join(f"  {stage}: {'; '.join(why)}" for stage, why in stages.items())
             + "\nmend it:  dvc repro && git add --update\n"
             "or commit half-done work as it is:  git commit --no-verify"
         )
@@ -76,15 +76,15 @@ def no_secrets(config: str) -> None:
 
 
 def follow(root: Path) -> None:
-    """Bring the outputs of what Git has put there from the cache, as far as it has them."""
+    """Bring the outputs that the new dvc.lock names, as far as the cache has them."""
     if not (root / ".dvc/config").exists():
         return  # a commit from before DVC
     with opened(root) as store:  # DVC trusts what the commit says
-        for out in Revision(store, None, store.repo).outputs:
+        for out in Revision(store, None, reread=False).outputs:
             within(root, root / out.path)
             if store.path(out.hash, out.kind).exists():
                 store.listing(out)
-        if store.shared:  # from now on DVC's own commands find it, too
+        if store.shared:  # so that DVC's own commands find it, too
             dvc("cache", "dir", "--local", str(store.shared), root=root)
         try:
             store.follow_lock()

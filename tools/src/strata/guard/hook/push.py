@@ -1,6 +1,6 @@
-"""Push data before the commits that name it: nobody gets a commit whose data they cannot get.
+"""Push data before the commits that name it, so that nobody gets a commit without its data.
 
-But for data that commits from elsewhere name already and that is not here: it bars nobody's push.
+Data that commits from elsewhere name and that was never here stops no push.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from pathlib import Path
 from strata import git
 from strata.core import trust
 from strata.core.errors import Fault
+from strata.core.texts import listed
 from strata.dvc.revision import Revision, Unreadable
 from strata.dvc.store import Output, Store, opened
 
 COPY = ".copier-answers.yml"  # which the first commit of a copy of the template has
-MOST = 5  # outputs that are named
 NAMING = ("dvc.lock", "dvc.yaml", "*.dvc")  # a commit that changes none names what its parent does
 PATHS = [f":(glob)**/{name}" for name in NAMING]
 
@@ -32,7 +32,7 @@ def push(root: Path, arguments: list[str], refs: str) -> None:
         )
     lines = [line.split(" ") for line in refs.split("\n") if line]
     sent = {line[1] for line in lines if line[1].strip("0")}  # others are refs to remove
-    tips = [oid for oid in sent if git.succeeds("cat-file", "-e", f"{oid}^{{commit}}", root=root)]
+    tips = [commit for oid in sent if (commit := git.find_commit(root, oid))]
     with opened(root) as store:
         if not tips or not store.remote():
             return
@@ -40,33 +40,30 @@ def push(root: Path, arguments: list[str], refs: str) -> None:
         known = {line[3] for line in lines if line[3].strip("0")} | on_remote(root, arguments[1])
         outs = named(store, tips, new(root, tips, known))
         absent = store.not_on_remote(outs)
-        said = store.push(absent)
+        complaint = store.push(absent)
         absent = store.not_on_remote(absent)
         theirs = never_here(store, tips, absent)
     rows = {out: f"{out.path} of {outs[out][:7]} ({out.hash})" for out in absent}
     if theirs:
+        print(listed([rows[out] for out in theirs], between="\n"))
         print(
-            f"{listed([rows[out] for out in theirs])}\nnot on the remote, and never here: commits "
-            "from elsewhere name it. They go without it; `strata restore` may make it again"
+            "not on the remote, and never here: commits from elsewhere name it. They go without "
+            "it; `strata restore` may make it again"
         )
     if lost := [row for out, row in rows.items() if out not in theirs]:
+        lacking = "nor in the cache: `strata restore` that commit"
+        why = f"which says: {complaint}" if complaint else lacking
         raise Fault(
-            f"{listed(lost)}\nnot on the remote, "
-            + (f"which says: {said}" if said else "nor in the cache: `strata restore` that commit")
-            + "; then push again. Without the data: `git push --no-verify`"
+            listed(lost, between="\n")
+            + f"\nnot on the remote, {why}; then push again. Without the data: "
+            "`git push --no-verify`"
         )
-
-
-def listed(rows: list[str]) -> str:
-    """The first of some rows, and how many more there are."""
-    more = [f"and {len(rows) - MOST} more"] if len(rows) > MOST else []
-    return "\n".join([*rows[:MOST], *more])
 
 
 def on_remote(root: Path, address: str) -> set[str]:
-    """The objects of all refs that a repository has, asked of it: what is remembered may be old.
+    """The objects of all refs of a repository, as it has them now.
 
-    Empty if it cannot be asked, which makes for more to check.
+    Empty if it does not answer: then more is checked.
     """
     done = git.run("-c", "core.askPass=true", "ls-remote", "--quiet", address, root=root)
     return {
@@ -76,35 +73,34 @@ def on_remote(root: Path, address: str) -> set[str]:
 
 def new(root: Path, tips: list[str], known: Iterable[str]) -> list[str]:
     """The commits of ``tips`` that ``known`` ones do not have and that name other outputs."""
-    asked = "\n".join([*tips, *(f"^{oid}" for oid in known), "--", *PATHS, ""])
+    revisions = "\n".join([*tips, *(f"^{oid}" for oid in known), "--", *PATHS, ""])
     # --ignore-missing: the remote may have commits that were never fetched.
     every = ("rev-list", "--full-history", "--ignore-missing", "--stdin")
-    return git.git(*every, root=root, input=asked.encode()).splitlines()
+    return git.git(*every, root=root, input=revisions.encode()).splitlines()
 
 
 def named(store: Store, tips: list[str], commits: list[str]) -> dict[Output, str]:
-    """The outputs of commits that are stored on remotes, each with a commit that names it.
+    """The outputs of commits that belong on remotes, each with a commit that names it.
 
-    One that cannot be read names none, which is said. Raises Unreadable if that is one of ``tips``.
+    Prints which commits cannot be read. Raises Unreadable if one of ``tips`` is among them.
     """
     outs: dict[Output, str] = {}
-    ends = [git.git("rev-parse", f"{tip}^{{commit}}", root=store.root) for tip in tips]
-    for commit in dict.fromkeys([*ends, *commits]):
+    for commit in dict.fromkeys([*tips, *commits]):
         try:
             for out in Revision(store, commit).outputs:
                 if out.is_stored:
                     outs.setdefault(out, commit)
         except Unreadable as fault:
-            if commit in ends:
+            if commit in tips:
                 raise
             print(f"{fault}: nobody will get its data")
     return outs
 
 
 def never_here(store: Store, tips: list[str], absent: list[Output]) -> list[Output]:
-    """Those of some outputs that the cache lacks and a commit from elsewhere names.
+    """The absent outputs that the cache lacks and a commit from elsewhere names.
 
-    What was made here, and is lost, is not among them.
+    What was made here and got lost is not among them.
     """
     lacking = [out for out in absent if store.missing(out)]
     if not lacking:
@@ -114,29 +110,30 @@ def never_here(store: Store, tips: list[str], absent: list[Output]) -> list[Outp
 
 
 def received(root: Path) -> set[str]:
-    """The commits that a clone or a fetch has brought, as far as Git has noted it.
+    """The commits that a clone or a fetch has brought, by Git's reflogs.
 
-    A branch of a remote of which nothing is noted is as it was cloned; one that was only pushed to
-    has nothing from elsewhere, and what was pushed is no less one's own.
+    A branch of a remote without a reflog is as it was cloned. One that was only pushed to has
+    nothing from elsewhere: what was pushed is one's own.
     """
-    said = git.lines("log", "--walk-reflogs", "--all", "--format=%H %gD %gs", root=root)
-    notes = [line.split(" ", 2) for line in said]
-    found, noted = set[str](), set[str]()
-    for commit, at, what in notes:
+    log = git.lines("log", "--walk-reflogs", "--all", "--format=%H %gD %gs", root=root)
+    commits, logged = set[str](), set[str]()
+    for commit, at, what in (line.split(" ", 2) for line in log):
         ref = at.partition("@{")[0]
-        noted.add(ref)
+        logged.add(ref)
         is_fetched = ref.startswith("refs/remotes/") and what.startswith(("fetch", "pull"))
         if is_fetched or what.startswith("clone: "):
-            found.add(commit)
-    said = git.lines("for-each-ref", "--format=%(objectname) %(refname)", "refs/remotes", root=root)
-    branches = [line.split(" ", 1) for line in said]
-    return found | {commit for commit, ref in branches if ref not in noted}
+            commits.add(commit)
+    form = "--format=%(objectname) %(refname)"
+    branches = [
+        line.split(" ", 1) for line in git.lines("for-each-ref", form, "refs/remotes", root=root)
+    ]
+    return commits | {commit for commit, ref in branches if ref not in logged}
 
 
 def copied(root: Path, tips: list[str]) -> set[str]:
-    """The first commits that are copies of the template: it has made what they name."""
-    asked = "\n".join(tips).encode()
-    firsts = git.git("rev-list", "--max-parents=0", "--stdin", root=root, input=asked).splitlines()
+    """The first commits that are copies of the template, which made what they name."""
+    last = "\n".join(tips).encode()
+    firsts = git.git("rev-list", "--max-parents=0", "--stdin", root=root, input=last).splitlines()
     return {commit for commit in firsts if git.blob(root, commit, COPY) is not None}
 
 
@@ -145,9 +142,9 @@ def hashes_of(root: Path, commits: Iterable[str]) -> set[str]:
     tips = list(commits)
     if not tips:
         return set()
-    asked = "\n".join([*tips, "--", *PATHS, ""]).encode()
+    revisions = "\n".join([*tips, "--", *PATHS, ""]).encode()
     # Not by their names: Git lists a blob with one of its paths.
     every = ("rev-list", "--full-history", "--objects", "--no-object-names", "--stdin")
-    names = git.git(*every, root=root, input=asked).split("\n")
+    names = git.git(*every, root=root, input=revisions).split("\n")
     texts = git.objects(root, [name for name in names if name]).values()
     return {oid for text in texts for oid in trust.hashes_in(text)}

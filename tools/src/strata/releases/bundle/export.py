@@ -41,16 +41,13 @@ def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
         if program is None:
             raise Fault(f"[tool.strata.release]: export: there is no program {words[0]}")
         code = checkout.run([program, *words[1:], str(out)], root, env)
-        if dirty := [line for line in git.edits(root) if not line.startswith("??")]:
-            raise Fault(
-                f"`{command}` changes {dirty[0][3:]}: an export only writes into its folder"
-            )
+        if dirty := git.edits(root, untracked=False):
+            raise Fault(f"`{command}` changes {dirty[0]}: an export only writes into its folder")
     if code == CANNOT:
         return [f"no ONNX: `{command}` cannot export this model, and says why above"]
     if code:
-        raise Fault(
-            f"`{command}` of {revision.name} fails; its own message is above{checkout.withheld(env)}"
-        )
+        why = f"its own message is above{checkout.withheld(env)}"
+        raise Fault(f"`{command}` of {revision.name} fails; {why}")
     if not any(path.suffix == ".onnx" for path in out.rglob("*")):
         return [f"no ONNX: `{command}` wrote none"]
     return []
