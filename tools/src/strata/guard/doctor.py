@@ -1,4 +1,4 @@
-"""Tell whether a project is set up as its docs have it, and what it has of its template."""
+"""Tell whether a project is set up as its docs say, and how it stands to its template."""
 
 import argparse
 import filecmp
@@ -8,36 +8,28 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from packaging.markers import Marker
 from packaging.version import InvalidVersion, Version
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 import strata
 from strata import git
 from strata.core.errors import Fault, first_line
+from strata.core.texts import listed
 from strata.core.values import aligned
-from strata.dvc.revision import Revision
+from strata.dvc.revision import Revision, Unreadable, parsed
 from strata.dvc.store import Store, opened
 from strata.git import refs
 from strata.restore.checkout import DEV_LOCK
 
-HOOKS = ("pre-commit", "pre-push", "post-checkout", "post-merge", "post-rewrite")
 ANSWERS = ".copier-answers.yml"
-OWN = (  # what copier.yml leaves to the project
-    *(".dvc/config", "LICENSE", "README.md", "data", "dvc.lock", "dvc.yaml", "metrics", "models"),
-    *("params.yaml", "requirements.lock", "src/*.py", "src/*.sql", "tests/*.py"),
-    *("copier.yml", ANSWERS),
-)
-MOST = 10  # files that are named
+OWN = re.compile(r"_copier_operation == 'update' %\}(\S+?)\{%")  # as copier.yml leaves it out
 
 Finding = tuple[str, str, str]  # what, how it is: ok, or else, and what to do
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line for each part: 0 if all is as the docs have it, or cannot be told, else 1."""
+    """Print a line for each part: 1 if there is something to do, else 0."""
     del args
     root = git.top()
     parts = (environment, tools, hooks, cache, storage, secrets, template)
@@ -59,8 +51,8 @@ def environment(root: Path) -> Iterator[Finding]:
         for name, pin, marker in pins
         if (not marker or Marker(marker).evaluate()) and installed(name) != pin
     ]
-    some = "; ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-    yield "environment", some or f"as {DEV_LOCK} has it", "make setup" if wrong else ""
+    said = listed(wrong, 3, "; ") or f"as {DEV_LOCK} has it"
+    yield "environment", said, "make setup" if wrong else ""
 
 
 def installed(name: str) -> str | None:
@@ -72,7 +64,7 @@ def installed(name: str) -> str | None:
 
 
 def tools(root: Path) -> Iterator[Finding]:
-    """Whether the command that runs is made of the sources in tools/."""
+    """Whether the command that runs was installed from tools/."""
     sources = root / "tools/src/strata"
     if not sources.is_dir():
         yield "tools", "not part of this repository", ""
@@ -90,7 +82,7 @@ def hooks(root: Path) -> Iterator[Finding]:
     """Whether Git runs the hooks."""
     absent = [
         name
-        for name in HOOKS
+        for name in ("pre-commit", *git.HOOKS)
         if not (file := git.own_path(root, f"hooks/{name}")).is_file()
         or not re.search("pre-commit|strata", file.read_text("utf-8", errors="replace"))
     ]
@@ -99,7 +91,7 @@ def hooks(root: Path) -> Iterator[Finding]:
 
 
 def cache(root: Path) -> Iterator[Finding]:
-    """What a commit costs on the disk, and whether it costs that twice."""
+    """What a commit takes on the disk, and whether it takes that twice."""
     try:
         with opened(root) as store:
             used, able = store.links()
@@ -117,15 +109,14 @@ def cache(root: Path) -> Iterator[Finding]:
 
 
 def size(store: Store, root: Path) -> str:
-    """The bytes of HEAD's data and models, and how many of them the commit before has not."""
+    """The bytes of HEAD's data and models, and how many of them its parent lacks."""
     now = Revision(store, refs.commit_of("HEAD", root)).outputs
     new = store.sizes(now)
     said = f"{sum(new.values()) / 1e6:,.1f} MB of this commit"
     if absent := [out.path for out in now if out.hash not in new]:
-        some = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
-        said += f" (not here: {some})"
-    if git.succeeds("rev-parse", "--verify", "--quiet", "HEAD~1", root=root):
-        last = Revision(store, refs.commit_of("HEAD~1", root)).outputs
+        said += f" (not here: {listed(absent, 3)})"
+    if parent := git.find_commit(root, "HEAD~1"):
+        last = Revision(store, parent).outputs
         old = store.sizes(last)
         if any(out.is_folder and out.hash not in old for out in last):  # which files it had
             return f"{said}, and the data of the last is not here; "
@@ -135,7 +126,7 @@ def size(store: Store, root: Path) -> str:
 
 
 def storage(root: Path) -> Iterator[Finding]:
-    """Whether data and models are stored anywhere but here."""
+    """Whether data and models are stored anywhere else."""
     try:
         with opened(root) as store:
             remote = store.remote()
@@ -147,7 +138,7 @@ def storage(root: Path) -> Iterator[Finding]:
 
 
 def secrets(root: Path) -> Iterator[Finding]:
-    """Whether the secrets that the workflows use are set on the code host, as far as `gh` says."""
+    """Whether the secrets that the workflows use are set on the code host, if `gh` can tell."""
     texts = [path.read_text("utf-8") for path in sorted((root / ".github/workflows").glob("*.yml"))]
     pattern = r"secrets\.(\w+)(?!\w| \|\|)"  # not those that something else may stand in for
     used = {name for text in texts for name in re.findall(pattern, text)}
@@ -168,11 +159,11 @@ def secrets(root: Path) -> Iterator[Finding]:
 
 
 def template(root: Path) -> Iterator[Finding]:
-    """Which version of the template is here, which is the newest, and what was changed of it."""
+    """The version of the template that is here, the newest one, and the files changed by hand."""
     try:
-        answers: Any = YAML(typ="safe", pure=True).load((root / ANSWERS).read_text("utf-8"))
+        answers = parsed((root / ANSWERS).read_bytes(), ANSWERS)
         place, commit = str(answers["_src_path"]), str(answers["_commit"])
-    except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError):
+    except (OSError, Unreadable, KeyError, TypeError):
         yield "template", f"cannot tell: no {ANSWERS} with _src_path and _commit", ""
         return
     place = re.sub("^gh:", "https://github.com/", re.sub("^gl:", "https://gitlab.com/", place))
@@ -188,24 +179,24 @@ def template(root: Path) -> Iterator[Finding]:
         newest = max(newer, key=_version, default="")
         said = f"{commit}, and {newest} is there" if newer else f"{commit}, the newest"
         if _version(commit) == Version("0"):
-            said = f"{commit}; no version, so it cannot be told whether it is the newest"
+            said = f"{commit}; not a version, so it cannot be told whether it is the newest"
         yield "template", said, "uvx copier update --trust --defaults" if newer else ""
+        rules = (git.blob(Path(folder), commit, "copier.yml") or b"").decode(errors="replace")
+        own = ["/copier.yml", f"/{ANSWERS}", "*.copier", *OWN.findall(rules)]
         changed = [
             name
             for name in files
-            if not _is_own(name)
+            if not _is_own(name, own)
             if git.blob(Path(folder), commit, name) != _bytes(root / name)
         ]
     if changed:
-        more = f" and {len(changed) - MOST} more" if len(changed) > MOST else ""
-        some = ", ".join(changed[:MOST]) + more
-        yield "", f"changed by hand: {some}", ""
+        yield "", f"changed by hand: {listed(changed, 10)}", ""
 
 
-def _is_own(name: str) -> bool:
+def _is_own(name: str, patterns: list[str]) -> bool:
     """Whether a file, or a folder that it lies in, is the project's own."""
     path = PurePosixPath("/", name)
-    return any(each.match(f"/{own}") for own in OWN for each in (path, *path.parents))
+    return any(each.match(own) for own in patterns for each in (path, *path.parents))
 
 
 def _bytes(path: Path) -> bytes | None:
