@@ -19,16 +19,17 @@ from project import ROOT
 from pyarrow import parquet
 from ruamel.yaml import YAML
 
-from strata.adopt import formatted, refuse_what_is_not_ready, sources
-from strata.adopt.code import literal
-from strata.adopt.editing import project, with_, without
-from strata.adopt.facts import Column
-from strata.adopt.proposal import Options, Proposal, noted, proposed
-from strata.adopt.readings import Reading
-from strata.adopt.scan import Table, scanned
-from strata.adopt.writing import READINGS, RULES, written
 from strata.compare.paired import Columns, columns_of
 from strata.core.errors import Fault
+from strata_adopt import sources
+from strata_adopt.adopt import formatted, refuse_what_is_not_ready
+from strata_adopt.code import literal
+from strata_adopt.editing import project, with_, without
+from strata_adopt.facts import Column
+from strata_adopt.proposal import Options, Proposal, noted, proposed
+from strata_adopt.readings import Reading
+from strata_adopt.scan import Table, scanned
+from strata_adopt.writing import READINGS, RULES, written
 
 ROWS = 400
 RNG = np.random.default_rng(0)
@@ -475,7 +476,7 @@ def peak(path: Path) -> float:
     """The most memory, in bytes, that a process needs to look at a table."""
     code = (
         "import resource, sys\n"
-        "from strata.adopt import sources, scan\n"
+        "from strata_adopt import sources, scan\n"
         "scan.scanned(sources.opened(sys.argv[1]))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )

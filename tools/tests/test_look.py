@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, Strata
 
-from strata.look import tables
-from strata.look.remarks import columns, of_the_table, task
+from strata_adopt import tables
+from strata_adopt.remarks import columns, of_the_table, task
 
 
 @given(sizes=st.lists(st.integers(0, 60), max_size=20), most=st.integers(1, 50))

@@ -31,6 +31,7 @@ OWN = (  # what copier.yml leaves to the project
     *("params.yaml", "requirements.lock", "src/*.py", "src/*.sql", "tests/*.py"),
     *("copier.yml", ANSWERS),
 )
+SOURCES = ("tools/src", "tools/adopt/src")  # of what `make setup` installs, each into site-packages
 MOST = 10  # files that are named
 
 Finding = tuple[str, str, str]  # what, how it is: ok, or else, and what to do
@@ -73,15 +74,17 @@ def installed(name: str) -> str | None:
 
 def tools(root: Path) -> Iterator[Finding]:
     """Whether the command that runs is made of the sources in tools/."""
-    sources = root / "tools/src/strata"
-    if not sources.is_dir():
+    sources = [place for name in SOURCES if (place := root / name).is_dir()]
+    if not sources:
         yield "tools", "not part of this repository", ""
         return
-    here = Path(strata.__file__).parent
-    names = [path.relative_to(sources) for path in sources.rglob("*.py")]
+    site = Path(strata.__file__).parents[1]
     same = all(
-        (here / name).is_file() and filecmp.cmp(here / name, sources / name, shallow=False)
-        for name in names
+        (copy := site / path.relative_to(place)).is_file()
+        and filecmp.cmp(copy, path, shallow=False)
+        for place in sources
+        for path in place.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
     )
     yield "tools", "as in tools/" if same else "not those in tools/", "" if same else "make setup"
 

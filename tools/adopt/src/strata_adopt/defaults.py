@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from strata.adopt.proposal import Proposal
+from strata_adopt.proposal import Proposal
 
 
 def defaults(made: Proposal, features: int) -> dict[str, Any]:

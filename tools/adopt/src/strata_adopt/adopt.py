@@ -15,10 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from strata import git
-from strata.adopt import asking, editing, sources, writing
-from strata.adopt.proposal import Options, Proposal, noted, proposed
-from strata.adopt.scan import scanned
-from strata.adopt.sources import Source
 from strata.core.errors import Fault
 from strata.core.texts import inert
 from strata.core.values import aligned
@@ -28,6 +24,10 @@ from strata.git import refs
 from strata.restore import checkout, workspace
 from strata.restore.checkout import clone, dvc, programs
 from strata.restore.obtain import obtained
+from strata_adopt import asking, editing, sources, writing
+from strata_adopt.proposal import Options, Proposal, noted, proposed
+from strata_adopt.scan import scanned
+from strata_adopt.sources import Source
 
 MOST = 60  # columns that are listed; of more, those with something to say
 

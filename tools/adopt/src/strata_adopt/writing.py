@@ -9,12 +9,12 @@ from typing import Any
 import jinja2
 from ruamel.yaml import YAML
 
-from strata.adopt.code import checks, conversions, is_plain, listed, literal, made_up
-from strata.adopt.defaults import defaults
-from strata.adopt.proposal import Field, Proposal
-from strata.adopt.readings import MISSING
 from strata.core.markdown import code
 from strata.core.texts import inert
+from strata_adopt.code import checks, conversions, is_plain, listed, literal, made_up
+from strata_adopt.defaults import defaults
+from strata_adopt.proposal import Field, Proposal
+from strata_adopt.readings import MISSING
 
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "mean_absolute_error"}
 TITLES = {
@@ -30,7 +30,7 @@ def written(made: Proposal, name: str) -> dict[str, str]:
     """The texts of the files that know the data, by path; ``name`` is the project's."""
     context = _context(made, name)
     env = jinja2.Environment(
-        loader=jinja2.PackageLoader("strata.adopt"),
+        loader=jinja2.PackageLoader("strata_adopt"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

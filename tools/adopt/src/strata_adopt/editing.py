@@ -7,9 +7,9 @@ from typing import Any
 
 import tomlkit
 
-from strata.adopt.proposal import Proposal
-from strata.adopt.writing import METRICS, slug
 from strata.core.errors import Fault
+from strata_adopt.proposal import Proposal
+from strata_adopt.writing import METRICS, slug
 
 KEPT_TESTS = ("tests/test_reads.py", "tests/test_structure.py")
 WORST = {"roc_auc": 0.02, "log_loss": 0.05}  # how much worse than its base a change may be

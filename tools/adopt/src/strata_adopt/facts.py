@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from strata.adopt.readings import MISSING, TEXT, Reading, readings
+from strata_adopt.readings import MISSING, TEXT, Reading, readings
 
 MANY = 1000  # distinct values that are counted; of more it is only known that they are many
 HEAD = 200  # values by which the possible readings are told

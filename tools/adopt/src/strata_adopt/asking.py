@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from strata.adopt.proposal import Options, Proposal, check_names
-from strata.adopt.scan import Table
 from strata.core.errors import Fault
+from strata_adopt.proposal import Options, Proposal, check_names
+from strata_adopt.scan import Table
 
 
 def answer(question: str) -> str:

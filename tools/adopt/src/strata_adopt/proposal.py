@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from strata.adopt.facts import Column, Facts
-from strata.adopt.scan import Table
 from strata.core.errors import Fault
-from strata.look import remarks
+from strata_adopt import remarks
+from strata_adopt.facts import Column, Facts
+from strata_adopt.scan import Table
 
 LEAST = 30  # rows of which something can be learnt, validated and tested
 FEW = 10  # rows that a class has at least; periods, and groups, that a split is made of

@@ -5,8 +5,8 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
-from strata.adopt.facts import Facts
-from strata.adopt.proposal import Field, Proposal
+from strata_adopt.facts import Facts
+from strata_adopt.proposal import Field, Proposal
 
 MANY = 40  # columns from which on those that are alike share a line
 WIDE = 88  # characters of a list's line

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from strata.adopt.facts import Column, Facts
-from strata.adopt.sources import Source
 from strata.core.errors import Fault
-from strata.look.tables import sampled
+from strata_adopt.facts import Column, Facts
+from strata_adopt.sources import Source
+from strata_adopt.tables import sampled
 
 CELLS = 3_000_000  # that a sample has at most
 

@@ -9,10 +9,10 @@ from strata import git
 from strata.core.errors import Fault
 from strata.core.texts import inert
 from strata.core.values import aligned
-from strata.look.tables import batches, files, sampled
+from strata_adopt.tables import batches, files, sampled
 
 if TYPE_CHECKING:
-    from strata.look.remarks import Column
+    from strata_adopt.remarks import Column
 
 MOST = 40  # columns without a remark that are listed
 
@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the columns with remarks, write the page, and print its address."""
     from skrub import TableReport
 
-    from strata.look.remarks import columns, of_the_table
+    from strata_adopt.remarks import columns, of_the_table
 
     page = args.output or place()
     page.parent.mkdir(parents=True, exist_ok=True)
