@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from strata_adopt.facts import Facts
-from strata_adopt.proposal import Field, Proposal
+from strata_adopt.plan import Field, Plan
 
 MANY = 40  # columns from which on those that are alike share a line
 WIDE = 88  # characters of a list's line
@@ -18,15 +18,14 @@ def literal(value: Any) -> str:
         text = repr(value)
         return text if '"' in text else f'"{text[1:-1]}"'
     if isinstance(value, list | tuple):
-        ends = "[]" if isinstance(value, list) else "()"
-        inner = ", ".join(map(literal, value))
-        return ends[0] + inner + ("," if len(value) == 1 and ends == "()" else "") + ends[1]
+        items = ", ".join(map(literal, value))
+        return f"[{items}]" if isinstance(value, list) else f"({items}{',' * (len(value) == 1)})"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
     return repr(value)
 
 
-def listed(names: list[str]) -> str:
+def long_list(names: list[str]) -> str:
     """A list of many names in few lines, which the formatter is to leave alone."""
     text = ", ".join(literal(name).replace(" ", "\0") for name in names)
     lines = textwrap.wrap(text, WIDE, break_long_words=False, break_on_hyphens=False)
@@ -34,9 +33,14 @@ def listed(names: list[str]) -> str:
     return f"[\n{body},\n]  # fmt: skip"
 
 
-def roomy(facts: Facts, made: Proposal) -> tuple[float, float]:
+def call(name: str, *arguments: str) -> str:
+    """A call of a function, without those arguments that are empty."""
+    return f"{name}({', '.join(filter(None, arguments))})"
+
+
+def roomy(facts: Facts, plan: Plan) -> tuple[float, float]:
     """A range with room to spare, in round figures; rounder ones where many columns share them."""
-    steps = (1, 10) if len(made.fields) > MANY else (1, 2, 5, 10)
+    steps = (1, 10) if len(plan.fields) > MANY else (1, 2, 5, 10)
     most = _round_up(2 * max(abs(facts.low), abs(facts.high)), steps)
     return (-most if facts.low < 0 else 0), (most if facts.high > 0 else 0)
 
@@ -45,9 +49,8 @@ def _round_up(value: float, steps: tuple[int, ...] = (1, 2, 5, 10)) -> float:
     if value == 0:
         return 1
     power = 10.0 ** math.floor(math.log10(value))
-    step = next(step for step in steps if step * power >= value * (1 - 1e-9))
-    found = step * power
-    return int(found) if found >= 1 else float(f"{found:.0e}")
+    rounded = power * next(step for step in steps if step * power >= value * (1 - 1e-9))
+    return int(rounded) if rounded >= 1 else float(f"{rounded:.0e}")
 
 
 class Lines:
@@ -74,178 +77,167 @@ class Lines:
         """Write the shared lines."""
         for value, names in self._alike.items():
             if len(names) < 4:
-                own = [value.replace("[name]", f"[{literal(name)}]") for name in names]
-                self.lines += [f"{literal(n)}: {v}," for n, v in zip(names, own, strict=True)]
+                for name in names:
+                    own = value.replace("[name]", f"[{literal(name)}]")
+                    self.lines.append(f"{literal(name)}: {own},")
                 continue
             group = f"{self.prefix}_{len(self.groups) + 1}" if self.groups else self.prefix
-            self.groups[group] = listed(names)
+            self.groups[group] = long_list(names)
             self.lines.append(f"**{{name: {value} for name in {group}}},")
         return self
 
 
-def checks(made: Proposal) -> Lines:
-    """How schema.py says each column."""
-    found = Lines(len(made.fields) > MANY, "ALIKE")
-    for each in made.fields:
-        found.add(each.name, check(each, made))
-    return found.close()
+def checks(plan: Plan) -> Lines:
+    """What schema.py demands of each column, by the rules of kit/base/rules.py."""
+    lines = Lines(len(plan.fields) > MANY, "ALIKE")
+    for field in plan.fields:
+        lines.add(field.name, check(field, plan))
+    return lines.close()
 
 
-def check(each: Field, made: Proposal) -> str:
-    """A call of one of the rules of kit/base/rules.py."""
-    facts, missing = each.facts, "missing=True" if each.facts.missing else ""
-    match each.kind:
+def check(field: Field, plan: Plan) -> str:
+    """A call of the rule for a column."""
+    facts, missing = field.facts, "missing=True" if field.facts.missing else ""
+    match field.kind:
         case "number" if facts.low is None:
             return "number(0, 1, missing=True)"
-        case "whole number" | "number":
-            low, high = roomy(facts, made)
-            if each.role in ("key", "group") and each.kind == "whole number":
-                return f"whole({min(int(low), 0)}, 2**62)"
-            if each.kind == "whole number":
-                return f"whole({low:_}, {high:_})"
-            return f"number({_plain(low)}, {_plain(high)}{', ' + missing if missing else ''})"
+        case "whole number" if field.role in ("key", "group"):
+            return f"whole({min(int(roomy(facts, plan)[0]), 0)}, 2**62)"
+        case "whole number":
+            return call("whole", *map(_figure, roomy(facts, plan)))
+        case "number":
+            return call("number", *map(_figure, roomy(facts, plan)), missing)
         case "truth":
-            return f"truth({missing})"
+            return call("truth", missing)
         case "moment":
-            utc = "utc=True" if zoned(each, made) else ""
-            return f"moment({', '.join(filter(None, [utc, missing]))})"
-    names = categories(each)
-    if names:
-        return f"one_of({', '.join([*map(literal, names), *filter(None, [missing])])})"
-    longest = int(_round_up(2 * max(facts.longest, 5)))
-    return f"text({longest:_}{', ' + missing if missing else ''})"
+            return call("moment", "utc=True" if zoned(field, plan) else "", missing)
+    if names := categories(field):
+        return call("one_of", *map(literal, names), missing)
+    return call("text", f"{int(_round_up(2 * max(facts.longest, 5))):_}", missing)
 
 
-def _plain(value: float) -> str:
+def _figure(value: float) -> str:
     return f"{value:_}" if isinstance(value, int) else repr(value)
 
 
-def categories(each: Field) -> list[str]:
+def categories(field: Field) -> list[str]:
     """The texts that a column may have, if these are few and none is rare."""
-    counts = each.facts.counts
-    if each.kind != "text" or not counts:
+    counts = field.facts.counts
+    if field.kind != "text" or not counts:
         return []
-    if each.role == "target":
-        return sorted(counts)
-    some = max(5, each.facts.rows // 200)
-    return sorted(counts) if len(counts) <= 10 and min(counts.values()) >= some else []
+    frequent = min(counts.values()) >= max(5, field.facts.rows // 200)
+    return sorted(counts) if field.role == "target" or (len(counts) <= 10 and frequent) else []
 
 
-def zoned(each: Field, made: Proposal) -> bool:
+def zoned(field: Field, plan: Plan) -> bool:
     """Whether a column's moments are in UTC."""
-    return made.table.sample[each.column.name].dt.tz is not None
+    return plan.table.sample[field.column.name].dt.tz is not None
 
 
-def conversions(made: Proposal) -> Lines:
+def conversions(plan: Plan) -> Lines:
     """How ingest.py reads each column, by kit/base/readings.py."""
-    csv = made.table.source.format == "csv"
-    plain = sum(_call(each, made, "name") == "numbers(text[name])" for each in made.fields)
-    found = Lines(plain > 3, "NUMBERS")
-    if not csv and any(not each.column.native for each in made.fields):
-        found.lines.append("**{name: text[name] for name in TEXTS},")
-    for each in made.fields:
-        if call := _call(each, made, literal(each.name)):
-            found.add(each.name, call, _call(each, made, "name"))
-    found.close()
-    floats = [each.name for each in made.fields if each.kind == "number"]
-    if found.groups and plain == len(floats):
+    csv = plan.table.source.format == "csv"
+    plain = sum(_conversion(f, plan, "name") == "numbers(text[name])" for f in plan.fields)
+    lines = Lines(plain > 3, "NUMBERS")
+    if not csv and any(not field.column.native for field in plan.fields):
+        lines.lines.append("**{name: text[name] for name in TEXTS},")
+    for field in plan.fields:
+        if value := _conversion(field, plan, literal(field.name)):
+            lines.add(field.name, value, _conversion(field, plan, "name"))
+    lines.close()
+    if lines.groups and plain == sum(field.kind == "number" for field in plan.fields):
         kinds = "schema.RAW.columns.items()"
         floating = 'str(column.dtype) == "float64"'
-        found.groups["NUMBERS"] = f"[name for name, column in {kinds} if {floating}]"
-    return found
+        lines.groups["NUMBERS"] = f"[name for name, column in {kinds} if {floating}]"
+    return lines
 
 
-def _call(each: Field, made: Proposal, name: str) -> str:
+def _conversion(field: Field, plan: Plan, name: str) -> str:
     """What gives a column its type; empty for one that is text and stays so."""
-    reading, kind = each.column.reading, each.kind
-    if each.column.native:
-        table = f"table[{name}]"
-        if kind == "moment":
-            to = ".dt.tz_convert('UTC')" if zoned(each, made) else ""
-            unit = "datetime64[us, UTC]" if zoned(each, made) else "datetime64[us]"
-            return f'{table}{to}.astype("{unit}")'.replace("'", '"')
-        if kind == "truth":
-            return f"truths({table}{', missing=True' if each.facts.missing else ''})"
-        return f"wholes({table})" if kind == "whole number" else f'{table}.astype("float64")'
-    text = f"text[{name}]"
-    if kind == "whole number":
-        return f"wholes({text})"
-    if kind == "number":
-        more = [
-            f"missing={literal(tuple(sorted(reading.marks)))}" if reading.marks else "",
-            f"before={literal(reading.before)}" if reading.before else "",
-            f"after={literal(reading.after)}" if reading.after else "",
-            'decimal=","' if reading.decimal == "," else "",
-        ]
-        return f"numbers({', '.join([text, *filter(None, more)])})"
-    if kind == "truth":
-        return f"truths({text}{', missing=True' if each.facts.missing else ''})"
-    if kind == "moment":
-        utc = ", utc=True" if reading.zoned else ""
-        return f"moments({text}, {literal(reading.format)}{utc})"
+    reading, native = field.column.reading, bool(field.column.native)
+    values = f"table[{name}]" if native else f"text[{name}]"
+    match field.kind:
+        case "whole number":
+            return f"wholes({values})"
+        case "truth":
+            return call("truths", values, "missing=True" if field.facts.missing else "")
+        case "number" if native:
+            return f'{values}.astype("float64")'
+        case "number":
+            return call(
+                "numbers",
+                values,
+                f"missing={literal(tuple(sorted(reading.marks)))}" if reading.marks else "",
+                f"before={literal(reading.before)}" if reading.before else "",
+                f"after={literal(reading.after)}" if reading.after else "",
+                'decimal=","' if reading.decimal == "," else "",
+            )
+        case "moment" if native and zoned(field, plan):
+            return f'{values}.dt.tz_convert("UTC").astype("datetime64[us, UTC]")'
+        case "moment" if native:
+            return f'{values}.astype("datetime64[us]")'
+        case "moment":
+            return call("moments", values, literal(reading.format), "utc=True" * reading.zoned)
     return ""
 
 
-def is_plain(each: Field) -> bool:
+def is_plain(field: Field) -> bool:
     """Whether a column of numbers has nothing but numbers in it."""
-    reading = each.column.reading
+    reading = field.column.reading
     return not (reading.before or reading.after or reading.decimal == ",")
 
 
-def made_up(made: Proposal) -> Lines:
+def samples(plan: Plan) -> Lines:
     """How the tests make up each column of the source."""
-    found = Lines(len(made.fields) > MANY, "ALIKE")
-    for each in made.fields:
-        found.add(each.column.name, _made_up(each, made))
-    return found.close()
+    lines = Lines(len(plan.fields) > MANY, "ALIKE")
+    for field in plan.fields:
+        lines.add(field.column.name, _sample(field, plan))
+    return lines.close()
 
 
-def _made_up(each: Field, made: Proposal) -> str:
-    facts, reading, kind = each.facts, each.column.reading, each.kind
-    if each.role == "key" or each.why.startswith("an identifier"):
+def _sample(field: Field, plan: Plan) -> str:
+    facts, reading, kind = field.facts, field.column.reading, field.kind
+    if field.role == "key" or field.why.startswith("an identifier"):
         if kind == "whole number":
             return "seed * rows + np.arange(rows)"
         if kind == "text":
             return '[f"k{seed}-{n}" for n in range(rows)]'
-    if each.role == "group":
+    if field.role == "group":
         return '[f"g{n % 40}" for n in range(rows)]' if kind == "text" else "np.arange(rows) % 40"
-    if each.role == "target" and made.task != "regression":
-        classes = [name for name in made.classes if name not in made.rare]
+    if field.role == "target" and plan.task != "regression":
+        classes = [name for name in plan.classes if name not in plan.rare]
         return f"rng.choice({literal(classes)}, rows)"
-    if each.role == "weight":
+    if field.role == "weight":
         return "rng.uniform(0.5, 1, rows).round(3)" if kind == "number" else "np.full(rows, 1)"
     match kind:
         case "whole number":
-            low, high = roomy(facts, made)
+            low, high = roomy(facts, plan)
             return f"rng.integers({low:_}, {high + 1:_}, rows)"
         case "number" if facts.low is None:
             return "np.full(rows, np.nan)"
         case "number":
-            low, high = roomy(facts, made)
-            drawn = f"rng.uniform({_plain(low)}, {_plain(high)}, rows).round(3)"
-            if is_plain(each):
-                return drawn
-            form = f"{reading.before}{{value}}{reading.after}"
+            ends = map(_figure, roomy(facts, plan))
+            numbers = f"{call('rng.uniform', *ends, 'rows')}.round(3)"
+            if is_plain(field):
+                return numbers
             comma = '.replace(".", ",")' if reading.decimal == "," else ""
-            return f'[f"{form}"{comma} for value in {drawn}]'
+            return f'[f"{reading.before}{{value}}{reading.after}"{comma} for value in {numbers}]'
         case "truth":
             return "rng.choice([True, False], rows)"
         case "moment":
-            return _moments(each, made)
-    if names := categories(each):
-        return f"rng.choice({literal(names)}, rows)"
-    return 'rng.choice(["a", "b", "c"], rows)'
+            return _moments(field, plan)
+    return f"rng.choice({literal(categories(field) or ['a', 'b', 'c'])}, rows)"
 
 
-def _moments(each: Field, made: Proposal) -> str:
-    sample = made.table.sample[each.column.name].dropna()
-    days = max(1, (sample.max() - sample.min()).days)
-    zone = ', tz="UTC"' if zoned(each, made) else ""
-    first = f'pd.Timestamp("{sample.min().date()}"{zone})'
+def _moments(field: Field, plan: Plan) -> str:
+    moments = plan.values(field)
+    days = max(1, (moments.max() - moments.min()).days)
+    zone = ', tz="UTC"' if zoned(field, plan) else ""
+    first = f'pd.Timestamp("{moments.min().date()}"{zone})'
     steps = f'pd.to_timedelta(np.linspace(0, {days}, rows).astype(int), unit="D")'
-    if each.column.native:
+    if field.column.native:
         return f"{first} + {steps}"
-    form = each.column.reading.format
+    form = field.column.reading.format
     if form == "ISO8601":
-        form = "%Y-%m-%dT%H:%M:%SZ" if zoned(each, made) else "%Y-%m-%d"
+        form = "%Y-%m-%dT%H:%M:%SZ" if zoned(field, plan) else "%Y-%m-%d"
     return f"({first} + {steps}).strftime({literal(form)})"

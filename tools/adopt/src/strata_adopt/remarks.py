@@ -1,6 +1,6 @@
 """What in a table spoils projects: each remark says what was seen, and what it leads to.
 
-All of it is seen in the rows that are given, which may be a sample: what is rare can be missed.
+The rows that are given may be a sample: what is rare can be missed.
 """
 
 import re
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -30,6 +31,9 @@ UNIT = re.compile(
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
 
 
+HEADER = ["column", "type", "missing", "distinct", "example", "remark"]
+
+
 @dataclass
 class Column:
     """A column: its type, how many values miss, how many differ, one of them, and remarks."""
@@ -41,11 +45,17 @@ class Column:
     example: str
     remarks: list[str] = field(default_factory=list)
 
+    @property
+    def cells(self) -> list[str]:
+        """Its row under HEADER."""
+        values = [self.name, self.type, self.missing, f"{self.distinct:,}", self.example]
+        return [*values, "; ".join(self.remarks)]
 
-def columns(frame: pd.DataFrame, target: str | None) -> list[Column]:
+
+def describe(frame: pd.DataFrame, target: str | None) -> list[Column]:
     """Describe each column, with remarks, also on how it goes with the target if there is one."""
     others = frame.drop(columns=[] if target is None else target)
-    same = likenesses(others) | twins(others)
+    same = almost_equal(others) | twins(others)
     return [
         Column(
             name=str(name),
@@ -57,7 +67,7 @@ def columns(frame: pd.DataFrame, target: str | None) -> list[Column]:
                 *(["the target"] if name == target else []),
                 *of_values(str(name), values),
                 *([same[name]] if name in same else []),
-                *(of_a_leak(values, frame[target]) if target not in (None, name) else []),
+                *(of_leak(values, frame[target]) if target not in (None, name) else []),
             ],
         )
         for name, values in frame.items()
@@ -65,15 +75,16 @@ def columns(frame: pd.DataFrame, target: str | None) -> list[Column]:
 
 
 def kind(values: pd.Series) -> str:
-    """The type of a column in a word: number, whole number, truth, time, text, other."""
-    if pd.api.types.is_bool_dtype(values):
-        return "truth"
-    if pd.api.types.is_integer_dtype(values):
-        return "whole number"
-    if pd.api.types.is_numeric_dtype(values):
-        return "number"
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return "time"
+    """The type of a column in a word: number, whole number, truth, time, text, mixed, other."""
+    types = pd.api.types
+    for name, is_type in {
+        "truth": types.is_bool_dtype,
+        "whole number": types.is_integer_dtype,
+        "number": types.is_numeric_dtype,
+        "time": types.is_datetime64_any_dtype,
+    }.items():
+        if is_type(values):
+            return name
     texts = values.dropna().map(lambda value: isinstance(value, str))
     return "text" if texts.all() else "other" if not texts.any() else "mixed"
 
@@ -94,25 +105,23 @@ def codes(values: pd.Series) -> Any:
 def of_values(name: str, values: pd.Series) -> list[str]:
     """What the values of a column alone say."""
     there = values.dropna()
-    found = []
     if there.empty:
         return ["empty"]
-    distinct = int(codes(there).max()) + 1
-    what = kind(values)
+    distinct, type_ = int(codes(there).max()) + 1, kind(values)
+    found = []
     if distinct == 1 and len(there) == len(values):
         found.append("constant: a model learns nothing from it")
     if distinct == len(there) == len(values) > 2 * FEW and is_name(name, there):
         found.append("an identifier: names the row, and says nothing of a new one")
     if values.isna().mean() > 0.5:
         found.append("mostly missing")
-    if what == "mixed":
+    if type_ == "mixed":
         found.append("text and other values mixed")
-    if what == "time":
-        now = pd.Timestamp.now(tz=there.dt.tz)
-        if (late := int((there > now).sum())) > 0:
-            found.append(f"{late:,} moments in the future, up to {there.max()}")
-    if what == "text":
-        found += of_text(there)
+    if type_ == "time":
+        future = int((there > pd.Timestamp.now(tz=there.dt.tz)).sum())
+        found += [f"{future:,} moments in the future, up to {there.max()}"] if future else []
+    if type_ == "text":
+        found += of_texts(there)
     if PERSONAL.search(name):
         found.append("by its name perhaps personal data")
     return found
@@ -121,10 +130,9 @@ def of_values(name: str, values: pd.Series) -> list[str]:
 def is_name(name: str, values: pd.Series) -> bool:
     """Whether values that are all different are names: texts, but not such as people write, or
     whole numbers that are called so or leave few gaps."""
-    what = kind(values)
-    if what == "text":
+    if kind(values) == "text":
         return not is_free_text(values.head(SAMPLE))
-    if what != "whole number":
+    if kind(values) != "whole number":
         return False
     return bool(NAMED.search(name)) or int(values.max()) - int(values.min()) < 2 * len(values)
 
@@ -134,24 +142,19 @@ def is_free_text(texts: pd.Series) -> bool:
     return bool(texts.str.count(r"\s").mean() > 4 and texts.nunique() > len(texts) / 2)
 
 
-def of_text(there: pd.Series) -> list[str]:
+def of_texts(there: pd.Series) -> list[str]:
     """What the texts of a column are, that are more than words."""
     texts = there.head(SAMPLE).str.strip()
-
-    def mostly(pattern: re.Pattern[str]) -> bool:
-        return bool(texts.str.fullmatch(pattern).mean() > 0.95)
-
-    if mostly(DATE):
-        return ["dates as text"]
-    if mostly(COMMA):
-        return ["numbers as text, with a decimal comma"]
-    if mostly(UNIT):
-        return ["numbers as text, with a unit"]
+    for pattern, remark in {
+        DATE: "dates as text",
+        COMMA: "numbers as text, with a decimal comma",
+        UNIT: "numbers as text, with a unit",
+    }.items():
+        if texts.str.fullmatch(pattern).mean() > 0.95:
+            return [remark]
     if pd.to_numeric(texts, errors="coerce").notna().mean() > 0.95:
         return ["numbers as text"]
-    if is_free_text(texts):
-        return ["free text"]
-    return []
+    return ["free text"] if is_free_text(texts) else []
 
 
 def twins(frame: pd.DataFrame) -> dict[Any, str]:
@@ -161,28 +164,27 @@ def twins(frame: pd.DataFrame) -> dict[Any, str]:
     for name, values in frame.items():
         numbers = codes(values)
         if numbers.max(initial=-1) < 1:
-            continue  # constant: that is said already
-        key = numbers.tobytes()
-        if key in first and numbers.max() + 1 < len(frame):
-            found[name] = f"the same as {first[key]} in other words"
-        first.setdefault(key, name)
+            continue  # constant, which has a remark of its own
+        before = first.setdefault(numbers.tobytes(), name)
+        if before != name and numbers.max() + 1 < len(frame):
+            found[name] = f"the same as {before} in other words"
     return found
 
 
-def likenesses(frame: pd.DataFrame) -> dict[Any, str]:
+def almost_equal(frame: pd.DataFrame) -> dict[Any, str]:
     """A remark for each number that rises, or falls, with one before it almost to the point."""
     numbers = frame.select_dtypes("number").head(SAMPLE)
     values = numbers.fillna(numbers.mean()).to_numpy(dtype=float, na_value=0.0)
-    names = list(numbers.columns)
-    varied = [at for at in range(len(names)) if values[:, at].std() > 0]
-    if len(varied) < 2:
+    varied = values.std(axis=0) > 0
+    names = [name for name, varies in zip(numbers.columns, varied, strict=True) if varies]
+    if len(names) < 2:
         return {}
     alike = np.abs(np.corrcoef(values[:, varied], rowvar=False)) > ALIKE
-    pairs = [(int(row[0]), at) for at, line in enumerate(alike) if len(row := np.flatnonzero(line))]
+    firsts = alike.argmax(axis=0)  # with which of those before it, or itself
     return {
-        names[varied[at]]: f"almost the same as {names[varied[one]]}"
-        for one, at in pairs
-        if one < at
+        names[at]: f"almost the same as {names[first]}"
+        for at, first in enumerate(firsts)
+        if alike[first, at] and first < at
     }
 
 
@@ -196,7 +198,7 @@ def task(target: pd.Series) -> str:
     return "multiclass"
 
 
-def of_a_leak(values: pd.Series, target: pd.Series) -> list[str]:
+def of_leak(values: pd.Series, target: pd.Series) -> list[str]:
     """Whether a column alone predicts the target too well to be known beforehand."""
     rows = target.notna()
     known = pd.DataFrame({"value": values[rows], "target": target[rows]})
@@ -212,31 +214,21 @@ def of_a_leak(values: pd.Series, target: pd.Series) -> list[str]:
         if numbers.max() + 1 > len(known) / 2:
             return []  # hardly any value comes twice
     tree = DecisionTreeRegressor if regression else DecisionTreeClassifier
-    scoring = "r2" if regression else "balanced_accuracy"
     model = tree(max_depth=None if regression else 12, min_samples_leaf=2, random_state=0)
+    scoring = "r2" if regression else "balanced_accuracy"
+    data = (numbers[:, None], label)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes that are rare, or as many as rows
-        seen = model.fit(numbers[:, None], label).predict(numbers[:, None])
-        if fit(seen, label, regression) < TOO_GOOD:
+        if not get_scorer(scoring)(model.fit(*data), *data) >= TOO_GOOD:
             return []  # not even of the rows that it has seen
-        found = cross_val_score(model, numbers[:, None], label, cv=3, scoring=scoring)
-    score = float(np.mean(found))
+        score = float(np.mean(cross_val_score(model, *data, cv=3, scoring=scoring)))
     if not score >= TOO_GOOD:
         return []
     measure = "R²" if regression else "balanced accuracy"
     return [f"alone predicts the target ({measure} {score:.2f}): is it known in time?"]
 
 
-def fit(predicted: Any, label: Any, regression: bool) -> float:
-    """How well predictions go with labels: R², or the balanced accuracy."""
-    if regression:
-        return float(1 - np.var(predicted - label) / max(float(np.var(label)), 1e-300))
-    sizes = np.bincount(label)
-    hits = np.bincount(label[predicted == label], minlength=len(sizes))
-    return float((hits[sizes > 0] / sizes[sizes > 0]).mean())
-
-
-def of_the_table(frame: pd.DataFrame, target: str | None) -> list[str]:
+def of_table(frame: pd.DataFrame, target: str | None) -> list[str]:
     """Remarks on the rows, and on the target."""
     names = [str(name) for name in frame.columns]
     found = []
@@ -247,17 +239,18 @@ def of_the_table(frame: pd.DataFrame, target: str | None) -> list[str]:
         found.append(f"{again:,} rows repeat another: they may fall on both sides of a split")
     if target is None:
         return found
-    what = task(frame[target])
-    found.append(f"predicting {target} is {what}")
+    type_ = task(frame[target])
+    found.append(f"predicting {target} is {type_}")
     if absent := int(frame[target].isna().sum()):
         found.append(f"{target} is missing in {absent:,} rows: nothing to learn from them")
-    if what != "regression":
+    if type_ != "regression":
         counts = frame[target].value_counts()
         if len(counts) < 2:
             found.append(f"{target} has one class only: there is nothing to tell apart")
-        if rare := {str(k): v for k, v in counts.items() if v < FEW or v < 0.01 * len(frame)}:
-            some = ", ".join(f"{name} ({count:,} rows)" for name, count in list(rare.items())[:5])
-            found.append(f"rare classes: {some}")
+        rare = counts[(counts < FEW) | (counts < 0.01 * len(frame))]
+        if len(rare):
+            classes = ", ".join(f"{name} ({count:,} rows)" for name, count in rare.head(5).items())
+            found.append(f"rare classes: {classes}")
     others = plain.drop(columns=target)
     if len(others.columns):
         alike = others.duplicated(keep=False)

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
+
 from strata.core.errors import Fault
 from strata_adopt.facts import Column, Facts
 from strata_adopt.sources import Source
-from strata_adopt.tables import sampled
+from strata_adopt.tables import sample
 
 CELLS = 3_000_000  # that a sample has at most
 
@@ -32,24 +35,23 @@ class Table:
         return sum(self.counts.values())
 
 
-def scanned(source: Source) -> Table:
+def scan(source: Source) -> Table:
     """Read all rows of a source. Raises Fault if they are not one table."""
+    first = source.batches(next(iter(source.files)))
+    width = next((batch.num_columns for batch in first), 0)
+    most = max(2_000, min(100_000, CELLS // max(width, 1)))
     columns: dict[str, Column] = {}
     while True:
-        scan = _Scan(source, columns)
-        parts = scan.frames()
-        most = max(2_000, min(100_000, CELLS // max(scan.width(), 1)))
-        frame, step, count = sampled(parts, most)
-        if not count or frame is None:
+        rows = _Pass(source, columns)
+        frame, step, _ = sample(rows.frames(), most)
+        if frame is None:
             raise Fault("there is a header, and no row below it")
-        if not scan.changed:  # else what was counted before is of another reading
-            sample = frame.assign(
-                **{name: _as_kind(frame[name], column.kind) for name, column in columns.items()}
-            )
-            return Table(source, scan.counts, columns, scan.facts, sample, step)
+        if not rows.changed:  # else what was counted before is of another reading
+            typed = {name: _typed(frame[name], column.kind) for name, column in columns.items()}
+            return Table(source, rows.counts, columns, rows.facts, frame.assign(**typed), step)
 
 
-class _Scan:
+class _Pass:
     """One pass over all rows."""
 
     def __init__(self, source: Source, columns: dict[str, Column]) -> None:
@@ -58,61 +60,47 @@ class _Scan:
         self.counts: dict[str, int] = {}
         self.changed = False  # a column that was read in one way is now read in another
 
-    def width(self) -> int:
-        """How many columns the first file has."""
-        for batch in self.source.batches(next(iter(self.source.files))):
-            return int(batch.num_columns)
-        return 0
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """The rows of all files, typed and counted."""
+        for file in self.source.files:
+            self.counts[file] = 0
+            for batch in self.source.batches(file):
+                self._check_columns(file, batch.schema.names)
+                arrays = [self._typed(file, name, batch.column(name)) for name in self.columns]
+                self.counts[file] += batch.num_rows
+                yield pa.RecordBatch.from_arrays(arrays, list(self.columns)).to_pandas()
 
-    def frames(self) -> Iterator[Any]:
-        """The rows of all files, typed and counted, as frames."""
-        import pyarrow as pa
+    def _check_columns(self, file: str, names: list[str]) -> None:
+        if again := {name for name in names if names.count(name) > 1}:
+            raise Fault(f"{file} has more than one column {min(again)!r}")
+        if not self.columns:
+            self.columns.update((name, Column(name)) for name in names)
+        if new := [name for name in names if name not in self.columns]:
+            raise Fault(f"{file} has a column {new[0]!r}, which the first file has not")
+        if missing := [name for name in self.columns if name not in names]:
+            raise Fault(f"{file} has no column {missing[0]!r}, which the first file has")
 
-        for name in self.source.files:
-            self.counts[name] = 0
-            for batch in self.source.batches(name):
-                self._same_columns(name, list(batch.schema.names))
-                typed = [self._typed(name, one, batch.column(one)) for one in self.columns]
-                self.counts[name] += batch.num_rows
-                frame = pa.RecordBatch.from_arrays(typed, list(self.columns)).to_pandas()
-                yield frame
-
-    def _same_columns(self, name: str, names: list[str]) -> None:
-        if again := {one for one in names if names.count(one) > 1}:
-            raise Fault(f"{name} has more than one column {min(again)!r}")
-        for one in names if not self.columns else []:
-            self.columns[one] = Column(one)
-        if strange := [one for one in names if one not in self.columns]:
-            raise Fault(f"{name} has a column {strange[0]!r}, which the first file has not")
-        if absent := [one for one in self.columns if one not in names]:
-            raise Fault(f"{name} has no column {absent[0]!r}, which the first file has")
-
-    def _typed(self, name: str, one: str, values: Any) -> Any:
-        facts, column = self.facts.setdefault(one, Facts()), self.columns[one]
-        known = (column.kind, column.reading)
+    def _typed(self, file: str, name: str, values: Any) -> Any:
+        facts, column = self.facts.setdefault(name, Facts()), self.columns[name]
+        before = (column.kind, column.reading)
         try:
-            typed = None
-            while typed is None:
-                typed = column.typed(values)
+            while (typed := column.typed(values)) is None:
+                pass
         except TypeError as error:
             raise Fault(
-                f"{name}: column {one!r}, from row {self.counts[name]} on, is of {error}: give it "
+                f"{file}: column {name!r}, from row {self.counts[file]} on, is of {error}: give it "
                 "one plain type, or leave it out of the source"
             ) from None
-        if facts.rows > facts.missing and known != (column.kind, column.reading):
+        if facts.rows > facts.missing and before != (column.kind, column.reading):
             self.changed = True
         if not self.changed:
             facts.add(typed)
         return typed
 
 
-def _as_kind(values: Any, kind: str) -> Any:
-    import pandas as pd
-
+def _typed(values: Any, kind: str) -> Any:
     if kind in ("whole number", "number"):
         return pd.to_numeric(values)
     if kind == "truth":
         return values.astype("float64" if values.isna().any() else "bool")
-    if kind == "moment":
-        return pd.to_datetime(values)
-    return values.astype("str")
+    return pd.to_datetime(values) if kind == "moment" else values.astype("str")

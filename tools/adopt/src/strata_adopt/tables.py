@@ -3,52 +3,50 @@
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv, dataset
 
 from strata import git
-from strata.core import limits
+from strata.core import frames, limits
 from strata.core.errors import Fault, first_line
 from strata.dvc.revision import Revision
 from strata.dvc.store import opened
 from strata.git import refs
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 ROWS = 100_000  # that are kept at most: of more, every second, fourth, … row
-FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".json": "json"}
 
 
 @contextmanager
-def files(path: str, name: str | None) -> Iterator[dict[str, Path]]:
+def files(path: str, rev: str | None) -> Iterator[dict[str, Path]]:
     """The files of a table by their names, on disk: as they lie there, or as a revision has them.
 
     Raises Fault if there are none, or a revision's cannot be had.
     """
-    if name is None:
+    if rev is None:
         at = Path(path)
-        inside = sorted(file for file in at.rglob("*") if file.is_file()) if at.is_dir() else [at]
-        found = {file.as_posix(): file for file in inside}
         if not at.exists():
             raise Fault(f"{path}: not found; `dvc checkout` brings what dvc.lock names")
-        yield found
+        inside = sorted(file for file in at.rglob("*") if file.is_file()) if at.is_dir() else [at]
+        yield {file.as_posix(): file for file in inside}
         return
     root = git.top()
-    with opened(root) as store, ExitStack() as stack:
-        revision = Revision(store, refs.commit_of(name, root))
+    with opened(root) as store, tempfile.TemporaryDirectory(prefix="strata-") as folder:
+        revision = Revision(store, refs.commit_of(rev, root))
         names = revision.paths(from_top(root, path))
         if not names:
-            raise Fault(f"{name} has no {path}")
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="strata-")))
+            raise Fault(f"{rev} has no {path}")
         found = {}
-        for number, one in enumerate(names):
-            if revision.is_file(one):  # Git's
-                found[one] = folder / str(number)
-                found[one].write_bytes(revision.bytes(one, limits.MEMORY))
+        for number, name in enumerate(names):
+            if revision.is_file(name):  # Git's
+                found[name] = Path(folder, str(number))
+                found[name].write_bytes(revision.bytes(name, limits.MEMORY))
             else:
-                found[one] = revision.local(one)
+                found[name] = revision.local(name)
         yield found
 
 
@@ -64,41 +62,30 @@ def from_top(root: Path, path: str) -> str:
     return place.relative_to(root.resolve()).as_posix()
 
 
-def batches(found: dict[str, Path]) -> Iterator["pd.DataFrame"]:
+def read(files: dict[str, Path]) -> Iterator[pd.DataFrame]:
     """The rows of the files, some thousands at a time. Raises Fault if one cannot be read."""
-    import pyarrow as pa
-    from pyarrow import csv, dataset
-
-    from strata.core import frames
-
-    formats: dict[str, Any] = {
-        "json": "json",
-        "csv": "csv",
-        "tsv": dataset.CsvFileFormat(csv.ParseOptions(delimiter="\t")),
-    }
-    for name, path in found.items():
-        kind = FORMATS.get(PurePosixPath(name).suffix.lower())
-        if kind is None:
-            raise Fault(f"{name} is no table that can be shown: {', '.join(FORMATS)}")
-        if kind == "parquet":
+    tabs = dataset.CsvFileFormat(csv.ParseOptions(delimiter="\t"))
+    formats: dict[str, Any] = {".csv": "csv", ".tsv": tabs, ".jsonl": "json", ".json": "json"}
+    for name, path in files.items():
+        ending = PurePosixPath(name).suffix.lower()
+        if ending == ".parquet":
             yield from (batch.to_pandas() for batch in frames.batches(path, name))
             continue
+        if ending not in formats:
+            known = ", ".join([".parquet", *formats])
+            raise Fault(f"{name} is no table that can be shown: {known}")
         try:
-            for batch in dataset.dataset(path, format=formats[kind]).to_batches():
+            for batch in dataset.dataset(path, format=formats[ending]).to_batches():
                 yield batch.to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise Fault(f"{name}: cannot be read: {first_line(error)}") from None
 
 
-def sampled(
-    parts: Iterable["pd.DataFrame"], most: int = ROWS
-) -> tuple["pd.DataFrame | None", int, int]:
+def sample(parts: Iterable[pd.DataFrame], most: int = ROWS) -> tuple[pd.DataFrame | None, int, int]:
     """Every ``step``-th row of many, at most ``most``; with ``step``, and how many there are.
 
     In memory that does not grow with their number. None if there is no row.
     """
-    import pandas as pd
-
     kept: list[pd.DataFrame] = []
     step, count = 1, 0
     for part in parts:
