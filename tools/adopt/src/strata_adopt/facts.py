@@ -36,7 +36,7 @@ class Column:
         return self.native or self.reading.kind
 
     def typed(self, values: Any) -> Any:
-        """Values as what they are, None if they do not fit: the reading is another from now on.
+        """Values with their type, None if they do not fit: the reading is another from now on.
 
         Raises TypeError if they are nested, or of no type that a table has.
         """
@@ -47,20 +47,21 @@ class Column:
         if self.native:
             return values.cast(pa.string())
         trimmed = pc.utf8_trim_whitespace(values.cast(pa.string()))
-        absent = pc.is_in(trimmed, pa.array([*MISSING, *self.reading.marks, None], pa.string()))
-        there = trimmed.filter(pc.invert(absent))
-        if len(there) == 0:
+        marks = pa.array([*MISSING, *self.reading.marks, None], pa.string())
+        present = pc.invert(pc.is_in(trimmed, marks))
+        texts = trimmed.filter(present)
+        if len(texts) == 0:
             return pa.nulls(len(values))
         if not self.possible:
-            self.possible = readings(there.slice(0, HEAD).to_pylist())
-        found = self.reading.typed(there)
-        if found is None:
+            self.possible = readings(texts.slice(0, HEAD).to_pylist())
+        typed = self.reading.typed(texts)
+        if typed is None:
             self.possible.pop(0)
-            return None
-        if isinstance(found, Reading):
-            self.possible[0] = found
-            return None
-        return pc.replace_with_mask(pa.nulls(len(values), found.type), pc.invert(absent), found)
+        elif isinstance(typed, Reading):
+            self.possible[0] = typed
+        else:
+            return pc.replace_with_mask(pa.nulls(len(values), typed.type), present, typed)
+        return None
 
     def _native(self, values: Any) -> Any:
         kind = native_kind(values.type)
@@ -97,7 +98,7 @@ class Facts:
     """What was counted of a column.
 
     ``low`` and ``high`` are of numbers and moments; ``counts`` of distinct values, None where they
-    are more than MANY; ``longest`` in characters; ``spaces`` in all texts together.
+    are more than MANY; ``longest`` in characters.
     """
 
     rows: int = 0
@@ -106,27 +107,24 @@ class Facts:
     high: Any = None
     counts: Counter[Any] | None = field(default_factory=Counter)
     longest: int = 0
-    spaces: int = 0
 
-    def add(self, typed: Any) -> None:
-        """Take in a batch of values."""
-        self.rows += len(typed)
-        self.missing += typed.null_count
-        there = typed.drop_null()
-        if len(there) == 0:
+    def add(self, values: Any) -> None:
+        """Take in a batch of typed values."""
+        self.rows += len(values)
+        self.missing += values.null_count
+        values = values.drop_null()
+        if len(values) == 0:
             return
-        if pa.types.is_string(there.type):
-            self.longest = max(self.longest, pc.max(pc.utf8_length(there)).as_py())
-            self.spaces += pc.sum(pc.count_substring(there, " ")).as_py()
-        elif not pa.types.is_boolean(there.type):
-            ends = pc.min_max(there).as_py()
-            self.low = ends["min"] if self.low is None else min(self.low, ends["min"])
-            self.high = ends["max"] if self.high is None else max(self.high, ends["max"])
-        if self.counts is not None:
-            if len(distinct := pc.value_counts(there)) > MANY:
-                self.counts = None
-                return
+        if pa.types.is_string(values.type):
+            self.longest = max(self.longest, pc.max(pc.utf8_length(values)).as_py())
+        elif not pa.types.is_boolean(values.type):
+            low, high = pc.min_max(values).as_py().values()
+            self.low = low if self.low is None else min(self.low, low)
+            self.high = high if self.high is None else max(self.high, high)
+        if self.counts is None:
+            return
+        if len(distinct := pc.value_counts(values)) <= MANY:
             for pair in distinct.to_pylist():
                 self.counts[pair["values"]] += pair["counts"]
-            if len(self.counts) > MANY:
-                self.counts = None
+        if len(distinct) > MANY or len(self.counts) > MANY:
+            self.counts = None

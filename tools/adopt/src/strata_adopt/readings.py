@@ -46,45 +46,47 @@ class Reading:
     format: str = ""
     zoned: bool = False
 
-    def typed(self, there: Any) -> "pa.Array | Reading | None":
+    def typed(self, texts: Any) -> "pa.Array | Reading | None":
         """Read texts, none of them missing: None where they are no such thing; another reading
         where they are, but for a few marks, which become null."""
         match self.kind:
             case "text":
-                return there
+                return texts
             case "truth":
-                lower = pc.utf8_lower(there)
+                lower = pc.utf8_lower(texts)
                 known = pc.is_in(lower, pa.array(["true", "false"], lower.type))
                 return pc.equal(lower, "true") if pc.all(known).as_py() else None
             case "moment":
-                return self._moments(there)
-        return self._numbers(there)
+                return self._moments(pd.Series(texts.to_pylist(), dtype="str"))
+        return self._numbers(texts)
 
-    def _moments(self, there: Any) -> Any:
-        texts = pd.Series(there.to_pylist(), dtype="str")
+    def _moments(self, texts: pd.Series) -> Any:
+        """Texts as moments, in UTC where they name their zone."""
         distinct = pd.Series(texts.unique(), dtype="str")
-        found = moments(distinct, self.format, self.zoned)
-        if found.isna().any():
+        try:
+            found = pd.to_datetime(distinct, format=self.format, utc=self.zoned)
+            found = found.astype("datetime64[us, UTC]" if self.zoned else "datetime64[us]")
+        except (ValueError, AttributeError, TypeError):  # of other forms; or some with a zone
             return None
         return pa.array(texts.map(dict(zip(distinct, found, strict=True))))
 
-    def _numbers(self, there: Any) -> Any:
+    def _numbers(self, texts: Any) -> Any:
         # A needless 0 before it, or more digits than a number holds, make a code of it.
-        if pc.any(pc.match_substring_regex(there, r"^[-+]?(0\d|\d{17,}$)")).as_py():
+        if pc.any(pc.match_substring_regex(texts, r"^[-+]?(0\d|\d{17,}$)")).as_py():
             return None
-        if self.kind == "whole number":
-            try:
-                return there.cast(pa.int64())
-            except pa.ArrowInvalid:
+        try:
+            if self.kind == "whole number":
+                return texts.cast(pa.int64())
+            if self == Reading("number"):
+                return texts.cast(pa.float64())
+        except pa.ArrowInvalid:
+            if self.kind == "whole number":
                 return None
-        if self == Reading("number"):
-            try:
-                return there.cast(pa.float64())
-            except pa.ArrowInvalid:
-                pass
-        parts = [re.escape(self.before), f"(?P<number>{NUMBERS[self.decimal]})"]
-        parsed = pc.extract_regex(there, f"^{''.join(parts)}{re.escape(self.after)}$")
-        strange = set(pc.unique(there.filter(parsed.is_null())).to_pylist()) - self.marks
+        number = f"(?P<number>{NUMBERS[self.decimal]})"
+        parsed = pc.extract_regex(
+            texts, f"^{re.escape(self.before)}{number}{re.escape(self.after)}$"
+        )
+        strange = set(pc.unique(texts.filter(parsed.is_null())).to_pylist()) - self.marks
         if strange:
             marks = self.marks | strange
             known = len(marks) <= FEW and all(map(MARKS.fullmatch, marks))
@@ -102,24 +104,12 @@ def readings(head: list[str]) -> list[Reading]:
     """The ways in which a column that begins with these texts may be read, the strictest first."""
     found = [Reading("whole number"), Reading("number"), Reading("number", decimal=",")]
     for decimal, number in NUMBERS.items():
-        around = (re.fullmatch(AROUND.format(number), text) for text in head)
-        for match in dict.fromkeys(
-            (match["before"] or "", match["after"] or "") for match in around if match
-        ):
-            if any(match):
-                found.append(Reading("number", *match, decimal))
-                break
+        matches = filter(None, (re.fullmatch(AROUND.format(number), text) for text in head))
+        around = ((match["before"] or "", match["after"] or "") for match in matches)
+        if first := next(filter(any, around), None):
+            found.append(Reading("number", *first, decimal))
     found.append(Reading("truth"))
     if head and all(map(DATED.fullmatch, head)):
         zoned = bool(ZONED.fullmatch(head[0]))
         found += [Reading("moment", format=form, zoned=zoned) for form in FORMATS]
     return [*found, TEXT]
-
-
-def moments(texts: pd.Series, form: str, zoned: bool) -> Any:
-    """Texts as moments, in UTC where they name their zone; NaT where one is none."""
-    try:
-        found = pd.to_datetime(texts, format=form, errors="coerce", utc=zoned)
-        return found.astype("datetime64[us, UTC]" if zoned else "datetime64[us]")
-    except (ValueError, AttributeError, TypeError):  # some with a zone, some without
-        return pd.Series(pd.NaT, index=texts.index)
