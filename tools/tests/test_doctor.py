@@ -1,12 +1,11 @@
 """`strata doctor` says how a project stands, and what it cannot tell."""
 
 import os
+import sysconfig
 from pathlib import Path
 
 import pytest
 from project import Project, Strata, sandbox
-
-from strata.guard import doctor
 
 
 def said(strata: Strata, project: Project, code: int) -> dict[str, str]:
@@ -82,12 +81,18 @@ def test_secrets_that_workflows_use_are_asked_for(
         assert said(strata, project, 1)["secrets"].startswith(answer)
 
 
-def test_other_tools_than_those_of_the_project_are_seen(project: Project, strata: Strata) -> None:
-    place = project.path / "tools/src/strata"
-    place.mkdir(parents=True)
-    (place / "cli.py").write_text("# newer\n")
+@pytest.mark.parametrize(
+    "name", ["tools/src/strata/cli.py", "tools/adopt/src/strata_adopt/code.py"]
+)
+def test_other_tools_than_those_of_the_project_are_seen(
+    name: str, project: Project, strata: Strata
+) -> None:
+    place = project.path / name
+    place.parent.mkdir(parents=True)
+    place.write_text("# newer\n")
     assert said(strata, project, 1)["tools"].startswith("not those in tools/")
-    (place / "cli.py").write_bytes((Path(doctor.__file__).parents[1] / "cli.py").read_bytes())
+    installed = Path(*place.parts[-2:])
+    place.write_bytes(Path(sysconfig.get_path("purelib"), installed).read_bytes())
     assert said(strata, project, 1)["tools"] == "as in tools/"
 
 

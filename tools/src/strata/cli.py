@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 from strata import git
-from strata.arguments import COMMANDS, GROUPS
+from strata.arguments import ABSENT, COMMANDS, GROUPS, Command, installed
 from strata.core import consent, terminal
 from strata.core.errors import Ended, Fault, end, on_signals, without_secrets
 from strata.dvc import cachelock
@@ -22,12 +22,19 @@ def main(argv: list[str] | None = None) -> int:
     terminal.guard()
     if sys.warnoptions:
         warnings.simplefilter("ignore")  # what the user has them do is for the stages
-    args = parser().parse_args(arguments)
-    command = COMMANDS[args.command]
+    own = bool(arguments) and COMMANDS.get(arguments[0], ABSENT) is not ABSENT
+    commands = (
+        COMMANDS if own else installed()
+    )  # 40 ms that a command of strata's own need not take
+    args = parser(commands).parse_args(arguments)
+    command = commands[args.command]
     try:
+        if command is ABSENT:
+            needed = "dvc-strata-adopt"
+            raise Fault(f"needs {needed}, which is not installed: pip install {needed}")
         with on_signals(end), consent.granted(args.command, args):
             git.clear_environment()
-            return int(importlib.import_module(f"strata.{command.module}").run(args))
+            return int(importlib.import_module(command.module).run(args))
     except ModuleNotFoundError as error:
         if not command.extra:
             raise
@@ -51,12 +58,12 @@ def main(argv: list[str] | None = None) -> int:
         cachelock.release()
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     """The parser of the command line; its help lists the commands in their groups."""
-    width = max(map(len, COMMANDS)) + 2
+    width = max(map(len, commands)) + 2
     groups = [
-        "\n".join([f"{title}:", *(f"  {n:{width}}{c.summary}" for n, c in group.items())])
-        for title, group in GROUPS.items()
+        "\n".join([f"{title}:", *(f"  {name:{width}}{commands[name].summary}" for name in names)])
+        for title, names in GROUPS.items()
     ]
     found = argparse.ArgumentParser(
         prog="strata",
@@ -65,11 +72,11 @@ def parser() -> argparse.ArgumentParser:
         epilog="\n\n".join(groups),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = found.add_subparsers(
+    parsers = found.add_subparsers(
         prog="strata", dest="command", required=True, help=argparse.SUPPRESS
     )
-    for name, command in COMMANDS.items():
-        command.declare(commands.add_parser(name, description=command.summary))
+    for name, command in commands.items():
+        command.declare(parsers.add_parser(name, description=command.summary))
     return found
 
 

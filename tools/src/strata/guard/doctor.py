@@ -24,6 +24,7 @@ from strata.restore.checkout import DEV_LOCK
 
 ANSWERS = ".copier-answers.yml"
 OWN = re.compile(r"_copier_operation == 'update' %\}(\S+?)\{%")  # as copier.yml leaves it out
+SOURCES = ("tools/src", "tools/adopt/src")  # of what `make setup` installs, each into site-packages
 
 Finding = tuple[str, str, str]  # what, how it is: ok, or else, and what to do
 
@@ -64,16 +65,18 @@ def installed(name: str) -> str | None:
 
 
 def tools(root: Path) -> Iterator[Finding]:
-    """Whether the command that runs was installed from tools/."""
-    sources = root / "tools/src/strata"
-    if not sources.is_dir():
+    """Whether the command that runs is made of the sources in tools/."""
+    sources = [place for name in SOURCES if (place := root / name).is_dir()]
+    if not sources:
         yield "tools", "not part of this repository", ""
         return
-    here = Path(strata.__file__).parent
-    names = [path.relative_to(sources) for path in sources.rglob("*.py")]
+    site = Path(strata.__file__).parents[1]
     same = all(
-        (here / name).is_file() and filecmp.cmp(here / name, sources / name, shallow=False)
-        for name in names
+        (copy := site / path.relative_to(place)).is_file()
+        and filecmp.cmp(copy, path, shallow=False)
+        for place in sources
+        for path in place.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
     )
     yield "tools", "as in tools/" if same else "not those in tools/", "" if same else "make setup"
 
