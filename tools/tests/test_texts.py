@@ -31,9 +31,8 @@ from strata.core.texts import inert
 from strata.core.values import aligned, json_of
 from strata.dvc.revision import Stage, leaves
 from strata.monitor.drift import Drift
-from strata.monitor.judging import Partition
 from strata.monitor.looks import Look
-from strata.monitor.watch import Watch
+from strata.monitor.watch import Partition, Watch
 from strata.monitor.words import document
 from strata.report import sections
 from strata.retrain.decision import refusal
@@ -151,18 +150,14 @@ def stages(text: str) -> str:
 def watch(text: str) -> str:
     """What a monitor says of partitions, a champion and inputs of this name."""
     best = Estimate(0.7, 0.8, (0.05, 0.15), "paired by day")
-    look = Look(np.array([0.1, 0.2]))
-    judged = Partition(text, 9, 0, 9, text, best, look, 0.5, 0.5)
+    look = Look(np.linspace(0.1, 0.2, 20))  # which raises an alarm
+    judged = Partition(text, 9, 0, 9, 0, text, best, look, 0.5, 0.5)
     found = Watch(
         champion=text,
         metric=text,
         partitions=[judged, judged, Partition(text, 9, 0, 0, why=f"no labels: {code(text)}")],
-        p_values=[0.001, 0.001, None],
-        levels=[0.01, 0.01, 0.01],
-        alarms=[True, True, False],
-        false_alarms=(0.01, 0.001),
         drifts=[Drift(text, 0.5, (0.0, 0.1), 0.2)],
-        drifted=text,
+        newest=text,
         notes=[],
     )
     return join([*document(found), *document(found, pictures=True)])
