@@ -17,7 +17,7 @@ from strata.compare.evidence import gather, gather_on, load_settings
 from strata.compare.rows import files_of
 from strata.compare.verdict import Estimate, Evidence, overall
 from strata.core.errors import Fault
-from strata.core.markdown import code, figure, plain
+from strata.core.markdown import code, plain
 from strata.core.values import json_of
 from strata.dvc.revision import Revision
 from strata.dvc.store import opened
@@ -127,13 +127,11 @@ def lines(result: Answer) -> list[str]:
     """The figures behind an answer, for people, with the interval drawn."""
     best, text = result.best, list[str]()
     if best:
-        size = max(abs(best.before), abs(best.after))
-        before, after = (figure(value, scale=size) for value in (best.before, best.after))
-        text.append(f"{result.metric}: {before} → {after}, {figure(best.difference, True, size)}")
-        if best.interval:
-            ends = " to ".join(figure(end, True, size) for end in best.interval)
+        before, after, moved, interval = best.figures
+        text.append(f"{result.metric}: {before} → {after}, {moved}")
+        if interval:
             blocks = f", {best.blocks} blocks" if best.blocks else ""
-            text.append(f"95% interval {ends}, {best.how}{blocks}")
+            text.append(f"95% interval {interval}, {best.how}{blocks}")
             text += drawn(best, result.direction, result.margin)
     text += [result.why] if result.why else []
     more = result.more_blocks

@@ -24,7 +24,7 @@ from strata.compare.seeds import Seeds
 from strata.compare.verdict import DUMMIES, REGRESSION, Evidence
 from strata.core.errors import Fault, first_line
 from strata.core.markdown import code
-from strata.core.settings import names_in, section
+from strata.core.settings import check_names, names_in, section
 from strata.core.texts import inert
 from strata.core.values import Leaves, changes, flatten, real
 from strata.dvc.revision import Revision, Stage
@@ -54,16 +54,15 @@ class Settings:
 
 def load_settings(this: Revision) -> Settings:
     """The settings of the workspace. Raises Fault if they are malformed."""
-    found = section(this.root, "report")
-    if strange := sorted(set(found) - set(KNOWN)):
-        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {', '.join(KNOWN)}")
+    settings = section(this.root, "report")
+    check_names(settings, KNOWN, PLACE)
     named_columns(this.root)
     higher, lower = (
-        frozenset(parts(name)[1] for name in names_in(found, key, PLACE))
+        frozenset(parts(name)[1] for name in names_in(settings, key, PLACE))
         for key in ("higher_is_better", "lower_is_better")
     )
-    headline = inert([*names_in(found, "headline", PLACE), usual_headline(this.metrics)][0])
-    return Settings(headline, higher, lower, gates_in(found))
+    headline = inert([*names_in(settings, "headline", PLACE), usual_headline(this.metrics)][0])
+    return Settings(headline, higher, lower, gates_in(settings))
 
 
 def usual_headline(metrics: Leaves) -> str:
@@ -78,9 +77,9 @@ def usual_headline(metrics: Leaves) -> str:
     return next((name for name, at in held_out.items() if "test" in at), usual)
 
 
-def gates_in(found: dict[str, Any]) -> Leaves:
+def gates_in(settings: dict[str, Any]) -> Leaves:
     """The gates of some settings, named KIND.METRIC. Raises Fault if they are no table."""
-    gates = found.get("gates", {})
+    gates = settings.get("gates", {})
     if not isinstance(gates, dict):
         raise Fault(f"{PLACE}: gates must be a table")
     return {
@@ -100,18 +99,18 @@ def stage_changes(before: Stages, after: Stages) -> dict[str, list[str]]:
 
     An empty list: same inputs, but other outputs.
     """
-    found: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for name in [*after, *(name for name in before if name not in after)]:
         was, now = before.get(name), after.get(name)
         if was == now:
             continue
         if was is None or now is None:
-            found[name] = ["stage added" if was is None else "stage removed"]
+            reasons[name] = ["stage added" if was is None else "stage removed"]
             continue
-        found[name] = ["command"] * (was.cmd != now.cmd)
-        found[name] += [c.name for c in changes(was.deps, now.deps)]
-        found[name] += [f"param {c.name}" for c in changes(was.params, now.params)]
-    return found
+        reasons[name] = ["command"] * (was.cmd != now.cmd)
+        reasons[name] += [c.name for c in changes(was.deps, now.deps)]
+        reasons[name] += [f"param {c.name}" for c in changes(was.params, now.params)]
+    return reasons
 
 
 def gather(
@@ -315,9 +314,9 @@ def _outdated(measured: Seeds, this: Revision) -> str:
 
 def fitting(stages: Stages, param: str) -> Stages:
     """The stages that take a param, without one that reads a whole file, the others' in it."""
-    found = {name: stage for name, stage in stages.items() if param in stage.params}
+    taking = {name: stage for name, stage in stages.items() if param in stage.params}
     return {
         name: stage
-        for name, stage in found.items()
-        if not any(set(other.params) < set(stage.params) for other in found.values())
+        for name, stage in taking.items()
+        if not any(set(other.params) < set(stage.params) for other in taking.values())
     }

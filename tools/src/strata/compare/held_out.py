@@ -15,7 +15,7 @@ from strata.compare import rows
 from strata.compare.paired import Columns, columns_of, is_training
 from strata.core import frames
 from strata.core.errors import Fault
-from strata.core.settings import section
+from strata.core.settings import check_names, section
 from strata.dvc.revision import Revision
 
 PLACE = "[tool.strata.monitor]"
@@ -26,24 +26,23 @@ def settings_of(root: Path) -> tuple[str, str]:
 
     Raises Fault if no folder is named.
     """
-    found = section(root, "monitor")
-    if strange := sorted(set(found) - {"data", "through"}):
-        raise Fault(f"{PLACE}: {strange[0]} is not known; there are data, through")
-    folder = found.get("data")
+    settings = section(root, "monitor")
+    check_names(settings, ("data", "through"), PLACE)
+    folder = settings.get("data")
     if not isinstance(folder, str):
         raise Fault(
             f"set data in {PLACE}: the folder of rows with labels, a Parquet file a partition"
         )
-    return folder, str(found.get("through", ""))
+    return folder, str(settings.get("through", ""))
 
 
 def partitions(revision: Revision) -> dict[str, str]:
     """The path of each partition by its name, in their order. Raises Fault if there are none."""
     folder, _ = settings_of(revision.root)
-    found = {PurePosixPath(path).stem: path for path in sorted(revision.files(folder))}
-    if not found:
+    paths = {PurePosixPath(path).stem: path for path in sorted(revision.files(folder))}
+    if not paths:
         raise Fault(f"{revision.name} has no file in {folder}")
-    return found
+    return paths
 
 
 def partitions_known(revision: Revision) -> dict[str, str]:
@@ -85,8 +84,7 @@ def read_predictions(
 ) -> tuple[pd.DataFrame, Columns]:
     """The columns in use of a file of predictions, and what they are.
 
-    They are told by the settings and by usual names, unless given. Raises Fault, which names the
-    place.
+    The settings and usual names tell them, unless given. Raises Fault, naming the place.
     """
     names = rows.names_of(source, place)
     columns = columns or columns_of(root, pd.DataFrame(columns=names))
@@ -108,10 +106,10 @@ def without_training(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Learned:
-    """The rows that a model may have learned from, as hashes of the columns that name them.
+    """The rows that a model may have learned from, as hashes of their keys.
 
-    ``dtypes`` are the types of those columns in its data. ``partitions`` are the files of which it
-    held nothing out.
+    ``dtypes`` are the types of the key's columns in its data. ``partitions`` are the files of which
+    it held nothing out.
     """
 
     dtypes: dict[str, Any]
@@ -144,23 +142,23 @@ def learned(revision: Revision, columns: Columns) -> Learned:
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:
     """Categories as what they are of, and dates as moments: the same key, the same value."""
-    found = {}
+    columns = {}
     for name, column in frame.items():
         if isinstance(column.dtype, pd.CategoricalDtype):
-            found[name] = column.astype(column.cat.categories.dtype)
+            columns[name] = column.astype(column.cat.categories.dtype)
         elif pd.api.types.infer_dtype(column, skipna=True) == "date":
-            found[name] = pd.to_datetime(column)
+            columns[name] = pd.to_datetime(column)
         else:
-            found[name] = column
-    return pd.DataFrame(found, index=frame.index)
+            columns[name] = column
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def hashed(frame: pd.DataFrame, dtypes: dict[str, Any]) -> npt.NDArray[np.uint64]:
     """A hash of each row by these columns, as of these types. Raises Fault."""
     if absent := [name for name in dtypes if name not in frame]:
-        raise Fault(f"rows have no column {absent[0]}, which names a row")
+        raise Fault(f"the rows have no column {absent[0]}, which is part of their key")
     try:
         named = plain(frame[list(dtypes)]).astype(dtypes)
     except (ValueError, TypeError) as error:
-        raise Fault(f"what names a row is of another type than in the data: {error}") from None
+        raise Fault(f"the key of the rows is of another type than in the data: {error}") from None
     return np.asarray(pd.util.hash_pandas_object(named, index=False), dtype=np.uint64)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from strata.compare import scoring
 from strata.core.errors import Fault
-from strata.core.settings import PARAMS, names_in, params, section
+from strata.core.settings import PARAMS, check_names, names_in, params, section
 from strata.core.texts import inert
 
 SAMPLES = 2_000  # with 500 the interval's ends still move by a tenth of its width
@@ -96,9 +96,7 @@ def named_columns(root: Path) -> dict[str, list[str]]:
     named = section(root, "report").get("columns", {})
     if not isinstance(named, dict):
         raise Fault("[tool.strata.report]: columns must be a table")
-    if strange := sorted(set(named) - {*USUAL, POSITIVE}):
-        known = ", ".join([*USUAL, POSITIVE])
-        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {known}")
+    check_names(named, [*USUAL, POSITIVE], PLACE)
     columns = {role: names_in(named, role, PLACE) for role in named if role != POSITIVE}
     return columns | ({POSITIVE: [str(named[POSITIVE])]} if POSITIVE in named else {})
 
@@ -134,8 +132,8 @@ def columns_in_params(root: Path, there: Iterable[str]) -> dict[str, list[str]]:
 
 def _section(values: Any, name: str) -> dict[str, Any]:
     """A section of some params, empty where there is none."""
-    found = values.get(name) if isinstance(values, dict) else None
-    return found if isinstance(found, dict) else {}
+    section = values.get(name) if isinstance(values, dict) else None
+    return section if isinstance(section, dict) else {}
 
 
 def columns_of(root: Path, frame: pd.DataFrame) -> Columns:

@@ -23,14 +23,14 @@ HEAD = 1_000_000  # bytes of a CSV file in which its first line must end
 
 def files_of(data: Iterable[Path]) -> list[Path]:
     """The files of rows, those in folders one by one. Raises Fault if there are none."""
-    found = list[Path]()
+    files = list[Path]()
     for path in data:
         inside = (file for kind in ("*.parquet", "*.csv") for file in path.glob(kind))
-        files = sorted(inside) if path.is_dir() else [path] if path.is_file() else []
-        if not files:
+        here = sorted(inside) if path.is_dir() else [path] if path.is_file() else []
+        if not here:
             raise Fault(f"{path}: no such file, nor a folder with Parquet or CSV files")
-        found += files
-    return found
+        files += here
+    return files
 
 
 def names_of(source: frames.Source, place: str = "") -> list[str]:
@@ -45,7 +45,7 @@ def read(
 ) -> pd.DataFrame:
     """Some columns of a Parquet or CSV file, or all; ``options`` are pandas', of CSV. Raises Fault.
 
-    It is told by its first bytes which of the two it is: an object in a cache has no suffix.
+    Its first bytes tell which of the two it is: an object in a cache has no suffix.
     """
     if _is_parquet(source):
         return frames.read(source, place or str(source), columns)
@@ -87,11 +87,11 @@ def predict(revision: Revision, paths: Sequence[Path]) -> list[pd.DataFrame]:
 
     Starting that program takes longest, so Parquet files of the same columns are given as one.
     """
-    found = list[pd.DataFrame]()
+    predictions = list[pd.DataFrame]()
     with TemporaryDirectory(prefix="strata-") as folder, scorer(revision) as score:
-        rows, out = Path(folder) / "rows.parquet", Path(folder) / "out.parquet"
+        rows = Path(folder) / "rows.parquet"
         for _, alike in groupby(paths, _form):
-            batch = list(alike)
+            batch, out = list(alike), Path(folder) / f"{len(predictions)}.parquet"
             given = batch[0] if len(batch) == 1 and batch[0].suffix else _joined(batch, rows)
             score(given, out, True)
             scores = read(out).rename(columns={ROW: AT})
@@ -103,9 +103,9 @@ def predict(revision: Revision, paths: Sequence[Path]) -> list[pd.DataFrame]:
             for path in batch:
                 last = start + count(path)
                 own = scores[scores[AT].between(start + 1, last)]
-                found.append(own.assign(**{AT: own[AT] - start}))
+                predictions.append(own.assign(**{AT: own[AT] - start}))
                 start = last
-    return found
+    return predictions
 
 
 def with_labels(scores: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:

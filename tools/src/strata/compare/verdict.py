@@ -9,7 +9,7 @@ from typing import Any
 from strata.compare.paired import COMMON, Difference, Group
 from strata.compare.scoring import direction, parts
 from strata.compare.seeds import Seeds
-from strata.core.markdown import code
+from strata.core.markdown import code, figure
 from strata.core.values import Leaves, real
 
 REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
@@ -88,6 +88,14 @@ class Estimate:
     def difference(self) -> float:
         return self.after - self.before
 
+    @property
+    def figures(self) -> tuple[str, str, str, str]:
+        """Before, after, the difference and its interval (empty where unknown), for people."""
+        size = max(abs(self.before), abs(self.after))
+        before, after = (figure(value, scale=size) for value in (self.before, self.after))
+        interval = " to ".join(figure(end, True, size) for end in self.interval or ())
+        return before, after, figure(self.difference, True, size), interval
+
     def judge(self, direction: int, margin: float = 0.0) -> str:
         """Better, no worse, worse, or cannot tell; empty where not even the noise is known.
 
@@ -151,7 +159,7 @@ def estimate(name: str, evidence: Evidence) -> Estimate | None:
     own = {split: group for split, group in evidence.groups.items() if split != COMMON}
     group = next((group for split, group in own.items() if split and split in splits), None)
     if not group:  # no name says which rows a metric is of; its figures may
-        fitting = [each for each in own.values() if gives(each)]
+        fitting = [group for group in own.values() if gives(group)]
         group = fitting[0] if len(fitting) == 1 else None
     if group and gives(group):
         return paired(group, metric, evidence.fit(name))
@@ -265,7 +273,7 @@ def check(gates: Leaves, evidence: Evidence) -> list[Gate]:
         passed: bool | None = False
         why = ""
         if kind not in KINDS or bound is None:
-            why = f"no such gate: a number under {', '.join(KINDS)}"
+            why = f"it must be a number under {', '.join(KINDS)}"
         elif value is None:
             why = "it has no value"
         elif kind != REGRESSION:

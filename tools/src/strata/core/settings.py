@@ -4,7 +4,7 @@ And the params of the pipeline, which say once what stages and tools both must k
 """
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,13 @@ def params(root: Path) -> Any:
         raise
     except Exception as error:  # a parser has errors of its own
         raise Fault(f"{PARAMS} cannot be read: {reason(error)}") from None
+
+
+def check_names(values: Iterable[str], known: Iterable[str], place: str) -> None:
+    """Raise Fault, naming the place, for a setting that is not one of those known."""
+    known = list(known)
+    if unknown := sorted(set(values) - set(known)):
+        raise Fault(f"{place}: {unknown[0]} is not known; there are {', '.join(known)}")
 
 
 def names_in(found: Mapping[str, Any], key: str, place: str) -> list[str]:

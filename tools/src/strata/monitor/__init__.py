@@ -23,7 +23,7 @@ from strata.compare.held_out import (
     settings_of,
 )
 from strata.compare.paired import Columns
-from strata.compare.rows import AT, count, files_of, labelled, predict, read, with_labels
+from strata.compare.rows import AT, count, files_of, predict, read
 from strata.core.errors import Fault, first_line
 from strata.core.markdown import code, join, plain, term
 from strata.core.page import page
@@ -35,13 +35,14 @@ from strata.git import refs
 from strata.monitor.drift import Drift, drifts
 from strata.monitor.judging import LEARNED, Judge
 from strata.monitor.looks import FIRST
-from strata.monitor.past import Challenger, replayed, since
-from strata.monitor.watch import Watch
+from strata.monitor.past import of_files, replayed, since
+from strata.monitor.watch import Partition, Watch
 from strata.monitor.words import document
 
 SAMPLE = 200_000  # rows of the champion's training that inputs are compared with
 CODES = {"not stale": 0, "stale": 3, "cannot tell": 4}
 ITSELF = "the model of the last commit is the champion itself"
+Files = list[tuple[str, Path]]  # of rows, each with its name
 
 
 def run(args: argparse.Namespace) -> int:
@@ -80,44 +81,63 @@ def monitor(
     files = [(path.stem, path) for path in on] or [
         (part, head.local(path)) for part, path in partitions(head).items()
     ]
-    names, paths = [part for part, _ in files], [path for _, path in files]
+    newest, latest = files[-1]
     _, columns = predictions(head)
     seeds = (seeds_of(champion, notes), seeds_of(head, notes))
     known = learned_by(champion, columns)
     whole = known.partitions if isinstance(known, Learned) else {}
+    judge = Judge(columns, settings, seeds, [known])
     if on:
-        absent = "none of its rows with labels fits both models"
-        both = [known, learned_by(head, columns)]
-        judge = Judge(columns, [AT], absent, settings, seeds, both)
-        challengers = [
-            [Challenger(str(head.commit)[:9], with_labels(scores, labelled(path, columns)))]
-            for path, scores in zip(paths, predict(head, paths), strict=True)
-        ]
+        parts = judge_files(judge, files, champion, head, notes)
     else:
-        absent = "no challenger held it out; --replay trains them"
-        judge = Judge(columns, columns.key, absent, settings, seeds, [known])
-        if replay:
-            first = next((at for at, part in enumerate(names) if part not in whole), 0)
-            models, unread = replayed(head, names[first:], columns), list[str]()
-        else:
-            models, unread = since(champion, head, columns)
-        notes += unread + corrected(champion, head)
-        challengers = [models] * len(files)
-    scores = predict(champion, paths)
-    judged = [judge.judge(*each) for each in zip(names, paths, scores, challengers, strict=True)]
-    if not on:
-        judged = [part for part in judged if part.why != LEARNED]
-    elif models_of(champion) == models_of(head):
-        judged = [replace(part, look=None, why=ITSELF) if part.look else part for part in judged]
-    if on:
-        notes += [
-            f"{part.learned:,} rows of {term(part.name)} do not count: one of the two may have "
-            "learned from them."
-            for part in judged
-            if part.learned and part.why != LEARNED
-        ]
-    drift = inputs([*whole.values()], paths[-1], columns, notes)
-    return Watch(name, settings.headline, judged, drift, names[-1], notes)
+        new = [(part, path) for part, path in files if part not in whole]
+        parts = judge_partitions(judge, new, champion, head, notes, replay=replay)
+    drift = inputs([*whole.values()], latest, columns, notes)
+    return Watch(name, settings.headline, parts, drift, newest, notes)
+
+
+def judge_partitions(
+    judge: Judge,
+    files: Files,
+    champion: Revision,
+    head: Revision,
+    notes: list[str],
+    *,
+    replay: bool,
+) -> list[Partition]:
+    """Each partition that the champion has not learned from, judged by the models made since."""
+    if replay:
+        challengers = replayed(head, [part for part, _ in files], judge.columns)
+    else:
+        challengers, unread = since(champion, head, judge.columns)
+        notes += unread
+    notes += corrected(champion, head)
+    scores = predict(champion, [path for _, path in files])
+    parts = [
+        judge.judge(*file, mine, challengers) for file, mine in zip(files, scores, strict=True)
+    ]
+    return [part for part in parts if part.why != LEARNED]
+
+
+def judge_files(
+    judge: Judge, files: Files, champion: Revision, head: Revision, notes: list[str]
+) -> list[Partition]:
+    """Each of some files, judged by the model of the last commit, which scores it now."""
+    paths, both = [path for _, path in files], [*judge.learned, learned_by(head, judge.columns)]
+    absent = "none of its rows with labels fits both models"
+    judge = replace(judge, learned=both, key=[AT], absent=absent)
+    challengers = of_files(head, paths, judge.columns)
+    sides = zip(files, predict(champion, paths), challengers, strict=True)
+    parts = [judge.judge(*file, mine, theirs) for file, mine, theirs in sides]
+    notes += [
+        f"{part.learned:,} rows of {term(part.name)} do not count: one of the two may have "
+        "learned from them."
+        for part in parts
+        if part.learned and part.why != LEARNED
+    ]
+    if models_of(champion) == models_of(head):
+        parts = [replace(part, look=None, why=ITSELF) if part.look else part for part in parts]
+    return parts
 
 
 def learned_by(side: Revision, columns: Columns) -> Learned | str:

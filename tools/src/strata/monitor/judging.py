@@ -29,17 +29,17 @@ UNFIT = "none of its rows with labels fits the champion"
 class Judge:
     """What all partitions are judged by.
 
-    ``key`` is what the rows of both sides are matched by, ``absent`` why there may be no challenger
-    with any. Rows that a side may have ``learned`` from are left out; where that is unknown (a text
-    says why), the figures are there and judge nothing.
+    Rows that a side may have ``learned`` from are left out; where that is unknown (a text says
+    why), the figures are there and judge nothing. ``key`` is what the rows of both sides are
+    matched by, if not by that of the columns; ``absent`` is why no challenger has any.
     """
 
     columns: Columns
-    key: list[str]
-    absent: str
     settings: Settings
     seeds: tuple[Seeds | None, Seeds | None]
     learned: Sequence[Learned | str]
+    key: list[str] | None = None
+    absent: str = "no challenger held it out; --replay trains them"
 
     def judge(
         self, name: str, path: Path, scores: pd.DataFrame, challengers: Sequence[Challenger]
@@ -56,11 +56,11 @@ class Judge:
         part = replace(part, learned=len(labels) - len(new))
         if new.empty:
             return replace(part, why=LEARNED)
-        mine = with_labels(scores, new)
+        mine, key = with_labels(scores, new), self.key or self.columns.key
         matching = [
             (challenger.name, theirs)
             for challenger in challengers
-            if len(theirs := challenger.held_out.merge(mine[self.key], on=self.key))
+            if len(theirs := challenger.held_out.merge(mine[key], on=key))
         ]
         if not matching:
             return replace(part, why=self.absent)
@@ -82,7 +82,7 @@ class Judge:
 
     def _held_against(self, part: Partition, mine: pd.DataFrame, theirs: pd.DataFrame) -> Partition:
         """A partition with what the predictions of champion and challenger show of it."""
-        columns = replace(self.columns, key=self.key, split=None)
+        columns = replace(self.columns, key=self.key or self.columns.key, split=None)
         try:
             metric, evidence = of_predictions(
                 (mine, theirs), columns, self.settings, self.seeds, with_parts=True

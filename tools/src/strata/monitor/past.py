@@ -17,6 +17,7 @@ from strata.compare.held_out import (
     without_training,
 )
 from strata.compare.paired import Columns
+from strata.compare.rows import labelled, predict, with_labels
 from strata.core import consent
 from strata.core.errors import Fault
 from strata.core.markdown import code
@@ -30,6 +31,15 @@ class Challenger:
 
     name: str
     held_out: pd.DataFrame
+
+
+def of_files(head: Revision, paths: Sequence[Path], columns: Columns) -> list[list[Challenger]]:
+    """The model of a revision as the only challenger on each of some files, which it scores now."""
+    name = str(head.commit)[:9]
+    return [
+        [Challenger(name, with_labels(scores, labelled(path, columns)))]
+        for path, scores in zip(paths, predict(head, paths), strict=True)
+    ]
 
 
 def since(
@@ -71,7 +81,9 @@ def replayed(head: Revision, names: Sequence[str], columns: Columns) -> list[Cha
         raise Fault(f"set through in {PLACE}: the param that says through when is trained")
     path = predictions_path(head)
     stage = next((name for name, stage in head.stages.items() if path in stage.outs), None)
-    if through not in head.params or stage is None:
+    if stage is None:
+        raise Fault(f"no stage makes {path}: have one write the predictions")
+    if through not in head.params:
         raise Fault(f"{PLACE}: through is {through!r}, which is no param of params.yaml")
     challengers = list[Challenger]()
     with TemporaryDirectory(prefix="strata-") as parent:

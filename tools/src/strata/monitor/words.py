@@ -1,7 +1,7 @@
 """What the monitor found, in Markdown."""
 
 from strata.core.charts import Chart, mermaid, picture
-from strata.core.markdown import code, figure, table, term
+from strata.core.markdown import code, table, term
 from strata.monitor.looks import FIRST, WINDOW
 from strata.monitor.watch import Watch
 
@@ -72,19 +72,15 @@ def rows(watch: Watch) -> str:
     ):
         if part.estimate is None:
             continue
-        best = part.estimate
-        size = max(abs(best.before), abs(best.after))
-        gain = figure(best.difference, True, size)
-        if best.interval:
-            gain += " (" + " to ".join(figure(end, True, size) for end in best.interval) + ")"
+        before, after, gain, interval = part.estimate.figures
         means = "" if part.expected is None else f"{part.expected:.3g} / {part.observed:.3g}"
         lines.append(
             [
                 term(part.name),
                 f"{part.rows:,}",
                 f"{part.refused / part.rows:.1%}" if part.rows else "–",
-                f"{figure(best.before, scale=size)} → {figure(best.after, scale=size)}",
-                gain,
+                f"{before} → {after}",
+                f"{gain} ({interval})" if interval else gain,
                 means,
                 "–" if p is None else f"{p:.2g} / {level:.2g}",
                 "**stale**" if alarm else "cannot tell" if p is None else "no",

@@ -18,7 +18,7 @@ from strata.compare.verdict import Evidence, check, overall, useless
 from strata.core import frames
 from strata.core.charts import mermaid, picture
 from strata.core.errors import Fault
-from strata.core.markdown import code, details, figure, join, plain, quoted, table
+from strata.core.markdown import code, details, join, plain, quoted, table
 from strata.core.page import page, show
 from strata.core.values import changes
 from strata.dvc.revision import Revision, Stage
@@ -198,10 +198,9 @@ def heading(
     against = code(commit[:9]) if commit else "nothing"
     line = f"{code(branch)} at {code(head_commit(root)[:9])} against {against}"
     if best and all(name == "gate failed" for name, _ in problems):  # else of another state
-        size = max(abs(best.before), abs(best.after))
-        line += f": {code(headline)} {figure(best.difference, True, size)}"
-        if best.interval:
-            line += f", 95% interval {sections.interval(best, size)}, {sections.way(best)}"
+        _, _, moved, interval = best.figures
+        line += f": {code(headline)} {moved}"
+        line += f", 95% interval {interval}, {sections.way(best)}" if interval else ""
         line += (f"; {where}" if where and not same else "") + "."
         line += f" By itself: {word}." if problems else ""
     else:

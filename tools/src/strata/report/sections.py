@@ -39,31 +39,25 @@ def metrics(names: Sequence[str], evidence: Evidence, judge: bool) -> str:
             note = best.refused or word
         size = max(abs(real(value) or 0.0) for value in (was, now))
         cells = [shown(v) if real(v) is None else figure(v, scale=size) for v in (was, now)]
-        rows.append([code(name), *cells, *_moved(best, size), note])
+        rows.append([code(name), *cells, *_moved(best), note])
         if judge and (best := judged(name, evidence)) and best.where:
-            size = max(abs(best.before), abs(best.after))
-            cells = [figure(value, scale=size) for value in (best.before, best.after)]
             row = f"{code(parts(name)[1])} on {COMMON}"
             note = best.refused or evidence.judge(name, best)
-            rows.append([row, *cells, *_moved(best, size), note])
+            rows.append([row, *best.figures[:2], *_moved(best), note])
     return table(["metric", "base:", "this:", "difference:", "95% interval:", "by", ""], rows)
 
 
-def _moved(best: Estimate | None, size: float) -> list[str]:
+def _moved(best: Estimate | None) -> list[str]:
     if best is None:
         return ["–", "–", ""]
-    return [figure(best.difference, True, size), interval(best, size) or "–", way(best)]
+    _, _, moved, interval = best.figures
+    return [moved, interval or "–", way(best)]
 
 
 def way(best: Estimate) -> str:
     """How the interval was found: paired by what, or not."""
     kind, by, column = best.how.partition(" by ")
     return kind + by + (term(column) if by else "")
-
-
-def interval(best: Estimate, size: float) -> str:
-    """The 95% interval of a difference; empty where it is unknown."""
-    return " to ".join(figure(end, True, size) for end in best.interval or ())
 
 
 def ordered(evidence: Evidence, first: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
