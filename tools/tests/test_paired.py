@@ -7,8 +7,8 @@ import pytest
 from project import ROOT
 
 from strata.compare import paired
-from strata.compare.files import AT, FILE, roles
 from strata.compare.paired import COMMON, PLACE, POSITIVE, USUAL, Columns, Group, columns_of
+from strata.compare.rows import AT, FILE, roles
 from strata.compare.scoring import scored
 from strata.core.errors import Fault
 

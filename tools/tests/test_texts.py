@@ -31,9 +31,8 @@ from strata.core.texts import inert
 from strata.core.values import aligned, json_of
 from strata.dvc.revision import Stage, leaves
 from strata.monitor.drift import Drift
-from strata.monitor.judging import Partition
 from strata.monitor.looks import Look
-from strata.monitor.watch import Watch
+from strata.monitor.watch import Partition, Watch
 from strata.monitor.words import document
 from strata.report import sections
 from strata.retrain.decision import refusal
@@ -151,18 +150,14 @@ def stages(text: str) -> str:
 def watch(text: str) -> str:
     """What a monitor says of partitions, a champion and inputs of this name."""
     best = Estimate(0.7, 0.8, (0.05, 0.15), "paired by day")
-    look = Look(np.array([0.1, 0.2]))
-    judged = Partition(text, 9, 0, 9, text, best, look, 0.5, 0.5)
+    look = Look(np.linspace(0.1, 0.2, 20))  # which raises an alarm
+    judged = Partition(text, 9, 0, 9, 0, text, best, look, 0.5, 0.5)
     found = Watch(
         champion=text,
         metric=text,
         partitions=[judged, judged, Partition(text, 9, 0, 0, why=f"no labels: {code(text)}")],
-        p_values=[0.001, 0.001, None],
-        levels=[0.01, 0.01, 0.01],
-        alarms=[True, True, False],
-        false_alarms=(0.01, 0.001),
         drifts=[Drift(text, 0.5, (0.0, 0.1), 0.2)],
-        drifted=text,
+        newest=text,
         notes=[],
     )
     return join([*document(found), *document(found, pictures=True)])
@@ -306,9 +301,8 @@ def test_a_narrow_encoding_ends_no_command(stranger: Project) -> None:
 @pytest.mark.slow
 def test_a_terminal_gets_our_own_escapes_and_no_others(stranger: Project) -> None:
     """DVC has colorama wrap the streams, which writes escapes, and fails at those of a title."""
-    title = (
-        "from strata.core.terminal import guard; guard(); import dvc.repo; print('\\x1b]0;x\\x07')"
-    )
+    title = "from strata.core import terminal; terminal.guard(); import dvc.repo; "
+    title += "print('\\x1b]0;x\\x07')"
     assert stranger.run(sys.executable, "-c", title) == "\\x1b]0;x\\x07\n"
     ours, theirs = pytest.importorskip("pty").openpty()
     command = ["strata", "report", "--base", "champion"]

@@ -82,7 +82,7 @@ def _report(parser: ArgumentParser) -> None:
 
 
 def _compare(parser: ArgumentParser) -> None:
-    """Tell whether one model is better than another, or that nobody can."""
+    """Tell whether one model is better than another, beyond noise."""
     parser.add_argument("champion", help="the revision to beat")
     parser.add_argument("challenger", help="the revision that would take its place")
     parser.add_argument(

@@ -8,16 +8,15 @@ resampled (Künsch 1989, doi:10.1214/aos/1176347265).
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from strata.compare import scoring
-from strata.core import frames
 from strata.core.errors import Fault
-from strata.core.settings import names_in, section
+from strata.core.settings import PARAMS, check_names, names_in, section
 from strata.core.texts import inert
 from strata.dvc.revision import parsed
 
@@ -72,7 +71,7 @@ class Difference:
     """A metric of the base and of this version, and the 95% interval of this minus base.
 
     The interval is NaN where it is unknown, as with fewer than FEWEST blocks. ``parts`` are, where
-    asked for, the differences that single blocks speak for: see `pseudo_values`.
+    asked for, what single blocks add to the difference: see `pseudo_values`.
     """
 
     before: float
@@ -94,96 +93,50 @@ class Group:
     by: str = "row"
 
 
-def predictions_of(root: Path, made: Iterable[str]) -> str:
-    """The path of the predictions, by the settings, else the one of ``made`` with that name.
-
-    Raises Fault that says what to do if there is none.
-    """
-    named = [path for path in made if PurePosixPath(path).stem == "predictions"]
-    usual = [path for path in named if path.endswith((".parquet", ".csv"))]
-    if found := section(root, "report").get("predictions") or next(iter(usual), None):
-        return str(found)
-    raise Fault(
-        "no predictions are known: a stage may write predictions.parquet, with the key, label, "
-        "prediction and split of each row; or set predictions in [tool.strata.report]"
-    )
-
-
-def table(
-    source: frames.Source,
-    place: str,
-    root: Path,
-    columns: Columns | None = None,
-    also: Sequence[str] = (),
-) -> tuple[pd.DataFrame, Columns]:
-    """The predictions in a Parquet or CSV file, whatever it is called; and their columns.
-
-    Only those columns are read, and ``also`` others if they are there. Those in use are told by the
-    settings and by usual names, unless given. Raises Fault, which names the place.
-    """
-    head = source[:4] if isinstance(source, bytes) else _begin(source)
-    if head == b"PAR1":
-        names = frames.names(source, place)
-    else:
-        names = [str(name) for name in frames.csv(source, place, nrows=0)]
-    columns = columns or columns_of(root, pd.DataFrame(columns=names))
-    wanted = [name for name in dict.fromkeys([*columns.used, *also]) if name in names]
-    if head == b"PAR1":
-        return frames.read(source, place, wanted), columns
-    return frames.csv(source, place, usecols=wanted)[wanted], columns
-
-
-def _begin(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(4)
-
-
 def named_columns(root: Path) -> dict[str, list[str]]:
     """What the settings name, by role: columns, and the positive class. Raises Fault."""
     named = section(root, "report").get("columns", {})
     if not isinstance(named, dict):
         raise Fault("[tool.strata.report]: columns must be a table")
-    if strange := sorted(set(named) - {*USUAL, POSITIVE}):
-        known = ", ".join([*USUAL, POSITIVE])
-        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {known}")
+    check_names(named, [*USUAL, POSITIVE], PLACE)
     columns = {role: names_in(named, role, PLACE) for role in named if role != POSITIVE}
     return columns | ({POSITIVE: [str(named[POSITIVE])]} if POSITIVE in named else {})
 
 
 def columns_in_params(root: Path, there: Iterable[str]) -> dict[str, list[str]]:
-    """What params.yaml says as this template's does, by role; nothing where it is unlike it.
+    """What a params.yaml in this template's form names, by role; nothing in any other form.
 
     The columns of several classes are among those that are ``there``. A role that no column has is
     empty. Raises Fault if the file cannot be read.
     """
     file = root / PARAMS
-    found = parsed(file.read_bytes(), PARAMS) if file.is_file() else None
-    data, evaluate = (_section(found, name) for name in ("data", "evaluate"))
+    values = parsed(file.read_bytes(), PARAMS) if file.is_file() else None
+    data, evaluate = (_section(values, name) for name in ("data", "evaluate"))
     task, label, key = (data.get(name) for name in ("task", "target", "key"))
     if not (isinstance(task, str) and task in PREDICTIONS and isinstance(label, str)):
         return {}
     if not (isinstance(key, list) and all(isinstance(name, str) for name in key)):
         return {}
-    said = {"key": key, "label": [label], "split": ["split"]}
-    for place, values in {"data.weight": data, "evaluate.block": evaluate}.items():
+    roles = {"key": key, "label": [label], "split": ["split"]}
+    for place, named in {"data.weight": data, "evaluate.block": evaluate}.items():
         role = place.partition(".")[2]
-        name = values.get(role)
+        name = named.get(role)
         if not (name is None or isinstance(name, str)):
             raise Fault(f"{PARAMS}: {place} must be the name of a column, or null")
-        if role in values:
-            said[role] = [name] if name else []
-    others = {name for names in said.values() for name in names}
-    classes = [name for name in there if name.startswith(CLASSES) and name not in others]
-    said["prediction"] = PREDICTIONS[task] or classes
+        if role in named:
+            roles[role] = [name] if name else []
+    taken = {name for names in roles.values() for name in names}
+    classes = [name for name in there if name.startswith(CLASSES) and name not in taken]
+    roles["prediction"] = PREDICTIONS[task] or classes
     if task == "binary" and isinstance(data.get(POSITIVE), str | int | float):
-        said[POSITIVE] = [str(data[POSITIVE])]
-    return said
+        roles[POSITIVE] = [str(data[POSITIVE])]
+    return roles
 
 
 def _section(values: Any, name: str) -> dict[str, Any]:
     """A section of some params, empty where there is none."""
-    found = values.get(name) if isinstance(values, dict) else None
-    return found if isinstance(found, dict) else {}
+    section = values.get(name) if isinstance(values, dict) else None
+    return section if isinstance(section, dict) else {}
 
 
 def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
@@ -192,16 +145,16 @@ def columns_of(root: Path, frame: pd.DataFrame) -> Columns:
     Raises Fault that says what to set if a row's key, label or prediction is not known.
     """
     named = {role: [name for name in usual if name in frame][:1] for role, usual in USUAL.items()}
-    own, said = named_columns(root), columns_in_params(root, map(str, frame.columns))
-    if own.get("label", said.get("label")) != said.get("label"):
-        said.pop(POSITIVE, None)  # it is a class of another label
-    named |= said | own
+    own, shared = named_columns(root), columns_in_params(root, map(str, frame.columns))
+    if own.get("label", shared.get("label")) != shared.get("label"):
+        shared.pop(POSITIVE, None)  # it is a class of another label
+    named |= shared | own
     for role in ("key", "label", "prediction"):
         if not named[role]:
-            has = ", ".join(map(str, frame.columns[:12]))
+            there = ", ".join(map(str, frame.columns[:12]))
             raise Fault(
                 f"no column is known as the {role}: set {role} in {PLACE}, "
-                f"or task, target and key under data in {PARAMS}; there are {has}"
+                f"or task, target and key under data in {PARAMS}; there are {there}"
             )
     first = {role: names[0] if names else None for role, names in named.items()}
     return Columns(
@@ -264,25 +217,26 @@ def is_training(split: pd.Series) -> pd.Series:
 
 def _by_role(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """The columns in use, named by what they are: key 0, split, prediction 0, …"""
-    found: dict[str, Any] = {f"key {i}": frame[name] for i, name in enumerate(columns.key)}
-    found |= {f"prediction {i}": frame[name] for i, name in enumerate(columns.prediction)}
-    found["label"] = frame[columns.label]
-    found["split"] = frame[columns.split].astype(str) if columns.split else ""
-    found["block"] = frame[columns.block] if columns.block else range(len(frame))
-    found["weight"] = frame[columns.weight] if columns.weight else 1.0
-    return pd.DataFrame(found, index=frame.index)
+    roles: dict[str, Any] = {f"key {i}": frame[name] for i, name in enumerate(columns.key)}
+    roles |= {f"prediction {i}": frame[name] for i, name in enumerate(columns.prediction)}
+    roles["label"] = frame[columns.label]
+    roles["split"] = frame[columns.split].astype(str) if columns.split else ""
+    roles["block"] = frame[columns.block] if columns.block else range(len(frame))
+    roles["weight"] = frame[columns.weight] if columns.weight else 1.0
+    return pd.DataFrame(roles, index=frame.index)
 
 
-def _group(
-    rows: pd.DataFrame, columns: Columns, metrics: Sequence[str], samples: int, parts: bool
-) -> Group:
+def _scores(
+    rows: pd.DataFrame, columns: Columns, metrics: Sequence[str]
+) -> dict[str, list[scoring.Score]]:
+    """Each metric that can be had of both sides, the base's first."""
     classes = classes_of(columns.prediction, set(rows["label"].astype(str)))
     scores: dict[str, list[scoring.Score]] = {}
     for metric in dict.fromkeys(metrics):
         sides: list[scoring.Score] = []
         for side in ("", " this"):
-            likely = [f"prediction {i}{side}" for i in range(len(classes))]
-            predicted = rows[likely if len(classes) > 1 else likely[0]].to_numpy()
+            names = [f"prediction {i}{side}" for i in range(len(classes))]
+            predicted = rows[names if len(classes) > 1 else names[0]].to_numpy()
             label = rows["label" + side].to_numpy()
             if columns.positive is not None and len(classes) == 1:
                 label = is_class(label, columns.positive).astype(float)
@@ -291,7 +245,13 @@ def _group(
                     sides.append(score)
         if len(sides) == 2:
             scores[metric] = sides
+    return scores
 
+
+def _group(
+    rows: pd.DataFrame, columns: Columns, metrics: Sequence[str], samples: int, parts: bool
+) -> Group:
+    scores = _scores(rows, columns, metrics)
     blocks, index = np.unique(rows["block"].to_numpy(), return_inverse=True)
     weight = rows["weight"].to_numpy(float)
     resampled = [[side.of_blocks(weight, index) for side in sides] for sides in scores.values()]
@@ -308,8 +268,8 @@ def _group(
         finite = column[np.isfinite(column)]
         low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (np.nan, np.nan)
         if np.isfinite(was) and np.isfinite(now):
-            said = pseudo_values(before, after, len(blocks)) if parts else ()
-            differences[metric] = Difference(was, now, float(low), float(high), said)
+            values = pseudo_values(before, after, len(blocks)) if parts else ()
+            differences[metric] = Difference(was, now, float(low), float(high), values)
     relabelled = int((rows["label"] != rows["label this"]).sum())
     return Group(len(rows), len(blocks), relabelled, differences, inert(columns.block or "row"))
 
@@ -317,7 +277,7 @@ def _group(
 def pseudo_values(
     before: scoring.OfBlocks, after: scoring.OfBlocks, count: int
 ) -> tuple[float, ...]:
-    """What each of ``count`` blocks says of the difference of two scores: the pseudo-values.
+    """What each of ``count`` blocks adds to the difference of two scores: the pseudo-values.
 
     They are the jackknife's. Their mean is the difference but for its bias, and their spread tells
     its standard error, for a ranking too, which is no mean over rows (Tukey 1958; Efron and Stein
@@ -351,7 +311,7 @@ def classes_of(names: list[str], labels: set[str]) -> list[str]:
     A beginning that all share, as in ``proba_cat`` and ``proba_dog``, is left out.
     """
     for cut in range(min(map(len, names))):
-        found = [name[cut:] for name in names]
-        if labels <= set(found) and len({name[:cut] for name in names}) == 1:
-            return found
+        classes = [name[cut:] for name in names]
+        if labels <= set(classes) and len({name[:cut] for name in names}) == 1:
+            return classes
     return names

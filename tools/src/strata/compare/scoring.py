@@ -53,15 +53,15 @@ def _by_row(of: Callable[[Floats], float], weight: Floats, index: Blocks) -> OfB
 
 
 @cache
-def known(name: str) -> Any:
+def scorer_of(name: str) -> Any:
     """scikit-learn's scorer of a name, or None. Its attributes are not documented."""
     from sklearn.metrics import get_scorer
 
     short = name.removesuffix("_score")
     names = [SHORT.get(name, name), f"neg_{name}", short, f"neg_{short}", f"neg_{name}_score"]
     names.append(f"neg_{name.removesuffix('_loss')}")
-    found = next((each for each in names if each in _scorers()), None)
-    return get_scorer(found) if found else None
+    there = next((name for name in names if name in _scorers()), None)
+    return get_scorer(there) if there else None
 
 
 @cache
@@ -73,7 +73,7 @@ def _scorers() -> frozenset[str]:
 
 def direction(name: str) -> int:
     """1 if more of a metric is better, -1 if less is, 0 if scikit-learn does not know it."""
-    scorer = known(name)
+    scorer = scorer_of(name)
     return int(scorer._sign) if scorer else 0
 
 
@@ -84,7 +84,7 @@ def parts(name: str) -> tuple[list[str], str]:
     """
     file, _, rest = SPLIT.sub(r"\1\2.", name).rpartition(":")
     names = rest.split(".")
-    at = next((i for i in reversed(range(len(names))) if known(names[i])), len(names) - 1)
+    at = next((i for i in reversed(range(len(names))) if scorer_of(names[i])), len(names) - 1)
     return re.split(r"[/.]", file) + names[:at] + names[at + 1 :], names[at]
 
 
@@ -98,7 +98,7 @@ def scored(
     last; or of shape (rows, classes): the probability of each of ``classes``. A metric of classes
     takes the most probable one. Raises ValueError if the metric cannot be had of these.
     """
-    scorer = known(name)
+    scorer = scorer_of(name)
     if scorer is None:
         return None
     function, options = scorer._score_func, scorer._kwargs
@@ -201,7 +201,7 @@ class _Ranking:
         first, last = (
             np.searchsorted(likely, likely[self.hit], side) for side in ("left", "right")
         )
-        self.first, self.last, self.found = first, last, np.searchsorted(self.hit, last)
+        self.first, self.last, self.reached = first, last, np.searchsorted(self.hit, last)
 
     def parted(self, weight: Floats) -> tuple[Floats, Floats]:
         """The weights of the positives, and of all rows with those of the positives as 0."""
@@ -223,9 +223,9 @@ class _Ranking:
     @QUIET
     def precision(self, weight: Floats) -> float:
         own, missed = self.parted(weight)
-        found = _sums(own)[self.found]
-        flagged = found + _sums(missed)[self.last]
-        return float((own * np.where(flagged > 0, found / flagged, 0)).sum() / own.sum())
+        right = _sums(own)[self.reached]
+        flagged = right + _sums(missed)[self.last]
+        return float((own * np.where(flagged > 0, right / flagged, 0)).sum() / own.sum())
 
     def area_of_blocks(self, weight: Floats, index: Blocks) -> OfBlocks:
         if index.max() >= PAIRED:

@@ -1,6 +1,6 @@
-"""How far each metric moves when nothing but the seed of the training differs, as measured.
+"""How far each metric moves when nothing but the seed of the training differs.
 
-`strata seeds` measures it and commits the file; the report adds it to its intervals.
+`strata seeds` measures it and commits the file; the report widens its intervals by it.
 """
 
 import json
@@ -50,15 +50,17 @@ def read(text: str, path: str) -> Seeds:
     try:
         content = json.loads(text)
         trust.check_values(content, path)
-        found = Seeds(**content)
-        if len(found.seeds) < 2 or not all(map(_is_deviation, found.sd.values())):
-            raise ValueError("fewer than two seeds, or what is no deviation")
-        if not isinstance(found.commit, str) or not isinstance(found.param, str):
-            raise ValueError("commit and param are texts")
+        measured = Seeds(**content)
+        if len(measured.seeds) < 2 or not all(map(_is_deviation, measured.sd.values())):
+            raise ValueError(
+                "it must have two seeds or more, and a standard deviation of each metric"
+            )
+        if not isinstance(measured.commit, str) or not isinstance(measured.param, str):
+            raise ValueError("commit and param must be texts")
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         why = f"{path} is not what `strata seeds` writes: {error}"
-        raise Fault(f"{why}; measure again") from None
-    return found
+        raise Fault(f"{why}; run `strata seeds` again") from None
+    return measured
 
 
 def _is_deviation(value: object) -> bool:

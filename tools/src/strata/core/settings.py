@@ -1,7 +1,7 @@
 """The settings of the tools: ``[tool.strata]`` of pyproject.toml, or strata.toml without one."""
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,13 @@ def section_of(text: Callable[[str], str | None], name: str) -> dict[str, Any]:
         if table:
             return dict(table)
     return {}
+
+
+def check_names(values: Iterable[str], known: Iterable[str], place: str) -> None:
+    """Raise Fault, naming the place, for a setting that is not one of those known."""
+    known = list(known)
+    if unknown := sorted(set(values) - set(known)):
+        raise Fault(f"{place}: {unknown[0]} is not known; there are {', '.join(known)}")
 
 
 def names_in(settings: Mapping[str, Any], key: str, place: str) -> list[str]:

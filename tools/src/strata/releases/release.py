@@ -96,7 +96,7 @@ def judge(
     said, against = [f"{metric}: {value:.6g}"], list[str]()
     if base and current:
         verdict = answer(base, this, rescore=True)
-        found, gates = verdict.found, check(settings.gates, verdict.found)
+        found, gates = verdict.evidence, check(settings.gates, verdict.evidence)
         said = [f"against {current.tag} ({current.commit[:9]}): {verdict.word}", *lines(verdict)]
         if verdict.word in ("worse", "cannot tell"):
             against.append(f"{verdict.word}, against {current.tag}")

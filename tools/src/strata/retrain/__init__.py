@@ -11,7 +11,6 @@ published, by a program that runs nothing of this project, is in a folder of sma
 
 import argparse
 from pathlib import Path
-from subprocess import SubprocessError
 
 from strata import git
 from strata.compare import Answer, answer, lines
@@ -26,10 +25,9 @@ from strata.dvc.revision import Revision
 from strata.dvc.staleness import differing
 from strata.dvc.store import Store, opened
 from strata.git import refs
-from strata.monitor import in_use, watch
+from strata.monitor import in_use, monitor
 from strata.monitor.words import document
-from strata.report import reported
-from strata.restore.checkout import make_again
+from strata.report import compose, rebuild_outputs
 from strata.retrain import steps
 from strata.retrain.decision import (
     GOOD,
@@ -155,20 +153,17 @@ def champion_of(root: Path, this: Revision, base: str) -> tuple[str, str]:
 
 def held_against(store: Store, champion: str, this: Revision) -> tuple[Answer | None, list[str]]:
     """The answer of `strata compare`, or None; and as Markdown what hindered it."""
-    noted, other = list[str](), Revision(store, champion)
+    other = Revision(store, champion)
+    notes = rebuild_outputs(other)
     try:
-        make_again(store, other)
-    except (Fault, OSError, SubprocessError) as fault:
-        noted.append(f"The champion could not be made again: {code(fault, 200)}.")
-    try:
-        return answer(other, this, rescore=True), noted
+        return answer(other, this, rescore=True), notes
     except Fault as fault:
-        return None, [*noted, f"Not compared: {code(fault, 200)}."]
+        return None, [*notes, f"Not compared: {code(fault, 200)}."]
 
 
 def described(root: Path, made: Proposal) -> tuple[str, bool]:
     """The text of the proposal, and whether its report names no problem."""
-    report, problems = reported(root, made.base, made.log, rebuild=True)
+    report, problems = compose(root, made.base, made.log, rebuild=True)
     return join([("", made.head), *monitored(root), *report]), not problems
 
 
@@ -177,6 +172,6 @@ def monitored(root: Path) -> list[tuple[str, str]]:
     try:
         with opened(root) as store:
             name, commit = in_use(store)
-            return document(watch(store, name, Revision(store, commit), replayed=False))
+            return document(monitor(name, Revision(store, commit)))
     except (Fault, OSError, ValueError) as fault:
         return [("", f"**Not monitored**: {code(fault, 200)}.")]

@@ -8,6 +8,7 @@ from typing import Any
 
 from strata.core.errors import Fault
 from strata.core.markdown import term
+from strata.core.settings import check_names
 from strata.dvc.revision import Revision
 
 PLACE = "[tool.strata.retrain]"
@@ -21,8 +22,7 @@ Data = dict[str, str]  # the hash of each output by its path
 
 def check(found: Mapping[str, Any]) -> None:
     """Raise Fault for a setting that is not one."""
-    if strange := sorted(set(found) - set(KNOWN)):
-        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {', '.join(KNOWN)}")
+    check_names(found, KNOWN, PLACE)
     if not isinstance(found.get("arrive", ""), str):
         raise Fault(f"{PLACE}: arrive must be a command, in one string")
     if found.get("auto_merge", NEVER) not in (NEVER, NO_WORSE):

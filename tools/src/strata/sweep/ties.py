@@ -7,10 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from strata.compare import paired
-from strata.compare.data import predictions
-from strata.compare.evidence import load_settings, seeds_of
-from strata.compare.rows import evidence_on
+from strata.compare.evidence import load_settings, of_predictions, seeds_of
+from strata.compare.held_out import predictions
 from strata.compare.scoring import parts
 from strata.compare.verdict import judged
 from strata.core.errors import Fault, first_line
@@ -56,8 +54,7 @@ def alike(store: Store, metric: str, best: str, near: Mapping[str, str]) -> list
     measured. Raises Fault or ValueError if predictions cannot be compared.
     """
     top, notes = Revision(store, best), list[str]()
-    path = paired.predictions_of(store.root, top.made)
-    ours, columns = predictions(top, path)
+    ours, columns = predictions(top)
     bare, splits = replace(columns, split=None), parts(metric)[0]
     settings = replace(load_settings(top), headline=metric)
     seeds = (seeds_of(top, notes), seeds_of(top, notes))
@@ -67,12 +64,12 @@ def alike(store: Store, metric: str, best: str, near: Mapping[str, str]) -> list
 
     tied = []
     for trial, commit in near.items():
-        theirs, _ = predictions(Revision(store, commit), path, columns)
+        theirs, _ = predictions(Revision(store, commit), columns)
         sides = (held_out(ours), held_out(theirs))
-        name, found = evidence_on(sides, bare, settings, seeds, SAMPLES)
+        name, found = of_predictions(sides, bare, settings, seeds, SAMPLES)
         between = judged(name, found)
         if between is None or between.interval is None:
-            raise Fault(f"{path} does not tell the noise of {metric}")
+            raise Fault(f"the predictions do not tell the noise of {metric}")
         if between.interval[0] <= 0 <= between.interval[1]:
             tied.append(trial)
     return tied
