@@ -306,9 +306,8 @@ def test_a_narrow_encoding_ends_no_command(stranger: Project) -> None:
 @pytest.mark.slow
 def test_a_terminal_gets_our_own_escapes_and_no_others(stranger: Project) -> None:
     """DVC has colorama wrap the streams, which writes escapes, and fails at those of a title."""
-    title = (
-        "from strata import terminal; terminal.guard(); import dvc.repo; print('\\x1b]0;x\\x07')"
-    )
+    title = "from strata.core.terminal import guard; guard(); import dvc.repo; "
+    title += "print('\\x1b]0;x\\x07')"
     assert stranger.run(sys.executable, "-c", title) == "\\x1b]0;x\\x07\n"
     ours, theirs = pytest.importorskip("pty").openpty()
     command = ["strata", "report", "--base", "champion"]
