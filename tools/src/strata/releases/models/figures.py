@@ -36,9 +36,9 @@ def shown(metrics: Leaves | None, name: str) -> str:
     """A metric as text; None are metrics that cannot be read."""
     if metrics is None:
         return "cannot be read"
-    value, found = metrics.get(name), estimate(metrics, name)
+    value, known = metrics.get(name), estimate(metrics, name)
     if not is_number(value):
         return "–"
-    if found is None or found.half is None:
+    if known is None or known.half is None:
         return figure(value)
-    return f"{figure(value)} ± {figure(found.half, scale=found.value)}"
+    return f"{figure(value)} ± {figure(known.half, scale=known.value)}"
