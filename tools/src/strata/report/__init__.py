@@ -1,7 +1,7 @@
 """What a change does to data, params, environment and metrics, against a base: for a reviewer.
 
-Writes Markdown, with the verdict first. Whatever cannot be read is said, and never looks like
-"no change"; such a report, one of a stale dvc.lock and one of a failed gate end with exit code 1.
+Writes Markdown, with the verdict first. What cannot be read is named, and never looks like "no
+change"; such a report, one of a stale dvc.lock and one of a failed gate end with exit code 1.
 """
 
 import argparse
@@ -37,14 +37,14 @@ Problems = list[tuple[str, str]]  # a verdict and its sentence, as Markdown
 def run(args: argparse.Namespace) -> int:
     """Write the report. Returns 1 if it names a problem that must not be merged."""
     log = args.log.read_text(encoding="utf-8", errors="replace") if args.log else ""
-    found, problems = reported(git.top(), args.base, log, args.rebuild, bool(args.html))
+    report, problems = reported(git.top(), args.base, log, args.rebuild, bool(args.html))
     if args.html:
-        args.html.write_text(page(found), encoding="utf-8", newline="\n")
+        args.html.write_text(page(report), encoding="utf-8", newline="\n")
     elif sys.stdout.isatty():
-        show(join(found))
+        show(join(report))
     else:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-        print(join(found), end="")
+        print(join(report), end="")
     for name, sentence in problems[:MOST]:
         print(f"strata report: {name}: {plain(sentence)}", file=sys.stderr)
     return 1 if problems else 0
@@ -53,19 +53,19 @@ def run(args: argparse.Namespace) -> int:
 def reported(
     root: Path, base: str | None, log: str, rebuild: bool, pictures: bool = False
 ) -> tuple[Sections, Problems]:
-    """The report, each section with its title; where the workspace cannot be read, that."""
+    """The sections of the report; if the workspace cannot be read, one that says why."""
     try:
         with opened(root) as store:
             return build(store, base, log, rebuild, pictures)
     except Fault as fault:
-        said = code(fault, 200)
-        return [("", f"## Strata: cannot be read\n\n{said}")], [("cannot be read", said)]
+        why = code(fault, 200)
+        return [("", f"## Strata: cannot be read\n\n{why}")], [("cannot be read", why)]
 
 
 def build(
     store: Store, base_rev: str | None, log: str, rebuild: bool, pictures: bool
 ) -> tuple[Sections, Problems]:
-    """Read both versions and put the report together, sections in the order of importance.
+    """Read both versions and write the sections, the most important first.
 
     Raises Fault if the workspace itself cannot be read.
     """
@@ -78,7 +78,7 @@ def build(
     try:
         commit = refs.commit_of(base_rev, root) if base_rev else refs.merge_base(root)
         if rebuild:
-            notes += made_again(store, Revision(store, commit))
+            notes += made_again(store, Revision(store, commit), "The base")
         base = read(Revision(store, commit))
         if not base.metrics:
             raise Fault(f"{base.name} has no metrics")
@@ -87,20 +87,20 @@ def build(
         base = base if base and base.params else None
     if why := sections.failure(log):
         problems.append(("pipeline failed", f"{code(why, 200)}; what follows is what there was"))
-    old = differing(root)
-    problems += staleness(store, this, old)
+    stale = differing(root)
+    problems += staleness(store, this, stale)
 
-    found, hindered = gather(base, this, settings, rescore=rebuild)
-    gates = check(settings.gates, found)
+    evidence, hindered = gather(base, this, settings, rescore=rebuild)
+    gates = check(settings.gates, evidence)
     problems += [("gate failed", sections.crossed(gate)) for gate in gates if gate.passed is False]
     if commit:
         notes += gates_moved(Revision(store, commit), settings)
-    if what := useless(settings.headline, found):
-        notes.append(f"**By {code(settings.headline)}, this model is no better than {what}.**")
+    if dummy := useless(settings.headline, evidence):
+        notes.append(f"**By {code(settings.headline)}, this model is no better than {dummy}.**")
     same = (
         base is not None and base.stages == this.stages and not changes(base.metrics, this.metrics)
     )
-    head = heading(root, commit, problems, settings.headline, found, same)
+    head = heading(root, commit, problems, settings.headline, evidence, same)
     written = [("", "\n\n".join([head, *notes, reproduced(log, this.stages, problems)]))]
     if base:
         tables = {
@@ -112,29 +112,29 @@ def build(
         if unchanged := ", ".join(name.lower() for name, text in tables.items() if not text):
             written.append(("", f"Unchanged: {unchanged}."))
     first = list(dict.fromkeys([settings.headline, *(gate.metric for gate in gates)]))
-    judged, others, dummies = sections.ordered(found, first)
-    headline = sections.metrics(judged, found, judge=True) or "There are no metrics."
+    judged, others, dummies = sections.ordered(evidence, first)
+    headline = sections.metrics(judged, evidence, judge=True) or "There are no metrics."
     about = [
-        sections.compared_rows(found.groups),
+        sections.compared_rows(evidence.groups),
         *hindered,
-        sections.covers(found, judged) if base else "",
+        sections.covers(evidence, judged) if base else "",
     ]
-    folded = sections.metrics(dummies, found, judge=False)
+    folded = sections.metrics(dummies, evidence, judge=False)
     moved = stage_changes(base.stages, this.stages) if base else None
     written += [
         ("Metrics", "\n\n".join(text for text in (headline, *about) if text)),
         ("Gates", sections.gates(gates)),
-        ("Other metrics", sections.metrics(others, found, judge=False)),
+        ("Other metrics", sections.metrics(others, evidence, judge=False)),
         ("", details("Metrics of dummies", folded) if folded else ""),
-        ("Stages", sections.rerun(this.stages, moved, old, sections.times(log))),
-        ("Plots", plots(base, this, found, pictures) if base else ""),
+        ("Stages", sections.rerun(this.stages, moved, stale, sections.times(log))),
+        ("Plots", plots(base, this, evidence, pictures) if base else ""),
         ("Model card", card(this)),
     ]
     return [(title, text) for title, text in written if text], problems
 
 
 def gates_moved(base: Revision, settings: Settings) -> list[str]:
-    """Whether the base has other gates; says it if that cannot be told."""
+    """A note if the base has other gates, or if that cannot be told."""
     try:
         same = gates_at(base) == settings.gates
     except Fault as fault:
@@ -142,17 +142,17 @@ def gates_moved(base: Revision, settings: Settings) -> list[str]:
     return [] if same else ["**This change alters the gates** it is held against."]
 
 
-def made_again(store: Store, base: Revision) -> list[str]:
-    """Run the pipeline of the base if any output of it cannot be had; says it if that fails."""
+def made_again(store: Store, revision: Revision, name: str) -> list[str]:
+    """Run the pipeline of a revision if an output of it cannot be had; a note if that fails."""
     try:
-        make_again(store, base)
+        make_again(store, revision)
     except (Fault, OSError, SubprocessError) as fault:
-        return [f"The base could not be rebuilt: {code(fault, 200)}."]
+        return [f"{name} could not be made again: {code(fault, 200)}."]
     return []
 
 
 def read(revision: Revision) -> Revision:
-    """Have a revision read all that it says of itself, so that a fault shows now."""
+    """Read a revision whole now, so that a fault shows here. Raises Fault."""
     if not revision.stages:
         raise Fault(f"{revision.name} has no dvc.yaml")
     for _ in (revision.metrics, revision.params, revision.pins):
@@ -160,10 +160,10 @@ def read(revision: Revision) -> Revision:
     return revision
 
 
-def staleness(store: Store, this: Revision, old: dict[str, list[str]]) -> Problems:
-    """What keeps the committed dvc.lock from being what the pipeline makes."""
+def staleness(store: Store, this: Revision, stale: dict[str, list[str]]) -> Problems:
+    """Why the committed dvc.lock is not what the pipeline makes."""
     again = "run `dvc repro` and commit dvc.lock with what it changed"
-    why = {f"stage {code(stage)}": reasons for stage, reasons in old.items()}
+    why = {f"stage {code(stage)}": reasons for stage, reasons in stale.items()}
     committed = Revision(store, refs.commit_of("HEAD", store.root)).stages
     moved = stage_changes(committed, this.stages)
     why |= {f"the committed dvc.lock has another {code(name)}": r for name, r in moved.items() if r}
@@ -187,14 +187,14 @@ def heading(
     commit: str | None,
     problems: Problems,
     headline: str,
-    found: Evidence,
+    evidence: Evidence,
     same: bool,
 ) -> str:
     """The verdict, what it rests on, and every problem."""
-    word, best, where = overall(headline, found)
+    word, best, where = overall(headline, evidence)
     word = "no change" if same else word
-    names = os.environ.get("GITHUB_HEAD_REF") or os.environ.get("CI_COMMIT_REF_NAME")
-    branch = names or git.git("branch", "--show-current", root=root) or "HEAD"
+    of_ci = os.environ.get("GITHUB_HEAD_REF") or os.environ.get("CI_COMMIT_REF_NAME")
+    branch = of_ci or git.git("branch", "--show-current", root=root) or "HEAD"
     against = code(commit[:9]) if commit else "nothing"
     line = f"{code(branch)} at {code(head_commit(root)[:9])} against {against}"
     if best and all(name == "gate failed" for name, _ in problems):  # else of another state
@@ -222,7 +222,7 @@ def head_commit(root: Path) -> str:
 
 
 def reproduced(log: str, stages: dict[str, Stage], problems: Problems) -> str:
-    """Whether this run shows that the commit makes the bytes it says."""
+    """Whether this run shows that the commit makes the bytes that it names."""
     ran = sections.times(log)
     if any(name in ("lock stale", "not reproduced", "pipeline failed") for name, _ in problems):
         return "Reproduces: **no**."
@@ -237,36 +237,34 @@ def outputs(base: Revision, this: Revision) -> str:
     """What changed in each output that DVC keeps; those in Git show in the pull request itself."""
     old = {out.path: out.hash for out in base.outputs}
     new = {out.path: out.hash for out in this.outputs}
-    found = []
+    rows = []
     for change in changes(old, new):
         path = change.name
         try:
             was = base.files(path) if path in old else {}
             now = this.files(path) if path in new else {}
         except Fault as fault:
-            found.append([code(path), "", "", f"changed; {code(fault)}", ""])
+            rows.append([code(path), "", "", f"changed; {code(fault)}", ""])
             continue
         gone = [name for name in was if was[name] != now.get(name)]
         came = [name for name in now if now[name] != was.get(name)]
         try:
             counts = [sum(row_count(base, n) for n in gone), sum(row_count(this, n) for n in came)]
-            rows = f"{counts[0]:,} → {counts[1]:,}" if any(counts) else ""
+            count = f"{counts[0]:,} → {counts[1]:,}" if any(counts) else ""
         except (Fault, OSError, ValueError):
-            rows = "unknown"
-        found.append([code(path), *sections.files(path, gone, came), rows])
-    return table(["output", "added", "removed", "changed", "rows in these files:"], found)
+            count = "unknown"
+        rows.append([code(path), *sections.files(path, gone, came), count])
+    return table(["output", "added", "removed", "changed", "rows in these files:"], rows)
 
 
 def row_count(revision: Revision, path: str) -> int:
-    """The rows of a Parquet file, by its footer; 0 for another kind of file."""
-    if not path.endswith(".parquet"):
-        return 0
-    return frames.count(revision.local(path), path)
+    """The rows of a Parquet file, by its footer; 0 for any other file."""
+    return frames.count(revision.local(path), path) if path.endswith(".parquet") else 0
 
 
-def plots(base: Revision, this: Revision, found: Evidence, pictures: bool) -> str:
+def plots(base: Revision, this: Revision, evidence: Evidence, pictures: bool) -> str:
     """The curves of dvc.yaml, both versions in each; marked where they are of other rows."""
-    same = found.same_rows or (bool(found.groups) and COMMON not in found.groups)
+    same = evidence.same_rows or (bool(evidence.groups) and COMMON not in evidence.groups)
     drawn, faults = charts(this.plots, base.text, this.text, same)
     notes = [f"Not drawn: {code(fault, 200)}." for fault in dict.fromkeys(faults)]
     return "\n\n".join([*map(picture if pictures else mermaid, drawn), *notes])

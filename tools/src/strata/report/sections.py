@@ -1,4 +1,4 @@
-"""The sections of a report, each as Markdown: pure functions of what was read before."""
+"""The sections of a report, in Markdown: pure functions of what was read before."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from strata.core.values import ABSENT, Leaves, changes, is_number, real
 
 
 def shown(value: Any) -> str:
-    """A value as a table's cell: a number plainly, anything else as code."""
+    """A value as a cell of a table: a number as it is, anything else as code."""
     if value is ABSENT:
         return "–"
     if is_number(value):
@@ -21,42 +21,40 @@ def shown(value: Any) -> str:
     return code("null" if value is None else value)
 
 
-def metrics(names: Sequence[str], found: Evidence, judge: bool) -> str:
+def metrics(names: Sequence[str], evidence: Evidence, judge: bool) -> str:
     """Some metrics, base against this; with ``judge`` also what the change is worth.
 
-    Beside one whose rows are others, the same metric on rows that neither learned from.
+    Below one whose rows differ stands the same metric on rows that neither learned from.
     """
     rows = []
     for name in names:
-        was, now = found.base.get(name, ABSENT), found.this.get(name, ABSENT)
-        best = estimate(name, found)
+        was, now = evidence.base.get(name, ABSENT), evidence.this.get(name, ABSENT)
+        best = estimate(name, evidence)
         if was is ABSENT or now is ABSENT:
-            said = "added" if was is ABSENT else "**removed**"
+            verdict = "added" if was is ABSENT else "**removed**"
         elif best is None:
-            said = "**no value**" if real(now) is None else "no value in the base"
+            verdict = "**no value**" if real(now) is None else "no value in the base"
         else:
-            word = found.judge(name, best) if judge and best.difference else ""
-            said = best.refused or word
-        size = max(abs(real(value) or 0.0) for value in (was, now))
-        cells = [shown(v) if real(v) is None else figure(v, scale=size) for v in (was, now)]
-        rows.append([code(name), *cells, *_moved(best, size), said])
-        if judge and (best := judged(name, found)) and best.where:
-            size = max(abs(best.before), abs(best.after))
-            cells = [figure(value, scale=size) for value in (best.before, best.after)]
-            said = best.refused or found.judge(name, best)
+            word = evidence.judge(name, best) if judge and best.difference else ""
+            verdict = best.refused or word
+        rows.append([code(name), *_cells(was, now, best), verdict])
+        if judge and (best := judged(name, evidence)) and best.where:
+            verdict = best.refused or evidence.judge(name, best)
             row = f"{code(parts(name)[1])} on {COMMON}"
-            rows.append([row, *cells, *_moved(best, size), said])
+            rows.append([row, *_cells(best.before, best.after, best), verdict])
     return table(["metric", "base:", "this:", "difference:", "95% interval:", "by", ""], rows)
 
 
-def _moved(best: Estimate | None, size: float) -> list[str]:
+def _cells(was: Any, now: Any, best: Estimate | None) -> list[str]:
+    size = max(abs(real(value) or 0.0) for value in (was, now))
+    values = [shown(v) if real(v) is None else figure(v, scale=size) for v in (was, now)]
     if best is None:
-        return ["–", "–", ""]
-    return [figure(best.difference, True, size), interval(best, size) or "–", way(best)]
+        return [*values, "–", "–", ""]
+    return [*values, figure(best.difference, True, size), interval(best, size) or "–", way(best)]
 
 
 def way(best: Estimate) -> str:
-    """How the interval was found: paired by what, or not."""
+    """How the interval was computed: paired by what, or not."""
     kind, by, column = best.how.partition(" by ")
     return kind + by + (term(column) if by else "")
 
@@ -66,15 +64,16 @@ def interval(best: Estimate, size: float) -> str:
     return " to ".join(figure(end, True, size) for end in best.interval or ())
 
 
-def ordered(found: Evidence, first: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+def ordered(evidence: Evidence, first: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     """The names of the metrics: ``first``, the others that changed, and of these the dummies'.
 
-    Of the others those of the test split come first. A standard error stands in the interval.
+    Of the others those of the test split come first. Standard errors are left out: the intervals
+    show them.
     """
-    names = [*found.this, *(name for name in found.base if name not in found.this)]
+    names = [*evidence.this, *(name for name in evidence.base if name not in evidence.this)]
     rest = [
         change.name
-        for change in changes(found.base, found.this)
+        for change in changes(evidence.base, evidence.this)
         if change.name not in first
         and not (change.name.endswith("_se") and change.name.removesuffix("_se") in names)
     ]
@@ -85,34 +84,34 @@ def ordered(found: Evidence, first: Sequence[str]) -> tuple[list[str], list[str]
 
 
 def compared_rows(groups: Mapping[str, Group]) -> str:
-    """On which rows the predictions of both versions were compared."""
+    """The rows on which the predictions of both versions were compared."""
     notes = []
     for name, group in groups.items():
-        said = f"{code(name or 'all')}: {group.rows:,} rows"
+        note = f"{code(name or 'all')}: {group.rows:,} rows"
         if group.by != "row":
-            said += f" in {group.blocks:,} blocks by {code(group.by)}"
+            note += f" in {group.blocks:,} blocks by {code(group.by)}"
         if group.blocks < FEWEST:
-            said += f", too few to tell the noise: {FEWEST} are needed"
+            note += f", too few to tell the noise: {FEWEST} are needed"
         if group.relabelled:
-            said += f", **{group.relabelled:,} of them with another label**"
-        notes.append(said)
+            note += f", **{group.relabelled:,} of them with another label**"
+        notes.append(note)
     return f"Compared row by row: {'; '.join(notes)}." if notes else ""
 
 
-def covers(found: Evidence, names: Sequence[str]) -> str:
-    """What the intervals cover, as measured by whom; and of which of some metrics they do not."""
-    if not found.measured:
+def covers(evidence: Evidence, names: Sequence[str]) -> str:
+    """What the intervals cover, by which measurement; and those of which metrics cover less."""
+    if not evidence.measured:
         return (
             "The intervals cover the choice of rows only: how far the fit's own randomness moves a "
             "metric is not measured here; `strata seeds 10` measures it."
         )
-    said = " and ".join(
-        f"{len(one.seeds)} seeds of {code(one.param)} at {code(one.commit[:9])}"
-        for one in found.measured
+    measured = " and ".join(
+        f"{len(seeds.seeds)} seeds of {code(seeds.param)} at {code(seeds.commit[:9])}"
+        for seeds in evidence.measured
     )
-    without = ", ".join(code(name) for name in names if found.fit(name) is None)
+    without = ", ".join(code(name) for name in names if evidence.fit(name) is None)
     but = f" Those of {without} cover the rows only: nobody measured more." if without else ""
-    return f"The intervals cover the choice of rows and the fit's own randomness ({said}).{but}"
+    return f"The intervals cover the choice of rows and the fit's own randomness ({measured}).{but}"
 
 
 def gates(checked: Sequence[Gate]) -> str:
@@ -161,9 +160,9 @@ def rerun(
     stale: Mapping[str, list[str]],
     times: Mapping[str, str],
 ) -> str:
-    """Each stage that changed, is stale or ran here; ``times`` in seconds. The rest is counted.
+    """Each stage that changed, is stale or ran here, with its seconds; the others are counted.
 
-    ``changed`` is None where that is not known.
+    ``changed`` is None where that is unknown.
     """
     stale, rows = dict(stale), []
     for _ in stages:  # what is made of stale data is stale as well
@@ -191,7 +190,7 @@ def some(names: Sequence[str], most: int = 6) -> str:
 
 
 def failure(log: str) -> str | None:
-    """What a log of `dvc repro`, or of make around it, says of a failure; None without one."""
+    """Why `dvc repro`, or make around it, failed, by its log; None if it did not."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     for index, line in enumerate(lines):
         if line.startswith("ERROR:") or (line.startswith("make: ***") and index):
@@ -202,12 +201,12 @@ def failure(log: str) -> str | None:
 
 def times(log: str) -> dict[str, str]:
     """The stages that `dvc repro` ran, by its log, with the seconds each said it took, if any."""
-    found: dict[str, str] = {}
+    seconds: dict[str, str] = {}
     current = None
     for line in log.splitlines():
         if start := re.match(r"Running stage '(?:.*:)?([^']+)'", line):
             current = start[1]
-            found[current] = "ran"
+            seconds[current] = "ran"
         elif current and (took := re.search(r", (\d+\.\d+) s$", line)):
-            found[current] = took[1]
-    return found
+            seconds[current] = took[1]
+    return seconds
