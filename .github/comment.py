@@ -76,7 +76,7 @@ def choice_of_cml(comments: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def by_cml(number: int, text: str) -> None:
-    """Let CML update the comment that it chooses; the caller looks at what came of it."""
+    """Let CML update the comment that it chooses; whether it did is for the caller to look at."""
     command = ["cml", "comment", "update", f"--target=pr/{number}", f"--watermark-title={TITLE}"]
     command += ["--publish=false"]  # the default uploads pictures and files to a public server
     env = os.environ | {

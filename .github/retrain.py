@@ -83,7 +83,7 @@ def others(base: str, tip: str) -> list[str]:
 
 
 def push(address: str, token: str, branch: str, commit: str, base: str) -> list[str]:
-    """Put a commit on its branch, which may be there already; what of others keeps it from that.
+    """Push a commit to its branch, unless that has commits of others; returns those.
 
     Raises Again if somebody else has moved the branch meanwhile.
     """
@@ -106,7 +106,7 @@ def push(address: str, token: str, branch: str, commit: str, base: str) -> list[
 
 
 def propose(team: GitHub, bot: GitHub, folder: Path) -> str:
-    """Push the branch and open or update its pull request; what was done, in a line."""
+    """Push the branch and open or update its pull request; returns a line that says so."""
     branch, commit, base = proposed(folder)
     title, body = read(folder / "title", 250), read(folder / "body.md", LIMIT)
     text = f"_Written by [this run]({this_run()})._\n\n{body}"
@@ -135,7 +135,7 @@ def propose(team: GitHub, bot: GitHub, folder: Path) -> str:
 
 
 def opened(team: GitHub, title: str, text: str, branch: str) -> Any:
-    """A new pull request. Raises Again if another run has opened one meanwhile, and Failure."""
+    """A new pull request. Raises Failure, or Again if another run has opened one meanwhile."""
     into = os.environ["GITHUB_REF_NAME"]
     try:
         return team.once("POST", "pulls", title=title, body=text, head=branch, base=into)
@@ -162,9 +162,9 @@ def comment(bot: GitHub, number: int, first: str, theirs: list[str]) -> None:
 
 
 def merge(team: GitHub, folder: Path, number: int, commit: str, base: str) -> str:
-    """Merge a proposal where the team has said so, and nothing speaks against it; what came of it.
+    """Merge a proposal if the settings want it and nothing speaks against it; returns the outcome.
 
-    What the other job says is not enough: the setting is read here, and only data may have changed.
+    The other job is not trusted: the setting is read here, and only data may have changed.
     """
     settings = tomllib.loads(git("show", "HEAD:pyproject.toml"))
     ours = settings.get("tool", {}).get("strata", {}).get("retrain", {})

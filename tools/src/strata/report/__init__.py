@@ -168,8 +168,8 @@ def staleness(store: Store, this: Revision, stale: dict[str, list[str]]) -> Prob
     moved = stage_changes(committed, this.stages)
     why |= {f"the committed dvc.lock has another {code(name)}": r for name, r in moved.items() if r}
     problems = [
-        ("lock stale", f"{what} ({sections.some(reasons, 4)}); {again}")
-        for what, reasons in why.items()
+        ("lock stale", f"{subject} ({sections.some(reasons, 4)}); {again}")
+        for subject, reasons in why.items()
     ]
     problems += [
         ("not reproduced", f"stage {code(name)} gave other bytes than the committed ones")

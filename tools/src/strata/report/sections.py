@@ -136,10 +136,10 @@ def _gate(gate: Gate) -> list[str]:
     return [code(gate.metric), code(gate.kind.replace("_", " ")), shown(gate.limit), value]
 
 
-def values(before: Leaves, after: Leaves, what: str) -> str:
+def values(before: Leaves, after: Leaves, kind: str) -> str:
     """A table of the values that changed; empty if none did."""
     rows = [[code(c.name), shown(c.before), shown(c.after)] for c in changes(before, after)]
-    return table([what, "base", "this"], rows)
+    return table([kind, "base", "this"], rows)
 
 
 def files(out: str, gone: Sequence[str], came: Sequence[str]) -> list[str]:
@@ -200,7 +200,7 @@ def failure(log: str) -> str | None:
 
 
 def times(log: str) -> dict[str, str]:
-    """The stages that `dvc repro` ran, by its log, with the seconds each said it took, if any."""
+    """The stages that `dvc repro` ran, by its log, with the seconds that each printed, if any."""
     seconds: dict[str, str] = {}
     current = None
     for line in log.splitlines():

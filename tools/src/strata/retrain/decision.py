@@ -53,7 +53,7 @@ def data_of(revision: Revision) -> Data:
 
 
 def branch_of(data: Data) -> str:
-    """The branch for some data: the same for the same data."""
+    """The branch for a set of data, always the same one."""
     text = json.dumps(data, sort_keys=True)
     return PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
 

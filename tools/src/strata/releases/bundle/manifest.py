@@ -131,13 +131,13 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
-def statement(made: dict[str, Any], subjects: dict[str, str]) -> dict[str, Any]:
+def statement(predicate: dict[str, Any], subjects: dict[str, str]) -> dict[str, Any]:
     """The in-toto Statement about files, each with its SHA-256."""
     return {
         "_type": STATEMENT,
         "subject": [{"name": name, "digest": {"sha256": oid}} for name, oid in subjects.items()],
         "predicateType": PREDICATE,
-        "predicate": made,
+        "predicate": predicate,
     }
 
 
@@ -169,17 +169,17 @@ def read(folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
             trust.checked_path(each["name"]): str(each["digest"]["sha256"])
             for each in content["subject"]
         }
-        made = content["predicate"]
+        predicate = content["predicate"]
         kinds = {"code": dict, "model": dict, "data": dict, "params": dict, "environment": dict}
-        if not all(isinstance(made[key], kind) for key, kind in kinds.items()):
+        if not all(isinstance(predicate[key], kind) for key, kind in kinds.items()):
             raise ValueError
-        named = [made["code"]["gitCommit"], made["model"]["name"], made["model"]["path"]]
-        if made["tag"] is not None:
-            named += [made["tag"]["name"], made["tag"]["object"]]
-        if not all(isinstance(each, str) and each for each in named):
+        code, model, tag = predicate["code"], predicate["model"], predicate["tag"]
+        texts = [code["gitCommit"], model["name"], model["path"]]
+        texts += [] if tag is None else [tag["name"], tag["object"]]
+        if not all(isinstance(text, str) and text for text in texts):
             raise ValueError
     except FileNotFoundError:
         raise Fault(f"{folder} has no {NAME}: it is no bundle of `strata bundle`") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Fault(f"{NAME}: not a manifest as `strata bundle` writes it") from None
-    return subjects, made
+    return subjects, predicate

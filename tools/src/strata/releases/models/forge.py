@@ -1,4 +1,4 @@
-"""Where a forge shows a commit, as far as the address of origin tells."""
+"""The address of a commit on the forge of origin."""
 
 import re
 from dataclasses import dataclass

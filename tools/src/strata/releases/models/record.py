@@ -130,14 +130,14 @@ def _others(headline: str, points: list[Point]) -> list[str]:
     names = dict.fromkeys(name for point in points[::-1] for name in point.metrics or {})
     errors = {f"{name}_se" for name in names}
     split = parts(headline)[0] if headline else None
-    alike = [name for name in names if split is None or parts(name)[0] == split]
-    return [name for name in alike if name not in {headline, *errors}][:VALUES]
+    others = [name for name in names if split is None or parts(name)[0] == split]
+    return [name for name in others if name not in {headline, *errors}][:VALUES]
 
 
 def _model(store: Store, name: str) -> Model:
-    known = registry.releases(store.root, name)
-    texts = git.tag_texts(store.root, [release.tag for release in known])
-    versions = [_version(store, release, texts) for release in known]
+    releases = registry.releases(store.root, name)
+    texts = git.tag_texts(store.root, [release.tag for release in releases])
+    versions = [_version(store, release, texts) for release in releases]
     return Model(name, versions, registry.uncounted(store.root, name))
 
 
