@@ -313,6 +313,19 @@ def test_each_model_has_its_own_versions(project: Project, strata: Strata) -> No
     assert "big" not in Reader(project.read("page.html").decode()).text
 
 
+@pytest.mark.slow
+def test_the_card_is_the_one_that_the_settings_name(project: Project, strata: Strata) -> None:
+    (project.path / "CARD.md").write_text("# Another card\n")
+    with (project.path / "pyproject.toml").open("a") as text:
+        text.write('[tool.strata.release]\ncard = "CARD.md"\n')
+    project.commit("Name a card")
+    project.run("git", "tag", "--annotate", "--message", "x", "tiny@v1.0.0")
+    strata(project, "models", "--html", "page.html")
+    page = check_inert(project.read("page.html").decode())
+    assert "Another card" in page.text
+    assert "Card of the tiny model" not in page.text
+
+
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """The address of a folder on loopback, and the paths that were asked for there."""

@@ -16,7 +16,7 @@ import pandas as pd
 
 from strata.compare import scoring
 from strata.core.errors import Fault
-from strata.core.settings import PARAMS, check_names, names_in, section
+from strata.core.settings import check_names, names_in, section
 from strata.core.texts import inert
 from strata.dvc.revision import parsed
 

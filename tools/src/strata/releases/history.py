@@ -1,7 +1,8 @@
 """The metrics along a line of history, with few calls of Git and few of DVC's indexes.
 
 DVC's index of a commit takes a tenth of a second. Which files hold the metrics depends on dvc.yaml,
-.dvc files and, where paths in them are templates, on params: as long as these stay, so does it.
+.dvc files and, where paths in them are templates, on params: one index does for all commits that
+have the same.
 """
 
 from collections.abc import Iterable
@@ -26,7 +27,7 @@ Key = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Point:
-    """A commit in which a metric changed; ``metrics`` is None, and ``why`` said, if unreadable."""
+    """A commit in which a metric changed; ``metrics`` is None if unreadable, for ``why``."""
 
     commit: git.Commit
     metrics: Leaves | None
@@ -36,7 +37,7 @@ class Point:
 def points(store: Store, line: Iterable[git.Commit]) -> list[Point]:
     """The commits of a line, the oldest first, in which a metric changed."""
     index, tree = _Index(store), Tree()
-    asked: list[tuple[git.Commit, Tree | Fault | None]] = []
+    candidates: list[tuple[git.Commit, Tree | Fault | None]] = []
     before: object = None
     for commit in line:
         for path, blob in commit.changed.items():
@@ -49,23 +50,18 @@ def points(store: Store, line: Iterable[git.Commit]) -> list[Point]:
             files = _in_git(index.metric_files(commit, tree), tree)
         except Fault as fault:
             files = fault
-        mark: object = files
+        state: object = files
         if files is None:
-            mark = {path: blob for path, blob in tree.items() if path.endswith(LOCKS)}
-        if mark != before:
-            asked.append((commit, files))
-        before = mark
-    blobs = {blob for _, files in asked if isinstance(files, dict) for blob in files.values()}
+            state = {path: blob for path, blob in tree.items() if path.endswith(LOCKS)}
+        if state != before:
+            candidates.append((commit, files))
+        before = state
+    blobs = {blob for _, files in candidates if isinstance(files, dict) for blob in files.values()}
     sizes = git.sizes(store.root, sorted(blobs))
     texts = git.objects(store.root, [b for b, size in sizes.items() if size <= TEXT.most])
-    found: list[Point] = []
-    last = repr({})
-    for commit, files in asked:
-        point = _read(store, commit, files, texts)
-        if repr(point.metrics) != last:
-            found.append(point)
-        last = repr(point.metrics)
-    return found
+    read = [_read(store, commit, files, texts) for commit, files in candidates]
+    values = [repr({}), *(repr(point.metrics) for point in read)]
+    return [point for point, last in zip(read, values, strict=False) if repr(point.metrics) != last]
 
 
 def _read(
@@ -84,23 +80,23 @@ def _read(
 
 
 def _in_git(names: Iterable[str], tree: Tree) -> Tree | None:
-    """The blobs of files, of all files in folders; None if one of them is not Git's."""
-    found: Tree = {}
+    """The blobs of files, and of all files in folders; None if Git does not have one of them."""
+    blobs: Tree = {}
     for name in names:
         paths = [name] if name in tree else [p for p in tree if p.startswith(f"{name}/")]
         if not paths:
             return None
-        found |= {path: tree[path] for path in sorted(paths)}
-    return found
+        blobs |= {path: tree[path] for path in sorted(paths)}
+    return blobs
 
 
 class _Index:
-    """Which files hold the metrics, read from DVC's index once for all commits that agree in it."""
+    """The files that hold metrics: DVC's index, read once for all commits that agree in it."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.known: dict[Key, list[str]] = {}
-        self.broken: Fault | None = None  # as long as nothing mends it
+        self.names: dict[Key, list[str]] = {}
+        self.broken: Fault | None = None  # until a commit mends it
         self.key: Key = frozenset()
         self.templates: dict[str, list[str]] = {}  # by the blob of a dvc.yaml
 
@@ -111,15 +107,15 @@ class _Index:
             self.key, self.broken = self._key(tree), None
         if self.broken:
             raise self.broken
-        if self.key not in self.known:
+        if self.key not in self.names:
             revision = Revision(self.store, commit.hash)
             try:
                 revision.check()  # a broken dvc.lock hides what is in the dvc.yaml beside it
             except Fault as fault:
                 self.broken = fault
                 raise
-            self.known[self.key] = revision.metric_files
-        return self.known[self.key]
+            self.names[self.key] = revision.metric_files
+        return self.names[self.key]
 
     def _key(self, tree: Tree) -> Key:
         deciding = {path for path in tree if path.endswith(DVC)}
@@ -135,12 +131,12 @@ class _Index:
             try:
                 self.templates[blob] = _templates(parsed(text, "dvc.yaml", blob))
             except Fault:
-                self.templates[blob] = []  # who asks for the index is told
+                self.templates[blob] = []  # reading the index says so
         return self.templates[blob]
 
 
 def _templates(content: Any) -> list[str]:
-    """The files of a dvc.yaml's variables, if the paths of its metrics are templates."""
+    """The files of a dvc.yaml's variables, by name, if the paths of its metrics are templates."""
     content = content if isinstance(content, dict) else {}
     stages = content.get("stages")
     deciding, files = [content.get("metrics")], [content.get("vars")]
@@ -151,5 +147,5 @@ def _templates(content: Any) -> list[str]:
             files.append(body.get("vars"))
     if "${" not in str(deciding):
         return []
-    named = [name for each in files if isinstance(each, list) for name in each]
-    return ["params.yaml", *(str(n).partition(":")[0].rpartition("/")[2] for n in named)]
+    names = [str(name) for listed in files if isinstance(listed, list) for name in listed]
+    return ["params.yaml", *(name.partition(":")[0].rpartition("/")[2] for name in names)]

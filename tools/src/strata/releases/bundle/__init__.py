@@ -36,22 +36,22 @@ def run(args: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory(dir=args.output.absolute().parent) as parent:
             folder = Path(parent) / "bundle"
             folder.mkdir()
-            said = fill(store, revision, source, model, folder)
+            lacking = fill(store, revision, source, model, folder)
             if args.key:
                 signature.sign(folder, args.key)
             else:
-                said.append("not signed: no --key")
+                lacking.append("not signed: no --key")
             files = manifest.files(folder)
             folder.rename(args.output)
     sizes = [(name, f"{(args.output / name).stat().st_size:,} bytes") for name in files]
     print(f"{args.output}: {model} of {source.name} ({source.commit[:9]})")
-    print("\n".join([aligned(sizes), *said]))
+    print("\n".join([aligned(sizes), *lacking]))
     return 0
 
 
-def newest(store: Store, asked: str | None) -> str:
+def newest(store: Store, name: str | None) -> str:
     """The tag of the newest release of the workspace's model. Raises Fault if there is none."""
-    model = registry.model_of(Revision(store, None), asked)
+    model = registry.model_of(Revision(store, None), name)
     for release in registry.releases(store.root, model):
         return release.tag
     raise Fault(f"{model} has no release: `strata release` makes one, or name a revision")
@@ -60,63 +60,60 @@ def newest(store: Store, asked: str | None) -> str:
 def fill(
     store: Store, revision: Revision, source: manifest.Source, model: str, folder: Path
 ) -> list[str]:
-    """Write all but the signature; returns what is not there, and why. Raises Fault."""
-    made = manifest.predicate(revision, source, model)
-    said: list[str] = []
-    place_model(store, revision, made["model"]["path"], folder)
-    if made["card"]:
-        add(folder, manifest.CARD, revision.bytes(made["card"]))
+    """Write all but the signature; returns what is lacking, and why. Raises Fault."""
+    predicate = manifest.predicate(revision, source, model)
+    lacking: list[str] = []
+    place_model(store, revision, predicate["model"]["path"], folder)
+    if predicate["card"]:
+        add(folder, manifest.CARD, revision.bytes(predicate["card"]))
     else:
-        said.append(f"no card: {source.name} has none in Git beside the model")
-    if made["export"]:
+        lacking.append(f"no card: {source.name} has none in Git beside the model")
+    if predicate["export"]:
         with tempfile.TemporaryDirectory(prefix="strata-") as parent:
             out = Path(parent) / "exported"
             out.mkdir()
-            said += export.run(store, revision, made["export"], out)
+            lacking += export.run(store, revision, predicate["export"], out)
             for name in manifest.files(out):
                 add(folder, name, (out / name).read_bytes())
     else:
-        said.append(f"no ONNX: [tool.strata.release] of {source.name} names no export")
-    model_files = manifest.files(folder)
-    add(folder, BOM, manifest.text(bom.bom(revision, source, made, model_files)))
-    statement = manifest.statement(made, manifest.files(folder))
+        lacking.append(f"no ONNX: [tool.strata.release] of {source.name} names no export")
+    materials = bom.bom(revision, source, predicate, manifest.files(folder))
+    add(folder, BOM, manifest.text(materials))
+    statement = manifest.statement(predicate, manifest.files(folder))
     add(folder, manifest.NAME, manifest.text(statement))
-    return said
+    return lacking
 
 
 def place_model(store: Store, revision: Revision, path: str, folder: Path) -> None:
     """Put the model in the folder, each object proven by its hash. Raises Fault if it is not."""
     target = folder / Path(path).name
     out = revision.output(path)
-    if out is None:  # it is Git's, which proves it
-        names = revision.paths(path)
-        if not names:
-            raise Fault(f"{revision.name} has no {path}: its pipeline never made it")
-        for name in names:
-            inside = Path(name).relative_to(path)
-            (target / inside).parent.mkdir(parents=True, exist_ok=True)
-            (target / inside).write_bytes(revision.bytes(name))
-        return
-    with ensure_cached(store, revision, [out]) as (item,):
-        if item.differing:
-            raise Fault(
-                f"{out.path} of {revision.name} is stored nowhere, and running its pipeline again "
-                "here gives other bytes: make the bundle where it is stored"
-            )
-        if path == out.path:
-            store.place(out, target)
-        else:
-            place_inside(store, revision, out, path, target)
-
-
-def place_inside(store: Store, revision: Revision, out: Output, path: str, target: Path) -> None:
-    """Put a model that is a file, or a folder, in a folder that DVC keeps."""
-    for name in revision.files(path):
-        if name == path or Path(name).is_relative_to(path):
+    if out is None:  # Git has it, and proves it
+        for name in revision.paths(path):
             file = target / Path(name).relative_to(path)
-            store.place(out, file, PurePosixPath(name).relative_to(out.path).as_posix())
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(revision.bytes(name))
+    else:
+        with ensure_cached(store, revision, [out]) as (item,):
+            if item.differing:
+                raise Fault(
+                    f"{out.path} of {revision.name} is stored nowhere, and running its pipeline "
+                    "again here gives other bytes: make the bundle where it is stored"
+                )
+            place_output(store, revision, out, path, target)
     if not target.exists():
         raise Fault(f"{revision.name} has no {path}: its pipeline never made it")
+
+
+def place_output(store: Store, revision: Revision, out: Output, path: str, target: Path) -> None:
+    """Put a model that is an output of DVC's, or a file or a folder in one."""
+    if path == out.path:
+        store.place(out, target)
+        return
+    for name in revision.files(path):
+        if Path(name).is_relative_to(path):
+            file = target / Path(name).relative_to(path)
+            store.place(out, file, PurePosixPath(name).relative_to(out.path).as_posix())
 
 
 def add(folder: Path, name: str, content: bytes) -> None:

@@ -7,19 +7,17 @@ version.
 import uuid
 from typing import Any
 
-from strata.core.values import is_number
 from strata.dvc.revision import Revision
 from strata.releases.bundle.manifest import Source
-
-Z = 1.96  # standard errors to each end of a 95% interval
+from strata.releases.models.figures import estimate
 
 
 def bom(
-    revision: Revision, source: Source, made: dict[str, Any], files: dict[str, str]
+    revision: Revision, source: Source, predicate: dict[str, Any], files: dict[str, str]
 ) -> dict[str, Any]:
-    """The document; ``made`` is the manifest's predicate, ``files`` the bundle's, with SHA-256."""
-    name, path = made["model"]["name"], made["model"]["path"]
-    data = [out for out in upstream(revision, path) if out in made["data"]]
+    """The document, by the manifest's predicate; ``files`` are the bundle's, with SHA-256."""
+    name, path = predicate["model"]["name"], predicate["model"]["path"]
+    data = [out for out in upstream(revision, path) if out in predicate["data"]]
     packages = libraries(revision)
     version = source.tag.rpartition("@")[2] if "@" in source.tag else source.commit
     model = {
@@ -31,7 +29,7 @@ def bom(
             "modelParameters": {"datasets": [{"ref": f"data:{each}"} for each in data]},
             "quantitativeAnalysis": {"performanceMetrics": performance(revision)},
         },
-        "properties": hashes(made["model"]),
+        "properties": hashes(predicate["model"]),
         "components": [
             {
                 "type": "file",
@@ -56,7 +54,7 @@ def bom(
                     "bom-ref": f"data:{each}",
                     "name": each,
                     "data": [{"type": "dataset", "name": each}],
-                    "properties": hashes(made["data"][each]),
+                    "properties": hashes(predicate["data"][each]),
                 }
                 for each in data
             ),
@@ -72,22 +70,22 @@ def bom(
 
 
 def upstream(revision: Revision, path: str) -> list[str]:
-    """The paths of all that a path was made of, stage by stage, in the order of their names."""
+    """The paths of all that a path was made of, through all stages, sorted."""
     deps = {out: stage.deps for stage in revision.stages.values() for out in stage.outs}
     output = revision.output(path)
-    waiting, found = [output.path if output else path], set[str]()
+    waiting, sources = [output.path if output else path], set[str]()
     while waiting:
         for dep in deps.get(waiting.pop(), {}):
             holder = revision.output(dep)
-            place = holder.path if holder else dep
-            if place not in found:
-                found.add(place)
-                waiting.append(place)
-    return sorted(found)
+            source = holder.path if holder else dep
+            if source not in sources:
+                sources.add(source)
+                waiting.append(source)
+    return sorted(sources)
 
 
 def libraries(revision: Revision) -> list[dict[str, Any]]:
-    """The packages that a revision pins; one with several versions has one line for each."""
+    """The packages that a revision pins, an entry for each version."""
     pins = [
         (name, version)
         for name, versions in sorted(revision.pins.items())
@@ -107,19 +105,20 @@ def libraries(revision: Revision) -> list[dict[str, Any]]:
 
 def performance(revision: Revision) -> list[dict[str, Any]]:
     """The metrics: ``test.auc`` is the metric auc on the slice test, with its 95% interval."""
-    found = []
-    for name, value in revision.metrics.items():
-        if not is_number(value) or name.endswith("_se"):
+    figures = []
+    for name in revision.metrics:
+        metric = estimate(revision.metrics, name)
+        if metric is None or name.endswith("_se"):
             continue
         part, _, kind = name.rpartition(".")
-        figure: dict[str, Any] = {"type": kind, "value": f"{value:.6g}"}
+        figure: dict[str, Any] = {"type": kind, "value": f"{metric.value:.6g}"}
         if part:
             figure["slice"] = part
-        if is_number(error := revision.metrics.get(f"{name}_se")):
-            low, high = (f"{value + side * Z * error:.6g}" for side in (-1, 1))
+        if metric.half is not None:
+            low, high = (f"{metric.value + side * metric.half:.6g}" for side in (-1, 1))
             figure["confidenceInterval"] = {"lowerBound": low, "upperBound": high}
-        found.append(figure)
-    return found
+        figures.append(figure)
+    return figures
 
 
 def hashes(named: dict[str, Any]) -> list[dict[str, str]]:

@@ -18,10 +18,10 @@ CANNOT = 3  # what the export's command ends with if this model cannot be export
 
 
 def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
-    """Have a revision write what it exports into the folder ``out``; why there is no ONNX.
+    """Have a revision export its model into the folder ``out``; returns why there is no ONNX.
 
     The command gets the folder as its last argument, and runs in a clone with all outputs of the
-    revision and its own environment, with what it pins for people. Raises Fault if it fails.
+    revision and the environment that it pins, for people as well. Raises Fault if it fails.
     """
     consent.check(consent.EXPORT)
     words = shlex.split(command)
@@ -41,8 +41,8 @@ def run(store: Store, revision: Revision, command: str, out: Path) -> list[str]:
         if program is None:
             raise Fault(f"[tool.strata.release]: export: there is no program {words[0]}")
         code = checkout.run([program, *words[1:], str(out)], root, env)
-        if dirty := git.edits(root, untracked=False):
-            raise Fault(f"`{command}` changes {dirty[0]}: an export only writes into its folder")
+        if edited := git.edits(root, untracked=False):
+            raise Fault(f"`{command}` changes {edited[0]}: an export only writes into its folder")
     if code == CANNOT:
         return [f"no ONNX: `{command}` cannot export this model, and says why above"]
     if code:

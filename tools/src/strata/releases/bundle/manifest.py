@@ -43,7 +43,7 @@ class Source:
 
 
 def source(root: Path, name: str) -> Source:
-    """What a name stands for. Raises Fault if it stands for nothing."""
+    """The revision of a name. Raises Fault if there is none."""
     named = refs.resolve(name, root)
     commit, tag = named.commit, named.tag or ""
     if tag:
@@ -57,20 +57,20 @@ def source(root: Path, name: str) -> Source:
 
 
 def object_of(root: Path, tag: str) -> str:
-    """What a tag is: a tag object, or without annotation a commit; empty if there is none."""
+    """The object of a tag, or without annotation its commit; empty if there is no such tag."""
     how = ("show-ref", "--verify", "--hash")  # exactly this one, be it x^{commit}
     return git.run(*how, refs.TAGS + tag, root=root).stdout.decode().strip()
 
 
 def predicate(revision: Revision, source: Source, model: str) -> dict[str, Any]:
-    """What the files of a bundle came from: plain values that JSON has.
+    """What the files of a bundle came from, in values that JSON has.
 
     Raises Fault if the revision cannot be read.
     """
     path = next(path for path, name in revision.models.items() if name == model)
-    made = revision.output(path)
-    named = wishes(revision)
-    exports = "export" in named and revision.is_file(DEV_LOCK)  # which it may import from
+    output = revision.output(path)
+    command = settings(revision).get("export")
+    exports = command is not None and revision.is_file(DEV_LOCK)  # which it may import from
     pins = [*revision.pin_files, *([DEV_LOCK] if exports else [])]
     return {
         "tag": {"name": source.tag, "object": source.object} if source.tag else None,
@@ -83,42 +83,45 @@ def predicate(revision: Revision, source: Source, model: str) -> dict[str, Any]:
         "model": {
             "name": model,
             "path": path,
-            "output": made.path if made else None,  # None: Git keeps it
-            "hash": made.hash if made else None,
-            "kind": made.kind if made else None,
+            "output": output.path if output else None,  # None: Git keeps it
+            "hash": output.hash if output else None,
+            "kind": output.kind if output else None,
         },
         "data": {
             out.path: {"hash": out.hash, "kind": out.kind}
             for out in revision.outputs
-            if out is not made
+            if out is not output
         },
         "params": {name: plain(value) for name, value in revision.params.items()},
         "environment": {
             name: {"sha256": hashlib.sha256(revision.bytes(name)).hexdigest()} for name in pins
         },
-        "card": card_of(revision, path, named.get("card")),
-        "export": named.get("export"),
+        "card": card_of(revision, path),
+        "export": command,
     }
 
 
-def wishes(revision: Revision) -> dict[str, Any]:
+def settings(revision: Revision) -> dict[str, Any]:
     """``[tool.strata.release]`` of a revision: its export and card. Raises Fault."""
     return registry.checked(revision.settings("release"))
 
 
-def card_of(revision: Revision, model: str, asked: str | None) -> str | None:
-    """The path of the card: the one that the settings name, else README.md beside the model."""
-    path = asked or (PurePosixPath(model).parent / CARD).as_posix()
-    inside = path == CARD and not asked  # that of the repository is no card
-    if not inside and revision.is_file(path):
-        return path
-    if asked:
-        raise Fault(f"[tool.strata.release]: card is {asked}, which {revision.name} has not in Git")
-    return None
+def card_of(revision: Revision, model: str) -> str | None:
+    """The path of a model's card: the one that the settings name, else the README.md beside it.
+
+    Raises Fault if Git does not have the one that they name.
+    """
+    if path := settings(revision).get("card"):
+        if not revision.is_file(path):
+            name = revision.name
+            raise Fault(f"[tool.strata.release]: card is {path}, which {name} has not in Git")
+        return str(path)
+    path = (PurePosixPath(model).parent / CARD).as_posix()
+    return path if path != CARD and revision.is_file(path) else None  # at the top it is no card
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: a date as text, and NaN and infinity, which it has not."""
+    """A value as JSON has it: text for a date, and for NaN and infinity, which JSON lacks."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, list | tuple):
@@ -128,28 +131,28 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
-def statement(made: dict[str, Any], subjects: dict[str, str]) -> dict[str, Any]:
+def statement(predicate: dict[str, Any], subjects: dict[str, str]) -> dict[str, Any]:
     """The in-toto Statement about files, each with its SHA-256."""
     return {
         "_type": STATEMENT,
         "subject": [{"name": name, "digest": {"sha256": oid}} for name, oid in subjects.items()],
         "predicateType": PREDICATE,
-        "predicate": made,
+        "predicate": predicate,
     }
 
 
 def files(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file in a folder, by its path in it, in order."""
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     return {
         name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in sorted(found.items())
+        for name, path in sorted(paths.items())
         if path.is_file()
     }
 
 
 def text(content: Any) -> bytes:
-    """JSON, the same bytes for the same content."""
+    """JSON: the same bytes for the same content."""
     return (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
@@ -166,17 +169,17 @@ def read(folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
             trust.checked_path(each["name"]): str(each["digest"]["sha256"])
             for each in content["subject"]
         }
-        made = content["predicate"]
+        predicate = content["predicate"]
         kinds = {"code": dict, "model": dict, "data": dict, "params": dict, "environment": dict}
-        if not all(isinstance(made[key], kind) for key, kind in kinds.items()):
+        if not all(isinstance(predicate[key], kind) for key, kind in kinds.items()):
             raise ValueError
-        named = [made["code"]["gitCommit"], made["model"]["name"], made["model"]["path"]]
-        if made["tag"] is not None:
-            named += [made["tag"]["name"], made["tag"]["object"]]
-        if not all(isinstance(each, str) and each for each in named):
+        code, model, tag = predicate["code"], predicate["model"], predicate["tag"]
+        texts = [code["gitCommit"], model["name"], model["path"]]
+        texts += [] if tag is None else [tag["name"], tag["object"]]
+        if not all(isinstance(text, str) and text for text in texts):
             raise ValueError
     except FileNotFoundError:
         raise Fault(f"{folder} has no {NAME}: it is no bundle of `strata bundle`") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Fault(f"{NAME}: not a manifest as `strata bundle` writes it") from None
-    return subjects, made
+    return subjects, predicate

@@ -27,7 +27,7 @@ def sign(folder: Path, key: Path) -> None:
 
 
 def faults(folder: Path, key: Path) -> list[str]:
-    """Why a folder is not what the owner of a public key has signed; empty if it is."""
+    """Why a folder is not what the owner of a public key signed; empty if it is."""
     from cryptography.exceptions import InvalidSignature
     from model_signing.verifying import Config
 
@@ -40,16 +40,16 @@ def faults(folder: Path, key: Path) -> list[str]:
     except InvalidSignature:
         return [f"{NAME}: not made with the key of {key}, or changed since"]
     except Exception as error:  # the library raises what its parsers do
-        if first_line(error).startswith("Signature mismatch"):  # what was signed is authentic
-            return [f"{NAME}: signs another {name}" for name in _others(folder)] or [
-                f"{NAME}: {first_line(error)}"
-            ]
-        return [f"{NAME}: not a signature with the key of {key}: {first_line(error)}"]
+        why = first_line(error)
+        if why.startswith("Signature mismatch"):  # what was signed is authentic
+            names = _differing(folder)
+            return [f"{NAME}: signs another {name}" for name in names] or [f"{NAME}: {why}"]
+        return [f"{NAME}: not a signature with the key of {key}: {why}"]
     return []
 
 
-def _others(folder: Path) -> list[str]:
-    """The files that a signature, verified, has with another hash, or not, or that are not here."""
+def _differing(folder: Path) -> list[str]:
+    """The files that only a verified signature or only the folder has, or with another hash."""
     bundle = json.loads((folder / NAME).read_bytes())
     payload = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
     signed = {each["name"]: each["digest"] for each in payload["predicate"]["resources"]}
@@ -58,7 +58,7 @@ def _others(folder: Path) -> list[str]:
 
 
 def _hashing() -> Any:
-    """All files count but the signature itself, whatever their names."""
+    """All files count, whatever their names, but the signature itself."""
     from model_signing.hashing import Config
 
     return Config().set_ignored_paths(paths=[NAME], ignore_git_paths=False)

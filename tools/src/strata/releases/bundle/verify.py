@@ -1,7 +1,7 @@
 """Verify a bundle without a network: its files, its signature, and what the repository says of it.
 
 Three things have to agree: each file's hash and the manifest's; the signature and the owner of a
-key; the manifest and a clone of the repository that has the tag. What cannot be looked at is said,
+key; the manifest and a clone of the repository that has the tag. What cannot be checked is listed,
 and never called proven.
 """
 
@@ -27,7 +27,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 def run(args: argparse.Namespace) -> int:
     """Verify a folder: 0 if all is proven, 1 if anything is wrong, 4 if something is not known."""
-    subjects, made = manifest.read(args.folder)
+    subjects, predicate = manifest.read(args.folder)
     faults = of_files(args.folder, subjects)
     unproven: list[str] = []
     if args.public_key:
@@ -36,11 +36,11 @@ def run(args: argparse.Namespace) -> int:
         unproven.append("who made it: no --public-key")
     else:
         unproven.append("who made it: it is not signed")
-    wrong, unknown = of_repository(args.folder, made)
+    wrong, unknown = of_repository(args.folder, predicate)
     faults, unproven = faults + wrong, unproven + unknown
     for line in [*(f"refused: {why}" for why in faults), *(f"not proven: {w}" for w in unproven)]:
-        print(inert(line))  # what is in it may be a forger's
-    name = inert(made["tag"]["name"] if made["tag"] else made["code"]["gitCommit"])
+        print(inert(line))  # it may quote a forger
+    name = inert(predicate["tag"]["name"] if predicate["tag"] else predicate["code"]["gitCommit"])
     if faults:
         print(f"{args.folder} is NOT what it says, {name}")
         return 1
@@ -54,32 +54,32 @@ def run(args: argparse.Namespace) -> int:
 
 
 def of_files(folder: Path, subjects: dict[str, str]) -> list[str]:
-    """What of the files is not as the manifest has it."""
-    found = []
-    beside = {manifest.NAME, signature.NAME}
+    """How the files differ from the manifest."""
+    faults = []
+    expected = {manifest.NAME, signature.NAME, *subjects}
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     for name, path in sorted(paths.items()):
         if path.is_symlink():
-            found.append(f"{name}: a symbolic link")
-        elif path.is_file() and name not in subjects and name not in beside:
-            found.append(f"{name}: not in the manifest")
+            faults.append(f"{name}: a symbolic link")
+        elif path.is_file() and name not in expected:
+            faults.append(f"{name}: not in the manifest")
     for name, oid in subjects.items():
         path = folder / name
         if not path.is_file():
-            found.append(f"{name}: it is not here, and the manifest has it")
+            faults.append(f"{name}: it is not here, and the manifest has it")
         elif hashlib.sha256(within(folder, path).read_bytes()).hexdigest() != oid:
-            found.append(f"{name}: its SHA-256 is not the manifest's")
-    return found
+            faults.append(f"{name}: its SHA-256 is not the manifest's")
+    return faults
 
 
-def of_repository(folder: Path, made: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """What the repository here has otherwise, and what it cannot tell."""
+def of_repository(folder: Path, predicate: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """How the predicate differs from the repository here, and what that cannot tell."""
     try:
         root = git.top()
     except Fault as fault:
         why = "no repository here" if "not a git repository" in str(fault) else str(fault)
         return [], [f"what it was made of: {why}; verify it in a clone"]
-    commit, tag = made["code"]["gitCommit"], made["tag"]
+    commit, tag = predicate["code"]["gitCommit"], predicate["tag"]
     if not COMMIT.fullmatch(commit):
         return [f"{manifest.NAME}: {commit[:80]!r} is no commit"], []
     name, unproven = commit, []
@@ -88,39 +88,39 @@ def of_repository(folder: Path, made: dict[str, Any]) -> tuple[list[str], list[s
     elif here := manifest.object_of(root, tag["name"]):
         name = f"refs/tags/{tag['name']}"
         if here != tag["object"]:
-            had = tag["object"][:9]
-            return [f"tag {tag['name']}: it is {here[:9]} here, and {had} in the manifest"], []
+            theirs = tag["object"][:9]
+            return [f"tag {tag['name']}: it is {here[:9]} here, and {theirs} in the manifest"], []
     else:
         unproven.append(f"its tag: no {tag['name']} in this repository; `git fetch --tags`")
     if not git.succeeds("cat-file", "-e", f"{name}^{{commit}}", root=root):
         return [], [*unproven, f"what it was made of: no commit {commit[:9]} in this repository"]
     with opened(root) as store:
-        wrong, unknown = of_commit(store, folder, made, name)
+        wrong, unknown = of_commit(store, folder, predicate, name)
     return wrong, unproven + unknown
 
 
 def of_commit(
-    store: Store, folder: Path, made: dict[str, Any], name: str
+    store: Store, folder: Path, predicate: dict[str, Any], name: str
 ) -> tuple[list[str], list[str]]:
-    """What the commit of a tag, read again, has otherwise: the predicate, the card, the model.
+    """How predicate, card and model differ from the commit of a tag, read again.
 
     ``name`` is the commit itself where its tag is not here.
     """
     source = manifest.source(store.root, name)
-    revision, model = Revision(store, source.commit), made["model"]["name"]
+    revision, model = Revision(store, source.commit), predicate["model"]["name"]
     if model not in revision.models.values():
         return [f"{manifest.NAME}: {source.name} has no model {model}"], []
     again = manifest.predicate(revision, source, model)
     unknown = set() if source.tag else {"tag", "date"}  # which are the tag's
-    mine, theirs = ({k: v for k, v in d.items() if k not in unknown} for d in (made, again))
+    mine, theirs = ({k: v for k, v in d.items() if k not in unknown} for d in (predicate, again))
     faults = [
         f"{manifest.NAME}: {each.name} is {shown(each.before)}, and {shown(each.after)} at "
-        f"{source.tag or source.name}"
+        f"{source.name}"
         for each in changes(flatten(mine), flatten(theirs))
     ]
     card = again["card"]
     if card and not is_same(folder / CARD, revision.bytes(card)):
-        faults.append(f"{CARD}: not the {card} of {source.tag or source.name}")
+        faults.append(f"{CARD}: not the {card} of {source.name}")
     wrong, unproven = of_model(store, revision, again["model"]["path"], folder)
     return faults + wrong, unproven
 
@@ -156,5 +156,5 @@ def is_same(path: Path, content: bytes) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A value in a line."""
+    """A value, cut to 40 characters."""
     return "absent" if value is ABSENT else str(value)[:40]

@@ -19,32 +19,25 @@ def run(args: argparse.Namespace) -> int:
         return write_page(root, args.html, args.model)
     metric = str(section(root, "report").get("headline", ""))
     with opened(root) as store:
-        here = Revision(store, None)
-        known = {*here.models.values(), *registry.names(root)}
-        if args.model and args.model not in known:
-            registry.model_of(here, args.model)  # says what there is
-        names = [args.model] if args.model else sorted(known)
-        found = [one for name in names for one in registry.releases(root, name)]
-        without = [pair for name in names for pair in registry.uncounted(root, name).items()]
-        if not found:
-            print("no model is released; `strata release` releases this commit's")
-            print_uncounted(without)
-            return 0
-        rows = [["model", "version", "stage", "commit", "date", metric]]
-        for one in found:
-            stages = ", ".join(one.stages)
-            day = one.at.strftime("%Y-%m-%d")
-            figure = shown(metrics_of(Revision(store, one.commit)), metric)
-            rows.append([one.model, one.version, stages, one.commit[:9], day, figure])
-    print(aligned(rows))
-    print_uncounted(without)
+        workspace = Revision(store, None)
+        models = {*workspace.models.values(), *registry.names(root)}
+        if args.model and args.model not in models:
+            registry.model_of(workspace, args.model)  # raises Fault with those that there are
+        names = [args.model] if args.model else sorted(models)
+        rows = []
+        for release in (each for name in names for each in registry.releases(root, name)):
+            stages, day = ", ".join(release.stages), release.at.strftime("%Y-%m-%d")
+            figure = shown(metrics_of(Revision(store, release.commit)), metric)
+            commit = release.commit[:9]
+            rows.append([release.model, release.version, stages, commit, day, figure])
+    if rows:
+        print(aligned([["model", "version", "stage", "commit", "date", metric], *rows]))
+    else:
+        print("no model is released; `strata release` releases this commit's")
+    for name in names:
+        for tag, why in registry.uncounted(root, name).items():
+            print(f"{tag} does not count: {why}")
     return 0
-
-
-def print_uncounted(tags: list[tuple[str, str]]) -> None:
-    """Print which tags do not count, as anyone may have made them, and why."""
-    for tag, why in tags:
-        print(f"{tag} does not count: {why}")
 
 
 def write_page(root: Path, file: Path, model: str | None) -> int:
@@ -52,6 +45,6 @@ def write_page(root: Path, file: Path, model: str | None) -> int:
     from strata.releases.models import page, record
 
     with opened(root) as store:
-        found = record.read(store, model)
-    file.write_bytes(page.render(found).encode())
+        history = record.read(store, model)
+    file.write_bytes(page.render(history).encode())
     return 0

@@ -1,4 +1,4 @@
-"""A model card as HTML that cannot do anything: it is text of whoever wrote the commit."""
+"""A model card as inert HTML: its text is of whoever wrote the commit."""
 
 import posixpath
 from collections.abc import Sequence
@@ -6,14 +6,13 @@ from urllib.parse import unquote, urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
-from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
-from markdown_it.utils import EnvType, OptionsDict
 
 from strata.releases.models.forge import Forge
 
 LIMIT = 20_000  # characters
 TOP = 4  # the level of a card's first heading, below those of the page
+SCROLL = '<div class="scroll" tabindex="0" role="region" aria-label="Table of the card">'
 
 
 def rendered(text: str, path: str, commit: str, forge: Forge | None) -> str:
@@ -23,9 +22,8 @@ def rendered(text: str, path: str, commit: str, forge: Forge | None) -> str:
     the same commit, or is plain text where no forge shows it.
     """
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    markdown.add_render_rule("image", _alt)
-    markdown.add_render_rule("table_open", _scrolled)
-    markdown.add_render_rule("table_close", _closed)
+    for name, rule in RULES.items():
+        markdown.add_render_rule(name, rule)
     tokens = markdown.parse(text[:LIMIT] + ("\n\n…" if len(text) > LIMIT else ""))
     _number_headings(tokens)
     for token in tokens:
@@ -36,7 +34,7 @@ def rendered(text: str, path: str, commit: str, forge: Forge | None) -> str:
 
 
 def _number_headings(tokens: Sequence[Token]) -> None:
-    """Have the headings follow those of the page without a gap."""
+    """Have the headings go on from those of the page without a gap."""
     above = TOP - 1
     for token in tokens:
         if token.type == "heading_open":
@@ -55,30 +53,21 @@ def _tame(token: Token, path: str, commit: str, forge: Forge | None) -> None:
 def _target(href: str, path: str, commit: str, forge: Forge | None) -> str | None:
     """Where a link may lead; None for nowhere."""
     try:
-        at = urlsplit(href)
+        url = urlsplit(href)
     except ValueError:
         return None
-    if at.scheme in ("http", "https", "mailto"):
-        return href if at.netloc or at.scheme == "mailto" else None
-    if at.scheme or at.netloc or not at.path or forge is None:
+    if url.scheme in ("http", "https", "mailto"):
+        return href if url.netloc or url.scheme == "mailto" else None
+    if url.scheme or url.netloc or not url.path or forge is None:
         return None
-    file = posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(at.path)))
+    file = posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(url.path)))
     return None if file.startswith("..") else forge.file(commit, file.lstrip("/"))
 
 
-def _alt(
-    self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType
-) -> str:
-    return escapeHtml(self.renderInlineAsText(tokens[at].children, options, env))
-
-
-def _scrolled(
-    self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType
-) -> str:
-    return '<div class="scroll" tabindex="0" role="region" aria-label="Table of the card"><table>\n'
-
-
-def _closed(
-    self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType
-) -> str:
-    return "</table></div>\n"
+RULES = {  # called as methods of the renderer
+    "image": lambda self, tokens, at, options, env: escapeHtml(
+        self.renderInlineAsText(tokens[at].children, options, env)
+    ),
+    "table_open": lambda *_: f"{SCROLL}<table>\n",
+    "table_close": lambda *_: "</table></div>\n",
+}

@@ -1,4 +1,4 @@
-"""A metric over the history as the parts of a picture: pure geometry.
+"""The geometry of a metric's curve over the history.
 
 Across, places are per cent of the width, so that a picture fits any screen and its text keeps its
 size; down, they are pixels.
@@ -34,15 +34,15 @@ class Chart:
 
 
 def chart(estimates: Sequence[Estimate | None], height: int, head: int, steps: int) -> Chart | None:
-    """Draw estimates, the oldest first; None if none of them is known.
+    """Draw estimates, the oldest first; None if there are none.
 
     A line has a gap where a value is missing. ``head`` is the room left free above, in pixels.
     """
-    known = [(at, each, each.half or 0.0) for at, each in enumerate(estimates) if each is not None]
-    if not known:
+    values = [(at, each.value, each.half or 0.0) for at, each in enumerate(estimates) if each]
+    if not values:
         return None
-    low = min(each.value - half for _, each, half in known)
-    high = max(each.value + half for _, each, half in known)
+    low = min(value - half for _, value, half in values)
+    high = max(value + half for _, value, half in values)
     pad = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
     low, high = low - pad, high + pad
 
@@ -51,8 +51,8 @@ def chart(estimates: Sequence[Estimate | None], height: int, head: int, steps: i
 
     across = 96 / max(1, len(estimates) - 1)
     dots = [
-        Dot(at, round(2 + at * across, 2), *map(down, (each.value, each.value + h, each.value - h)))
-        for at, each, h in known
+        Dot(at, round(2 + at * across, 2), down(value), down(value + half), down(value - half))
+        for at, value, half in values
     ]
     lines = [(a.x, a.y, b.x, b.y) for a, b in pairwise(dots) if b.at == a.at + 1]
     grid = [(down(tick), label) for tick, label in ticks(low, high, steps)]
@@ -60,10 +60,10 @@ def chart(estimates: Sequence[Estimate | None], height: int, head: int, steps: i
 
 
 def ticks(low: float, high: float, steps: int) -> list[tuple[float, str]]:
-    """Round values between two others, some ``steps`` of them, each with a short label."""
+    """Round values between two others, about ``steps`` of them, each with a short label."""
     least = (high - low) / steps
     power = math.floor(math.log10(least))
-    step = next(each for each in (10.0**power * m for m in (1, 2, 5, 10)) if each >= least * 0.999)
+    step = next(s for s in (10.0**power * m for m in (1, 2, 5, 10)) if s >= least * 0.999)
     values = [step * at for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
     labels = [f"{value:,.{max(0, -math.floor(math.log10(step)))}f}" for value in values]
     texts = [t if len(t) < 9 else f"{v:.3g}" for v, t in zip(values, labels, strict=True)]

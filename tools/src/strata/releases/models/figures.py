@@ -1,4 +1,4 @@
-"""A metric as a reader sees it: the value, and how far it may be off."""
+"""A metric with its 95% interval, and as a reader sees it."""
 
 from dataclasses import dataclass
 
@@ -36,9 +36,9 @@ def shown(metrics: Leaves | None, name: str) -> str:
     """A metric as text; None are metrics that cannot be read."""
     if metrics is None:
         return "cannot be read"
-    value, found = metrics.get(name), estimate(metrics, name)
+    value, metric = metrics.get(name), estimate(metrics, name)
     if not is_number(value):
         return "–"
-    if found is None or found.half is None:
+    if metric is None or metric.half is None:
         return figure(value)
-    return f"{figure(value)} ± {figure(found.half, scale=found.value)}"
+    return f"{figure(value)} ± {figure(metric.half, scale=metric.value)}"

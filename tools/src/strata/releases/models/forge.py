@@ -1,4 +1,4 @@
-"""Where a forge shows a commit, as far as the address of origin tells."""
+"""The address of a commit on the forge of origin."""
 
 import re
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ class Forge:
 
 def forge_of(origin: str) -> Forge | None:
     """The forge of a remote's address, if the host's name says which kind it is."""
-    found = URL.fullmatch(origin) or SCP.fullmatch(origin)
-    if found is None:
+    match = URL.fullmatch(origin) or SCP.fullmatch(origin)
+    if match is None:
         return None
-    host, path = found["host"], found["path"].removesuffix(".git")
+    host, path = match["host"], match["path"].removesuffix(".git")
     kinds = {"github": "", "gitlab": "/-"}
     infix = next((kinds[part] for part in host.lower().split(".") if part in kinds), None)
     if infix is None:
         return None
-    port = (found["port"] or "") if origin.startswith("https:") else ""
+    port = (match["port"] or "") if origin.startswith("https:") else ""
     return Forge(f"https://{host}{port}/{path}", path, infix)

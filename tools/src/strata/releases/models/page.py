@@ -14,7 +14,7 @@ from strata.releases.models.record import Record, Version
 
 
 def render(record: Record) -> str:
-    """The page. Every text of the repository's is escaped; the same record is the same page."""
+    """The page: each text of the repository's is escaped, and the same record is the same page."""
     env = jinja2.Environment(
         loader=jinja2.PackageLoader("strata.releases.models"),
         undefined=jinja2.StrictUndefined,
@@ -26,8 +26,8 @@ def render(record: Record) -> str:
 
     def card(version: Version) -> Markup:
         path, text = version.card or ("", "")
-        made = rendered(text, record.prefix + path, version.release.commit, record.forge)
-        return Markup(made)
+        html = rendered(text, record.prefix + path, version.release.commit, record.forge)
+        return Markup(html)
 
     curves = {name: _curve(record, name) for name in [record.headline, *record.others] if name}
     html = env.get_template("page.html.jinja").render(
@@ -50,20 +50,20 @@ def _curve(record: Record, name: str) -> dict[str, Any]:
 
 
 def _released(record: Record) -> dict[str, str]:
-    """What was released of each point: of its commit, or of one after it with the same metrics."""
+    """The releases of each point: of its commit, or of a later one with the same metrics."""
     points, point, points_of = {each.commit.hash for each in record.points}, "", dict[str, str]()
     for commit in record.line:
         point = commit.hash if commit.hash in points else point
         points_of[commit.hash] = point
-    found: dict[str, str] = {}
+    names: dict[str, list[str]] = {}
     for model in record.models:
         for version in model.versions[::-1]:
-            at, name = points_of.get(version.release.commit, ""), version.release.name
-            found[at] = f"{found[at]}, {name}" if at in found else name
-    return found
+            at = points_of.get(version.release.commit, "")
+            names.setdefault(at, []).append(version.release.name)
+    return {at: ", ".join(released) for at, released in names.items()}
 
 
 def _value(value: object) -> str:
-    """A param's value, on one line and not too long."""
+    """A param's value, on one line of 80 characters at most."""
     text = "absent" if value is ABSENT else " ".join(str(value).split()) or '""'
     return text if len(text) <= 80 else text[:79] + "…"

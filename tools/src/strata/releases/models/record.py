@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from strata import git
 from strata.compare.evidence import PLACE, usual_headline
@@ -17,6 +16,7 @@ from strata.dvc.revision import Revision
 from strata.dvc.store import Store
 from strata.git import refs
 from strata.releases import history
+from strata.releases.bundle.manifest import card_of
 from strata.releases.history import Point
 from strata.releases.models.figures import metrics_of
 from strata.releases.models.forge import Forge, forge_of
@@ -28,7 +28,7 @@ POINTS, TRIALS, VALUES = 500, 30, 12  # how many of each are shown
 class Version:
     """A release: its metrics (None: unreadable), its tag's text, its card's path and text.
 
-    ``unread`` is why the card is not there, if it cannot be read.
+    ``unread`` says why the card cannot be read, if so.
     """
 
     release: Release
@@ -40,7 +40,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Model:
-    """A model and its versions, the newest first; and the tags that do not count, with reasons."""
+    """A model and its versions, the newest first; and the tags that do not count, and why."""
 
     name: str
     versions: list[Version]
@@ -49,13 +49,13 @@ class Model:
     @property
     def now(self) -> dict[str, Version]:
         """The version in each stage, prod first."""
-        found = {stage: v for v in self.versions[::-1] for stage in v.release.stages}
-        return dict(sorted(found.items(), key=lambda item: (item[0] != "prod", item[0])))
+        current = {stage: v for v in self.versions[::-1] for stage in v.release.stages}
+        return dict(sorted(current.items(), key=lambda item: (item[0] != "prod", item[0])))
 
 
 @dataclass(frozen=True)
 class Trial:
-    """An experiment of DVC's; what it changed is None if that cannot be read."""
+    """An experiment of DVC's; ``params`` are those it changes, or None if they cannot be read."""
 
     name: str
     commit: str
@@ -84,23 +84,23 @@ class Record:
 
 
 def read(store: Store, model: str | None) -> Record:
-    """Read it of the default branch, or of what is checked out where there is none.
+    """The record of the default branch, or where there is none of what is checked out.
 
     Raises Fault if there is no commit, no such model, or the settings cannot be read.
     """
     root = store.root
     branch, commit = refs.main_line(root)
     tip = Revision(store, commit)
-    named = sorted({*tip.models.values(), *registry.names(root)})
-    if model and model not in named:
-        raise Fault(f"no model {model} is known; there is {', '.join(named) or 'none'}")
-    models = [_model(store, name) for name in ([model] if model else named)]
+    names = sorted({*tip.models.values(), *registry.names(root)})
+    if model and model not in names:
+        raise Fault(f"no model {model} is known; there is {', '.join(names) or 'none'}")
+    models = [_model(store, name) for name in ([model] if model else names)]
     line = git.first_parents(root, commit)
     points = history.points(store, line)
     headline = _headline(tip, points)
     bases = {refs.commit_of("HEAD", root): "HEAD", line[-1].hash: branch}
     bases |= {v.release.commit: v.release.tag for m in models for v in m.versions[::-1]}
-    trials = [one for one in refs.experiments(root) if one.base in bases]
+    trials = [trial for trial in refs.experiments(root) if trial.base in bases]
     return Record(
         branch=branch,
         line=line,
@@ -120,9 +120,9 @@ def read(store: Store, model: str | None) -> Record:
 def _headline(tip: Revision, points: list[Point]) -> str:
     """The metric that decides, by the settings of a commit; else the usual one of the last metrics
     that can be read."""
-    set_one = names_in(tip.settings("report"), "headline", PLACE)
+    names = names_in(tip.settings("report"), "headline", PLACE)
     last = next((point.metrics for point in points[::-1] if point.metrics is not None), {})
-    return set_one[0] if set_one else usual_headline(last)
+    return names[0] if names else usual_headline(last)
 
 
 def _others(headline: str, points: list[Point]) -> list[str]:
@@ -130,14 +130,14 @@ def _others(headline: str, points: list[Point]) -> list[str]:
     names = dict.fromkeys(name for point in points[::-1] for name in point.metrics or {})
     errors = {f"{name}_se" for name in names}
     split = parts(headline)[0] if headline else None
-    alike = [name for name in names if split is None or parts(name)[0] == split]
-    return [name for name in alike if name not in {headline, *errors}][:VALUES]
+    others = [name for name in names if split is None or parts(name)[0] == split]
+    return [name for name in others if name not in {headline, *errors}][:VALUES]
 
 
 def _model(store: Store, name: str) -> Model:
-    known = registry.releases(store.root, name)
-    texts = git.tag_texts(store.root, [release.tag for release in known])
-    versions = [_version(store, release, texts) for release in known]
+    releases = registry.releases(store.root, name)
+    texts = git.tag_texts(store.root, [release.tag for release in releases])
+    versions = [_version(store, release, texts) for release in releases]
     return Model(name, versions, registry.uncounted(store.root, name))
 
 
@@ -153,23 +153,25 @@ def _version(store: Store, release: Release, texts: Mapping[str, str]) -> Versio
 
 
 def _card(revision: Revision, model: str) -> tuple[str, str] | None:
-    """The README beside a model, at that commit, if there is one. Raises Fault."""
-    at = next((path for path, name in revision.models.items() if name == model), None)
-    card = str(PurePosixPath(at).parent / "README.md") if at else ""
-    return (card, revision.text(card)) if card and revision.is_file(card) else None
+    """The path and the text of a model's card at that commit, if it has one. Raises Fault."""
+    path = next((path for path, name in revision.models.items() if name == model), None)
+    card = card_of(revision, path) if path else None
+    return (card, revision.text(card)) if card else None
 
 
-def _trials(store: Store, found: list[refs.Experiment], bases: Mapping[str, str]) -> list[Trial]:
+def _trials(
+    store: Store, experiments: list[refs.Experiment], bases: Mapping[str, str]
+) -> list[Trial]:
     params: dict[str, Leaves] = {}
     trials = []
-    for one in found:
-        this = Revision(store, one.commit)
+    for each in experiments:
+        this = Revision(store, each.commit)
         try:
-            if one.base not in params:
-                params[one.base] = Revision(store, one.base).params
-            changed = changes(params[one.base], this.params)
+            if each.base not in params:
+                params[each.base] = Revision(store, each.base).params
+            changed = changes(params[each.base], this.params)
         except Fault:
             changed = None
-        base = bases[one.base]
-        trials.append(Trial(one.name, one.commit, base, one.base, metrics_of(this), changed))
+        base = bases[each.base]
+        trials.append(Trial(each.name, each.commit, base, each.base, metrics_of(this), changed))
     return trials
