@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,22 +34,22 @@ def charts(
     for plot in plots:
         if plot.is_image or plot.x is None:
             continue
+        try:
+            texts = [base(plot.path), this(plot.path)]
+            sides = [_rows(plot.path, text) for text in texts]
+        except Absent:
+            continue
+        except Fault as fault:
+            faults.append(str(fault))
+            continue
         for column in plot.y:
-            try:
-                texts = [base(plot.path), this(plot.path)]
-                rows = [_rows(plot.path, text) for text in texts]
-            except Absent:
-                continue
-            except Fault as fault:
-                faults.append(str(fault))
-                continue
-            points = [_points(each, plot.x, column) for each in rows]
+            points = [_points(rows, plot.x, column) for rows in sides]
             if chart := _chart(plot, same_rows, *points):
                 drawn.append(chart)
     return drawn, faults
 
 
-def _rows(path: str, text: str) -> Iterable[dict[str, Any]]:
+def _rows(path: str, text: str) -> list[dict[str, Any]]:
     """The rows of a plot's file: CSV, TSV, or the first list in JSON, as DVC takes them.
 
     Raises Fault if it is no such file.
@@ -71,7 +71,7 @@ def _rows(path: str, text: str) -> Iterable[dict[str, Any]]:
         raise Fault(f"{path} cannot be read: {error}") from None
 
 
-def _points(rows: Iterable[dict[str, Any]], x: str, y: str) -> list[Point]:
+def _points(rows: list[dict[str, Any]], x: str, y: str) -> list[Point]:
     """x, y and a mark of each row; rows that were trained on are marked, if a column says so."""
     try:
         points = [
