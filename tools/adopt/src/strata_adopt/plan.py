@@ -378,8 +378,8 @@ def _set_features(plan: Plan) -> None:
 
 def periods(moments: pd.Series, period: str) -> pd.Series:
     """The periods that moments are in: years, quarters, months, weeks or days."""
-    found: pd.Series = moments.dt.tz_localize(None).dt.to_period(PERIODS[period])
-    return found
+    within: pd.Series = moments.dt.tz_localize(None).dt.to_period(PERIODS[period])
+    return within
 
 
 def _period_of(moments: pd.Series) -> str | None:

@@ -64,11 +64,11 @@ class Reading:
         """Texts as moments, in UTC where they name their zone."""
         distinct = pd.Series(texts.unique(), dtype="str")
         try:
-            found = pd.to_datetime(distinct, format=self.format, utc=self.zoned)
-            found = found.astype("datetime64[us, UTC]" if self.zoned else "datetime64[us]")
+            moments = pd.to_datetime(distinct, format=self.format, utc=self.zoned)
+            moments = moments.astype("datetime64[us, UTC]" if self.zoned else "datetime64[us]")
         except (ValueError, AttributeError, TypeError):  # of other forms; or some with a zone
             return None
-        return pa.array(texts.map(dict(zip(distinct, found, strict=True))))
+        return pa.array(texts.map(dict(zip(distinct, moments, strict=True))))
 
     def _numbers(self, texts: Any) -> Any:
         # A needless 0 before it, or more digits than a number holds, make a code of it.
@@ -102,14 +102,14 @@ TEXT = Reading("text")
 
 def readings(head: list[str]) -> list[Reading]:
     """The ways in which a column that begins with these texts may be read, the strictest first."""
-    found = [Reading("whole number"), Reading("number"), Reading("number", decimal=",")]
+    ways = [Reading("whole number"), Reading("number"), Reading("number", decimal=",")]
     for decimal, number in NUMBERS.items():
         matches = filter(None, (re.fullmatch(AROUND.format(number), text) for text in head))
         around = ((match["before"] or "", match["after"] or "") for match in matches)
         if first := next(filter(any, around), None):
-            found.append(Reading("number", *first, decimal))
-    found.append(Reading("truth"))
+            ways.append(Reading("number", *first, decimal))
+    ways.append(Reading("truth"))
     if head and all(map(DATED.fullmatch, head)):
         zoned = bool(ZONED.fullmatch(head[0]))
-        found += [Reading("moment", format=form, zoned=zoned) for form in FORMATS]
-    return [*found, TEXT]
+        ways += [Reading("moment", format=form, zoned=zoned) for form in FORMATS]
+    return [*ways, TEXT]

@@ -104,27 +104,27 @@ def codes(values: pd.Series) -> Any:
 
 def of_values(name: str, values: pd.Series) -> list[str]:
     """What the values of a column alone say."""
-    there = values.dropna()
-    if there.empty:
+    present = values.dropna()
+    if present.empty:
         return ["empty"]
-    distinct, type_ = int(codes(there).max()) + 1, kind(values)
-    found = []
-    if distinct == 1 and len(there) == len(values):
-        found.append("constant: a model learns nothing from it")
-    if distinct == len(there) == len(values) > 2 * FEW and is_name(name, there):
-        found.append("an identifier: names the row, and says nothing of a new one")
+    distinct, type_ = int(codes(present).max()) + 1, kind(values)
+    remarks = []
+    if distinct == 1 and len(present) == len(values):
+        remarks.append("constant: a model learns nothing from it")
+    if distinct == len(present) == len(values) > 2 * FEW and is_name(name, present):
+        remarks.append("an identifier: names the row, and says nothing of a new one")
     if values.isna().mean() > 0.5:
-        found.append("mostly missing")
+        remarks.append("mostly missing")
     if type_ == "mixed":
-        found.append("text and other values mixed")
+        remarks.append("text and other values mixed")
     if type_ == "time":
-        future = int((there > pd.Timestamp.now(tz=there.dt.tz)).sum())
-        found += [f"{future:,} moments in the future, up to {there.max()}"] if future else []
+        future = int((present > pd.Timestamp.now(tz=present.dt.tz)).sum())
+        remarks += [f"{future:,} moments in the future, up to {present.max()}"] if future else []
     if type_ == "text":
-        found += of_texts(there)
+        remarks += of_texts(present)
     if PERSONAL.search(name):
-        found.append("by its name perhaps personal data")
-    return found
+        remarks.append("by its name perhaps personal data")
+    return remarks
 
 
 def is_name(name: str, values: pd.Series) -> bool:
@@ -142,9 +142,9 @@ def is_free_text(texts: pd.Series) -> bool:
     return bool(texts.str.count(r"\s").mean() > 4 and texts.nunique() > len(texts) / 2)
 
 
-def of_texts(there: pd.Series) -> list[str]:
+def of_texts(values: pd.Series) -> list[str]:
     """What the texts of a column are, that are more than words."""
-    texts = there.head(SAMPLE).str.strip()
+    texts = values.head(SAMPLE).str.strip()
     for pattern, remark in {
         DATE: "dates as text",
         COMMA: "numbers as text, with a decimal comma",
@@ -160,15 +160,15 @@ def of_texts(there: pd.Series) -> list[str]:
 def twins(frame: pd.DataFrame) -> dict[Any, str]:
     """A remark for each column that parts the rows in the same way as one before it."""
     first: dict[bytes, Any] = {}
-    found = {}
+    remarks = {}
     for name, values in frame.items():
         numbers = codes(values)
         if numbers.max(initial=-1) < 1:
             continue  # constant, which has a remark of its own
         before = first.setdefault(numbers.tobytes(), name)
         if before != name and numbers.max() + 1 < len(frame):
-            found[name] = f"the same as {before} in other words"
-    return found
+            remarks[name] = f"the same as {before} in other words"
+    return remarks
 
 
 def almost_equal(frame: pd.DataFrame) -> dict[Any, str]:
@@ -200,18 +200,18 @@ def task(target: pd.Series) -> str:
 
 def of_leak(values: pd.Series, target: pd.Series) -> list[str]:
     """Whether a column alone predicts the target too well to be known beforehand."""
-    rows = target.notna()
-    known = pd.DataFrame({"value": values[rows], "target": target[rows]})
-    known = known.sample(min(SAMPLE, len(known)), random_state=0)
+    labelled = target.notna()
+    rows = pd.DataFrame({"value": values[labelled], "target": target[labelled]})
+    rows = rows.sample(min(SAMPLE, len(rows)), random_state=0)
     regression = task(target) == "regression"
-    label: Any = known["target"].to_numpy(dtype=float) if regression else codes(known["target"])
-    if len(known) < 2 * FEW or len(np.unique(label)) < 2:
+    label: Any = rows["target"].to_numpy(dtype=float) if regression else codes(rows["target"])
+    if len(rows) < 2 * FEW or len(np.unique(label)) < 2:
         return []
     if kind(values) in ("number", "whole number", "truth"):
-        numbers = known["value"].to_numpy(dtype=float, na_value=np.nan)
+        numbers = rows["value"].to_numpy(dtype=float, na_value=np.nan)
     else:
-        numbers = codes(known["value"]).astype(float)
-        if numbers.max() + 1 > len(known) / 2:
+        numbers = codes(rows["value"]).astype(float)
+        if numbers.max() + 1 > len(rows) / 2:
             return []  # hardly any value comes twice
     tree = DecisionTreeRegressor if regression else DecisionTreeClassifier
     model = tree(max_depth=None if regression else 12, min_samples_leaf=2, random_state=0)
@@ -231,30 +231,30 @@ def of_leak(values: pd.Series, target: pd.Series) -> list[str]:
 def of_table(frame: pd.DataFrame, target: str | None) -> list[str]:
     """Remarks on the rows, and on the target."""
     names = [str(name) for name in frame.columns]
-    found = []
+    remarks = []
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        found.append(f"columns of one name: {', '.join(repeated)}")
+        remarks.append(f"columns of one name: {', '.join(repeated)}")
     plain = frame.apply(codes) if len(frame.columns) else frame
     if again := int(plain.duplicated().sum()):
-        found.append(f"{again:,} rows repeat another: they may fall on both sides of a split")
+        remarks.append(f"{again:,} rows repeat another: they may fall on both sides of a split")
     if target is None:
-        return found
+        return remarks
     type_ = task(frame[target])
-    found.append(f"predicting {target} is {type_}")
+    remarks.append(f"predicting {target} is {type_}")
     if absent := int(frame[target].isna().sum()):
-        found.append(f"{target} is missing in {absent:,} rows: nothing to learn from them")
+        remarks.append(f"{target} is missing in {absent:,} rows: nothing to learn from them")
     if type_ != "regression":
         counts = frame[target].value_counts()
         if len(counts) < 2:
-            found.append(f"{target} has one class only: there is nothing to tell apart")
+            remarks.append(f"{target} has one class only: there is nothing to tell apart")
         rare = counts[(counts < FEW) | (counts < 0.01 * len(frame))]
         if len(rare):
             classes = ", ".join(f"{name} ({count:,} rows)" for name, count in rare.head(5).items())
-            found.append(f"rare classes: {classes}")
+            remarks.append(f"rare classes: {classes}")
     others = plain.drop(columns=target)
     if len(others.columns):
         alike = others.duplicated(keep=False)
         labels = plain[target][alike].groupby([others[name][alike] for name in others]).nunique()
         if clashing := int((labels > 1).sum()):
-            found.append(f"{clashing:,} times rows alike in all else differ in {target}")
-    return found
+            remarks.append(f"{clashing:,} times rows alike in all else differ in {target}")
+    return remarks

@@ -40,14 +40,14 @@ def files(path: str, rev: str | None) -> Iterator[dict[str, Path]]:
         names = revision.paths(from_top(root, path))
         if not names:
             raise Fault(f"{rev} has no {path}")
-        found = {}
+        files = {}
         for number, name in enumerate(names):
             if revision.is_file(name):  # Git's
-                found[name] = Path(folder, str(number))
-                found[name].write_bytes(revision.bytes(name, limits.MEMORY))
+                files[name] = Path(folder, str(number))
+                files[name].write_bytes(revision.bytes(name, limits.MEMORY))
             else:
-                found[name] = revision.local(name)
-        yield found
+                files[name] = revision.local(name)
+        yield files
 
 
 def from_top(root: Path, path: str) -> str:
@@ -72,8 +72,7 @@ def read(files: dict[str, Path]) -> Iterator[pd.DataFrame]:
             yield from (batch.to_pandas() for batch in frames.batches(path, name))
             continue
         if ending not in formats:
-            known = ", ".join([".parquet", *formats])
-            raise Fault(f"{name} is no table that can be shown: {known}")
+            raise Fault(f"{name} is no table that can be shown: .parquet, {', '.join(formats)}")
         try:
             for batch in dataset.dataset(path, format=formats[ending]).to_batches():
                 yield batch.to_pandas()
