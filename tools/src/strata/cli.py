@@ -22,10 +22,9 @@ def main(argv: list[str] | None = None) -> int:
     terminal.guard()
     if sys.warnoptions:
         warnings.simplefilter("ignore")  # what the user has them do is for the stages
-    own = bool(arguments) and COMMANDS.get(arguments[0], ABSENT) is not ABSENT
-    commands = (
-        COMMANDS if own else installed()
-    )  # 40 ms that a command of strata's own need not take
+    # Asking for entry points takes 40 ms, which a command of strata's own need not wait for.
+    is_own = bool(arguments) and COMMANDS.get(arguments[0], ABSENT) is not ABSENT
+    commands = COMMANDS if is_own else installed()
     args = parser(commands).parse_args(arguments)
     command = commands[args.command]
     try:

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
@@ -162,6 +162,25 @@ def shared_cache(root: Path) -> Path | None:
     """The cache that a further worktree of a repository shares with its first; None in that one."""
     home = git.main_worktree(root)
     return home / ".dvc/cache" if home != root and (home / ".dvc").is_dir() else None
+
+
+def set_remote(
+    root: Path,
+    name: str,
+    settings: dict[str, str],
+    *,
+    level: str = "repo",
+    is_default: bool = False,
+) -> None:
+    """Write a remote as `dvc remote add --force` does, with all its settings at once.
+
+    ``level`` is repo for .dvc/config or local for config.local. Raises Fault for what DVC refuses.
+    """
+    # From the top, since a URL may be a path.
+    with dvc_repo(root) as repo, chdir(root), repo.config.edit(level) as config:
+        config["remote"][name] = settings
+        if is_default:
+            config["core"]["remote"] = name
 
 
 def storage_of(root: Path) -> dict[str, Any] | None:

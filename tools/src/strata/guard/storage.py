@@ -5,8 +5,7 @@ from urllib.parse import urlsplit
 
 from strata import git
 from strata.core.errors import Fault, without_secrets
-from strata.dvc.store import opened, supports
-from strata.restore.checkout import dvc
+from strata.dvc.store import opened, set_remote, supports
 
 NAME = "storage"
 PLUGINS = {
@@ -27,18 +26,15 @@ def run(args: argparse.Namespace) -> int:
     scheme = check(args.url)
     if args.endpoint and scheme != "s3":
         raise Fault(f"--endpoint is for s3:// URLs, not for {args.url!r}")
-    dvc("remote", "add", "--default", "--force", NAME, args.url, root=root)
-    settings = {"verify": "true"}  # hash what comes back
+    settings = {"url": args.url, "verify": "true"}  # hash what comes back
     if scheme == "s3":
         settings |= {"connect_timeout": "10", "read_timeout": "60"}  # seconds
-    for key, value in settings.items():
-        dvc("remote", "modify", NAME, key, value, root=root)
+    set_remote(root, NAME, settings, is_default=True)
     if args.endpoint:
         # With its URL: a commit older than the storage has only this file to know it by, and DVC
         # refuses the settings of a remote without one.
-        local = ("--local", NAME)
-        dvc("remote", "add", "--force", *local, args.url, root=root)
-        dvc("remote", "modify", *local, "endpointurl", args.endpoint, root=root)
+        local = {"url": args.url, "endpointurl": args.endpoint}
+        set_remote(root, NAME, local, level="local")
     print(f"storage is {args.url}; commit .dvc/config, then `dvc push` and `dvc pull`")
     with opened(root) as store:
         try:
