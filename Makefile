@@ -11,6 +11,7 @@ export OMP_WAIT_POLICY ?= passive
 
 .PHONY: setup help repro serve undo report test test-pipeline test-docs test-tools test-thorough test-all test-faults lint format pictures bench bench-sweep lock hooks storage
 READY := .venv/.ready
+TOOLS := tools tools/adopt
 
 setup: $(READY) ## make .venv, with every tool at its pinned version
 
@@ -74,7 +75,7 @@ lint: $(READY) ## check format, lint, types and workflows
 	ruff check .
 	mypy
 	PYTHONPATH=src lint-imports
-	cd tools && mypy && lint-imports
+	cd tools && mypy && lint-imports && cd adopt && lint-imports
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
@@ -100,7 +101,8 @@ MEASURED = test -f benchmarks/__main__.py || \
 	{ echo "What is measured is the template's demo, which this project has replaced" >&2; exit 1; }
 
 lock: $(READY) ## pin again what pyproject.toml asks for (UPGRADE=1: at its newest versions)
-	$(COMPILE) pyproject.toml tools/pyproject.toml --all-extras --group dev --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml tools/pyproject.toml tools/adopt/pyproject.toml --all-extras \
+	  --group dev --no-emit-package dvc-strata --output-file requirements-dev.lock
 	$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
 	$(COMPILE) service/requirements.in --constraint requirements-dev.lock \
 	  --output-file service/requirements.lock
@@ -117,7 +119,8 @@ storage: $(READY) ## set where data and models are stored: make storage URL=s3:/
 	@strata storage "$(URL)" $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
 
 # The stamp comes last: set-up that was interrupted is taken up again by the next `make`.
-$(READY): requirements-dev.lock tools/pyproject.toml $(shell find tools/src -name "*.py")
+$(READY): requirements-dev.lock $(TOOLS:=/pyproject.toml) \
+  $(shell find $(TOOLS:=/src) -type f ! -name "*.pyc")
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`." \
 	         "Name another: make PYTHON=python3.12" >&2; exit 1; }
@@ -130,5 +133,5 @@ $(READY): requirements-dev.lock tools/pyproject.toml $(shell find tools/src -nam
 	@VIRTUAL_ENV=.venv uv pip sync --quiet --require-hashes --compile-bytecode \
 	  --build-constraints requirements-dev.lock requirements-dev.lock
 	@VIRTUAL_ENV=.venv uv pip install --quiet --no-deps --no-build-isolation --compile-bytecode \
-	  --reinstall ./tools
+	  --reinstall $(TOOLS:%=./%)
 	@touch $@

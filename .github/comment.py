@@ -11,6 +11,10 @@ In:  a folder with number and report.md, either of which may be missing; of the 
 Out: a comment, new or the one of an earlier push, and the status `strata report` of the commit.
      Exit code 1, with a line why, unless the report was posted or a later commit has taken its
      place. Only the standard library is used.
+
+CML writes the comment where it would choose ours. It is not asked otherwise: it updates the last
+comment of the first thirty that looks like one of its own, whoever wrote it, and adds a second one
+when two runs are at once, or an answer is lost.
 """
 
 import contextlib
@@ -21,11 +25,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-from forge import LIMIT, Again, Failure, GitHub, by_bot, read
+from forge import LIMIT, Failure, GitHub, by_bot, read, repository, this_run
 
 TITLE = "strata-report"
 MARK = f"<!-- {TITLE} -->"
@@ -38,8 +41,8 @@ CML_SECONDS = 60.0
 def bare(body: str) -> str:
     """A comment without the watermark at its end, and with plain ends of lines."""
     text = body.replace("\r\n", "\n").strip()
-    while found := re.search(rf"{WATERMARK}\Z", text):
-        text = text[: found.start()].rstrip()
+    while mark := re.search(rf"{WATERMARK}\Z", text):
+        text = text[: mark.start()].rstrip()
     return text
 
 
@@ -68,16 +71,16 @@ def is_ours(comment: dict[str, Any]) -> bool:
 
 def choice_of_cml(comments: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The comment that CML 0.20.6 updates: the last match of the first 30, whoever wrote it."""
-    found = [each for each in comments[:30] if re.search(WATERMARK, each["body"] or "")]
-    return found[-1] if found else None
+    matches = (each for each in comments[:30][::-1] if re.search(WATERMARK, each["body"] or ""))
+    return next(matches, None)
 
 
 def by_cml(number: int, text: str) -> None:
-    """Let CML update the comment that it chooses; the caller looks at what came of it."""
+    """Let CML update the comment that it chooses; whether it did is for the caller to look at."""
     command = ["cml", "comment", "update", f"--target=pr/{number}", f"--watermark-title={TITLE}"]
     command += ["--publish=false"]  # the default uploads pictures and files to a public server
     env = os.environ | {
-        "CML_REPO": f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}",
+        "CML_REPO": repository(),
         "REPO_TOKEN": os.environ["GITHUB_TOKEN"],
         "ITERATIVE_DO_NOT_TRACK": "1",
     }
@@ -100,13 +103,11 @@ def by_cml(number: int, text: str) -> None:
 
 
 def post(github: GitHub, number: int, report: str, sha: str, run: str) -> str:
-    """Write the comment, unless it is there already, and return its address.
-
-    Each attempt begins with a look at what there is: a request that seemed to fail may have done
-    its work, and then a second comment would be one too many.
-    """
+    """Write the comment, unless it is there already, and return its address."""
     with_cml = shutil.which("cml") is not None
-    for attempt in count():
+
+    def attempt() -> str:
+        nonlocal with_cml
         comments = github.pages(f"issues/{number}/comments")
         ours = next((each for each in reversed(comments) if is_ours(each)), None)
         text = compose(report, sha, run, ours["body"] if ours else "")
@@ -115,17 +116,15 @@ def post(github: GitHub, number: int, report: str, sha: str, run: str) -> str:
         if with_cml and ours and choice_of_cml(comments) is ours:
             with_cml = False
             by_cml(number, text)
-            continue
+            return attempt()
         body = f'{text}\n\n![](https://cml.dev/watermark.png#{sha} "CML watermark {TITLE}")'
-        try:
-            if ours:
-                done, _ = github.once("PATCH", f"issues/comments/{ours['id']}", body=body)
-            else:
-                done, _ = github.once("POST", f"issues/{number}/comments", body=body)
-            return str(done["html_url"])
-        except Again as again:
-            github.pause(again, attempt)
-    raise AssertionError
+        if ours:
+            comment = github.once("PATCH", f"issues/comments/{ours['id']}", body=body)
+        else:
+            comment = github.once("POST", f"issues/{number}/comments", body=body)
+        return str(comment["html_url"])
+
+    return github.retry(attempt)
 
 
 def pulls(github: GitHub, number: str, sha: str, head: str) -> list[int]:
@@ -134,25 +133,22 @@ def pulls(github: GitHub, number: str, sha: str, head: str) -> list[int]:
     The report names one, in ``number``; without a report it is all those from ``head``.
     """
     if not number:
-        found = github.pages("pulls", head=head)
-        return [each["number"] for each in found if each["head"]["sha"] == sha]
+        opened = github.pages("pulls", head=head)
+        return [each["number"] for each in opened if each["head"]["sha"] == sha]
     if not re.fullmatch(r"[1-9][0-9]{0,9}", number):
         raise Failure("the report names no pull request: its number is not one")
-    there = github.ask("GET", f"pulls/{number}")[0]["head"]
-    if there["sha"] != sha and there["label"] != head:
+    newest = github.ask("GET", f"pulls/{number}")["head"]
+    if newest["sha"] != sha and newest["label"] != head:
         raise Failure(f"{sha[:9]} is not the head of pull request {number}")
-    return [int(number)] if there["sha"] == sha else []
+    return [int(number)] if newest["sha"] == sha else []
 
 
 def main(folder: Path) -> int:
     """Post the report and set the status. Raises Failure if the status cannot be set."""
     sha, run = os.environ["HEAD_SHA"], os.environ["RUN_URL"]
-    name, server = os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_SERVER_URL"]
-    here = f"{server}/{name}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
-    api = f"{os.environ['GITHUB_API_URL']}/repos/{name}"
-    outcome = "error", "The report was not posted: see this run", here
+    outcome = "error", "The report was not posted: see this run", this_run()
     try:
-        github = GitHub(api, os.environ["GITHUB_TOKEN"], "comment")
+        github = GitHub.here("comment")
         report = read(folder / "report.md", LIMIT)
         numbers = pulls(github, read(folder / "number", 20), sha, os.environ["HEAD"])
         links = [post(github, number, report, sha, run) for number in numbers]
@@ -163,11 +159,11 @@ def main(folder: Path) -> int:
         else:
             outcome = "failure", "The run ended without a report", run
     except Failure as failure:
-        outcome = "failure", f"Not posted: {failure}", here
+        outcome = "failure", f"Not posted: {failure}", this_run()
     finally:
         state, description, link = outcome
         print(f"comment: {description} ({link})", file=sys.stderr, flush=True)
-        github = GitHub(api, os.environ["GITHUB_TOKEN"], "comment")  # with its own patience
+        github = GitHub.here("comment")  # with its own patience
         status = {"context": "strata report", "state": state, "target_url": link}
         github.ask("POST", f"statuses/{sha}", description=description[:140], **status)
     return 0 if state == "success" else 1

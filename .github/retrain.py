@@ -10,6 +10,10 @@ In:  a folder, as `strata retrain` describes it; the repository that this stands
      GITHUB_TOKEN, and TOKEN for the branch and the pull request, which may be the same.
 Out: a branch and a pull request, made or brought up to date; or an issue, opened or updated. A line
      says which. Exit code 1 if that was not possible. Only the standard library is used.
+
+`gh pr` and `gh issue` would do for one run that nothing disturbs. What is here beyond them: an
+answer that is lost opens no second one, two runs at once end with one, and what a person has
+closed, or has committed to the branch, stays.
 """
 
 import base64
@@ -19,11 +23,10 @@ import re
 import subprocess
 import sys
 import tomllib
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-from forge import LIMIT, Again, Failure, GitHub, by_bot, code, read
+from forge import AUTHOR, LIMIT, Again, Failure, GitHub, by_bot, code, read, repository, this_run
 
 MARK = "<!-- strata-retrain"
 WHO = "retrain@strata.invalid"  # the committer of what `strata retrain` makes
@@ -51,9 +54,9 @@ def git(*arguments: str, token: str = "") -> str:
         ["git", *arguments], env=env, capture_output=True, encoding="utf-8", check=False
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no message"]
-        wrong = [line for line in said if re.match(r"fatal|error|remote|!| !", line)] or said
-        raise Failure(f"git {arguments[0]}: {' '.join(wrong)[:300]}")
+        output = done.stderr.strip().splitlines() or ["no message"]
+        errors = [line for line in output if re.match(r"fatal|error|remote|!| !", line)] or output
+        raise Failure(f"git {arguments[0]}: {' '.join(errors)[:300]}")
     return done.stdout.strip()
 
 
@@ -80,7 +83,7 @@ def others(base: str, tip: str) -> list[str]:
 
 
 def push(address: str, token: str, branch: str, commit: str, base: str) -> list[str]:
-    """Put a commit on its branch, which may be there already; what of others keeps it from that.
+    """Push a commit to its branch, unless that has commits of others; returns those.
 
     Raises Again if somebody else has moved the branch meanwhile.
     """
@@ -102,51 +105,48 @@ def push(address: str, token: str, branch: str, commit: str, base: str) -> list[
     return []
 
 
-def propose(team: GitHub, bot: GitHub, folder: Path, run: str) -> str:
-    """Push the branch and open or update its pull request; what was done, in a line.
-
-    Each attempt begins with a look at what there is: another run may be at the same, and a request
-    that seemed to fail may have done its work.
-    """
+def propose(team: GitHub, bot: GitHub, folder: Path) -> str:
+    """Push the branch and open or update its pull request; returns a line that says so."""
     branch, commit, base = proposed(folder)
     title, body = read(folder / "title", 250), read(folder / "body.md", LIMIT)
-    text = f"_Written by [this run]({run})._\n\n{body}"
-    address = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}"
+    text = f"_Written by [this run]({this_run()})._\n\n{body}"
     owner = os.environ["GITHUB_REPOSITORY"].partition("/")[0]
-    for attempt in count():
-        try:
-            known = team.pages("pulls", state="all", head=f"{owner}:{branch}")
-            pull = next((each for each in known if each["state"] == "open"), None)
-            refused = [each for each in known if not each["merged_at"]]
-            if not pull and refused:
-                return f"{refused[0]['html_url']} is of the same data, and closed: left so"
-            theirs = push(address, team.token, branch, commit, base)
-            if theirs and pull:
-                comment(bot, pull["number"], f"[Made again]({run}): {code(title)}", theirs)
-                return f"{pull['html_url']} has commits of others, and is left as it is"
-            if theirs:
-                return f"{branch} has commits of others, and no pull request: left as it is"
-            if pull:
-                path = f"pulls/{pull['number']}"
-                pull, _ = team.once("PATCH", path, title=title, body=text)
-                did = "updated"
-            else:
-                into = os.environ["GITHUB_REF_NAME"]
-                new = {"title": title, "body": text, "head": branch, "base": into}
-                pull, _ = team.once("POST", "pulls", **new)
-                did = "opened"
-            merged = merge(team, folder, pull["number"], commit, base)
-            return f"{did} {pull['html_url']}{merged}"
-        except Again as again:
-            team.pause(again, attempt)
-        except Failure as failure:
-            if "not permitted" in str(failure):
-                raise Failure(f"{failure}: {HINT}") from None
-            if "already exists" not in str(failure):
-                raise
-            # another run has opened it meanwhile
-            team.pause(Again(str(failure)), attempt)
-    raise AssertionError
+
+    def attempt() -> str:
+        pulls = team.pages("pulls", state="all", head=f"{owner}:{branch}")
+        pull = next((each for each in pulls if each["state"] == "open"), None)
+        refused = [each for each in pulls if not each["merged_at"]]
+        if not pull and refused:
+            return f"{refused[0]['html_url']} is of the same data, and closed: left so"
+        theirs = push(repository(), team.token, branch, commit, base)
+        if theirs and pull:
+            comment(bot, pull["number"], f"[Made again]({this_run()}): {code(title)}", theirs)
+            return f"{pull['html_url']} has commits of others, and is left as it is"
+        if theirs:
+            return f"{branch} has commits of others, and no pull request: left as it is"
+        if pull:
+            pull = team.once("PATCH", f"pulls/{pull['number']}", title=title, body=text)
+            did = "updated"
+        else:
+            pull, did = opened(team, title, text, branch), "opened"
+        return f"{did} {pull['html_url']}{merge(team, folder, pull['number'], commit, base)}"
+
+    return team.retry(attempt)
+
+
+def opened(team: GitHub, title: str, text: str, branch: str) -> Any:
+    """A new pull request. Raises Failure, or Again if another run has opened one meanwhile."""
+    into = os.environ["GITHUB_REF_NAME"]
+    try:
+        return team.once("POST", "pulls", title=title, body=text, head=branch, base=into)
+    except Again:
+        raise
+    except Failure as failure:
+        if "not permitted" in str(failure):
+            raise Failure(f"{failure}: {HINT}") from None
+        if "already exists" in str(failure):
+            raise Again(str(failure)) from None
+        raise
 
 
 def comment(bot: GitHub, number: int, first: str, theirs: list[str]) -> None:
@@ -162,9 +162,9 @@ def comment(bot: GitHub, number: int, first: str, theirs: list[str]) -> None:
 
 
 def merge(team: GitHub, folder: Path, number: int, commit: str, base: str) -> str:
-    """Merge a proposal where the team has said so, and nothing speaks against it; what came of it.
+    """Merge a proposal if the settings want it and nothing speaks against it; returns the outcome.
 
-    What the other job says is not enough: the setting is read here, and only data may have changed.
+    The other job is not trusted: the setting is read here, and only data may have changed.
     """
     settings = tomllib.loads(git("show", "HEAD:pyproject.toml"))
     ours = settings.get("tool", {}).get("strata", {}).get("retrain", {})
@@ -172,11 +172,11 @@ def merge(team: GitHub, folder: Path, number: int, commit: str, base: str) -> st
         return ""
     if read(folder / "merge", 10) != "yes":
         return "; not merged, as it is not shown to be no worse, or its report names a problem"
-    names = git("diff", "--name-only", "--no-renames", "-z", base, commit).split("\0")
-    if more := [name for name in names if name and not re.fullmatch(DATA, name)]:
-        return f"; not merged, as more than data has changed: {more[0]!r}"
-    repository, _ = team.ask("GET", "")
-    how = next((way for way in METHODS if repository.get(f"allow_{way}_commit", True)), METHODS[0])
+    paths = git("diff", "--name-only", "--no-renames", "-z", base, commit).split("\0")
+    if beside := [path for path in paths if path and not re.fullmatch(DATA, path)]:
+        return f"; not merged, as more than data has changed: {beside[0]!r}"
+    allowed = team.ask("GET", "")
+    how = next((way for way in METHODS if allowed.get(f"allow_{way}_commit", True)), METHODS[0])
     try:
         team.ask("PUT", f"pulls/{number}/merge", sha=commit, merge_method=how)
     except Failure as failure:  # a check that is not done, a review that is missing
@@ -184,69 +184,59 @@ def merge(team: GitHub, folder: Path, number: int, commit: str, base: str) -> st
     return ", and merged it"
 
 
-def report(bot: GitHub, folder: Path, run: str) -> str:
+def report(bot: GitHub, folder: Path) -> str:
     """Open an issue that says why retraining stopped, or bring the open one up to date."""
     title, body = read(folder / "title", 250), read(folder / "body.md", LIMIT)
     base = read(folder / "base", 50)
     mark = f"{MARK} {hashlib.sha256(f'{title}{body}'.encode()).hexdigest()[:12]} -->"
     at = f" at {base[:9]}" if re.fullmatch(COMMIT, base) else ""
-    text = f"{mark}\n_Found by [this run]({run}){at}._\n\n{body}"
-    for attempt in count():
-        known = issues(bot, "all")
-        opened = [issue for issue in known if issue["state"] == "open"]
-        same = [issue for issue in known if issue["body"].startswith(mark)]
-        if not opened and same:
+    text = f"{mark}\n_Found by [this run]({this_run()}){at}._\n\n{body}"
+
+    def attempt() -> str:
+        ours = issues(bot, "all")
+        current = next((issue for issue in ours if issue["state"] == "open"), None)
+        same = [issue for issue in ours if issue["body"].startswith(mark)]
+        if not current and same:
             return f"{same[0]['html_url']} says the same, and is closed: left so"
-        try:
-            if opened:
-                path = f"issues/{opened[0]['number']}"
-                done, _ = bot.once("PATCH", path, title=title, body=text)
-                return f"updated {done['html_url']}"
-            done, _ = bot.once("POST", "issues", title=title, body=text)
-            return f"opened {done['html_url']}"
-        except Again as again:
-            bot.pause(again, attempt)
-    raise AssertionError
+        if current:
+            issue = bot.once("PATCH", f"issues/{current['number']}", title=title, body=text)
+            return f"updated {issue['html_url']}"
+        return f"opened {bot.once('POST', 'issues', title=title, body=text)['html_url']}"
+
+    return bot.retry(attempt)
 
 
 def issues(bot: GitHub, state: str) -> list[dict[str, Any]]:
     """The issues that earlier runs have opened, the newest first."""
-    found = bot.pages("issues", state=state, creator="github-actions[bot]")
     return [
-        each
-        for each in found
-        if by_bot(each) and "pull_request" not in each and (each["body"] or "").startswith(MARK)
+        issue
+        for issue in bot.pages("issues", state=state, creator=AUTHOR[1])
+        if by_bot(issue) and "pull_request" not in issue and (issue["body"] or "").startswith(MARK)
     ]
 
 
-def settle(bot: GitHub, run: str) -> None:
+def settle(bot: GitHub) -> None:
     """Close the issue of an earlier run: the data gets through now."""
     for issue in issues(bot, "open"):
-        text = (
-            f"{MARK} -->\n_[This run]({run}) got through._\n\n{issue['body'].partition('-->')[2]}"
-        )
+        earlier = issue["body"].partition("-->")[2]
+        text = f"{MARK} -->\n_[This run]({this_run()}) got through._\n\n{earlier}"
         bot.ask("PATCH", f"issues/{issue['number']}", state="closed", body=text[:LIMIT])
 
 
 def main(folder: Path) -> int:
     """Publish what there is. Raises Failure if that is not possible."""
-    name, server = os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_SERVER_URL"]
-    run = f"{server}/{name}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
-    api = f"{os.environ['GITHUB_API_URL']}/repos/{name}"
-    bot = GitHub(api, os.environ["GITHUB_TOKEN"], "retrain")
-    team = GitHub(api, os.environ["TOKEN"], "retrain")
+    bot, team = GitHub.here("retrain"), GitHub.here("retrain", "TOKEN")
     decision = read(folder / "decision", 20)
-    if decision == "stopped":
-        said = report(bot, folder, run)
-    elif decision == "nothing":
-        settle(bot, run)
-        said = f"nothing to propose: {read(folder / 'body.md', 500)}"
-    elif decision == "propose":
-        settle(bot, run)
-        said = propose(team, bot, folder, run)
-    else:
+    if decision not in ("stopped", "nothing", "propose"):
         raise Failure("the run of the pipeline has written no decision: its log says why")
-    print(f"retrain: {said}", file=sys.stderr, flush=True)
+    if decision == "stopped":
+        outcome = report(bot, folder)
+    else:
+        settle(bot)
+        outcome = f"nothing to propose: {read(folder / 'body.md', 500)}"
+    if decision == "propose":
+        outcome = propose(team, bot, folder)
+    print(f"retrain: {outcome}", file=sys.stderr, flush=True)
     return 0
 
 

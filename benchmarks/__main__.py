@@ -22,7 +22,7 @@ from benchmarks.measure import HOME, Row, Section, run
 README = HOME / "benchmarks/README.md"
 MEASURED = ["src", "dvc.yaml", "params.yaml", "requirements.lock"]
 # And `flat`, only by name.
-ALL = ["pipeline", "arrival", "scale", "s3", "restore", "sweep", "serving"]
+ALL = ["pipeline", "arrival", "scale", "s3", "restore", "sweep", "serving", "starts"]
 HEAD = """\
 | what | beside | CPU s | its CPU s | CPU | time | memory |
 | --- | --- | --: | --: | --: | --: | --: |

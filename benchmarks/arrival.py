@@ -1,13 +1,12 @@
-"""One month arrives, on so many that are there: `dvc repro` then, beside `dvc repro` of all.
+"""One new month on top of many: `dvc repro` then, beside `dvc repro` of everything.
 
-`prepare` and `featurize` take from the cache what has not changed. The fit does not: it learns from
-all rows, with 200 trees. What is left without it is how far a month that arrives costs a month.
+`prepare` and `featurize` take unchanged months from the cache; the fit learns from all rows, with
+200 trees. The row without the fit shows whether one more month costs one month's work.
 
-The stages by themselves are set beside the same with nothing remembered: each in a process of its
-own, as under `dvc repro`, and both in one Python, as under `strata repro`. Half of what is left
-then is the start of Python and its imports. The model is a new one, so `evaluate` has nothing to
-remember: it scores the newest rows, a fixed number, and is set beside a program that scores all
-there are.
+The stages alone are compared with the same stages without reuse: in a process for each, as under
+`dvc repro`, and both in one Python, as under `strata repro`. Half of what remains is Python's start
+and imports. `evaluate` has a new model, so nothing to reuse: it scores a fixed number of the newest
+rows, beside a program that scores all rows.
 """
 
 import shutil

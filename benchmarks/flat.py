@@ -1,7 +1,7 @@
-"""What a trial costs beside its work, when there are few and when there are many.
+"""The overhead of a trial, in a short sweep and in a long one.
 
-24 and 240 trials of a training that takes next to no time, with two workers; DVC's queue, which
-has one thread a worker, runs 24.
+24 and 240 trials of a training that takes next to no time, with two workers; DVC's queue, with one
+thread a worker, runs 24.
 """
 
 import tempfile

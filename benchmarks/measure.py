@@ -1,4 +1,4 @@
-"""How a benchmark measures: what is compared takes turns in rounds, and medians are told.
+"""How a benchmark measures: in rounds, in which alternatives take turns; figures are medians.
 
 CPU seconds are what else the machine does disturbs least, so they come first. For their sake a fit
 has one thread: threads that wait for one another, on a machine with something else to do, burn CPU.

@@ -1,11 +1,15 @@
-"""The demo's pipeline under DVC: cold in a fresh clone, and again when nothing has changed.
+"""The demo's pipeline under DVC: cold in a fresh clone, and again with nothing changed.
 
-Each runs the same functions of `src` to the same metrics and predictions, which is checked: `dvc
-repro`; `strata repro`, whose stages are forks of one Python that has its imports; the stages'
-`main` one after the other in one process; a plain script, which passes frames on in memory; and a
-Kedro project, which passes them on through its catalog. The last two make partitions on one core.
-Of these only DVC knows that nothing has changed: one process and the script do everything again,
-and Kedro's `--only-missing-outputs` looks which files are there, not what is in them.
+All run the same functions of `src` and must give the same metrics and predictions:
+
+- `dvc repro`;
+- `strata repro`, whose stages are forks of one Python with their imports loaded;
+- one process: the stages' `main`, one after the other;
+- a plain script, which passes frames in memory, and a Kedro project, which passes them through its
+  catalog; both build partitions on one core.
+
+Only DVC notices that nothing has changed: one process and the script do everything again, and
+Kedro's `--only-missing-outputs` checks which files exist, not what is in them.
 """
 
 import shutil

@@ -1,8 +1,8 @@
-"""Going from one revision to another and back, whose outputs are all in the cache.
+"""Switching to another revision and back, with all outputs in the cache.
 
-`strata restore`, which proves every output by its hash before and after it moves; `git checkout`
-with `dvc checkout`, which trusts the cache; and a bare copy of the outputs' files over those that
-are there, which proves nothing and knows no revision.
+- `strata restore` proves every output by its hash, before and after the switch;
+- `git checkout` with `dvc checkout` trusts the cache;
+- copying the outputs' files proves nothing and knows no revisions.
 """
 
 import shlex

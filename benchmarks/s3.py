@@ -1,8 +1,8 @@
-"""Push and pull of all, and of one new month, to a real S3 server on this machine's loopback.
+"""Push and pull of everything, and of one new month, with a real S3 server on loopback.
 
-DVC's `push` and `pull`, with the settings of this repository, beside `rclone copy` of the very
-same files, which it compares by size. `dvc pull` also puts the files into the workspace, which
-rclone does not. The server is rclone's, and its own CPU time is not counted.
+DVC's `push` and `pull`, with this repository's settings, beside `rclone copy` of the same files,
+which compares them by size. `dvc pull` also puts the files into the workspace; rclone does not. The
+server is rclone's, and its CPU time is not counted.
 """
 
 import contextlib

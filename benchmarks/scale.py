@@ -1,10 +1,9 @@
-"""What each stage costs as the data grows, and what other engines take for the first two.
+"""The cost of each stage as the data grows, and of the first two in other engines.
 
-A stage runs as a process of its own, without DVC, and with nothing remembered. `prepare` and
-`featurize` are also set beside DuckDB and polars, which make the same features month by month from
-the same files in one query each. Their values are compared with ours. They leave out two things
-that the stages do: the checks of the data, and writing what is between the two stages. The training
-fits three trees only: what grows is then reading, encoding and holding the rows.
+A stage runs as a process of its own, without DVC and without reuse. DuckDB and polars make the same
+features as `prepare` and `featurize`, month by month from the same files, in one query each; their
+values are compared with ours. They skip the data checks and the files between the two stages. The
+training fits only three trees, so that reading, encoding and holding the rows is what grows.
 """
 
 import sys

@@ -1,11 +1,10 @@
-"""A row is asked for over HTTP, on one connection, and on 50 at once for 20 seconds.
+"""One row per request over HTTP: on one connection, and on 50 at once for 20 seconds.
 
 `make serve`, which computes the model as ONNX, beside the same service with scikit-learn's
-`predict_proba` in its place, and beside MLflow's scoring server with a model that does the same:
-makes the features, and asks scikit-learn. Time is the median of answers on one connection, and on
-50 the time an answer took of all; CPU that of the server. First 100,000 rows are predicted by
-the service, and each has to be the same to nine places as scikit-learn says; no request may fail,
-and memory has to stay as it is: within 5%, from 5 seconds on.
+`predict_proba`, and beside MLflow's scoring server with a model that makes the features and calls
+scikit-learn. Time is the median of answers on one connection, and the time per answer on 50; CPU is
+the server's. First the service predicts 100,000 rows, which must equal scikit-learn's to nine
+places; no request may fail, and from 5 seconds on memory must stay within 5%.
 """
 
 import json

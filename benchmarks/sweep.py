@@ -1,15 +1,15 @@
 """The same trials of the real training and evaluation, with two workers, start to end.
 
-- the limit: the stages' own functions in warm processes, with neither a start nor a record;
-- `strata sweep`: an experiment of DVC's a trial, its start and its table included;
+- the limit: the stages' own functions in warm processes, without startup or records;
+- `strata sweep`: a DVC experiment per trial, with startup and the final table;
 - MLflow with Optuna: the limit's trial, which also logs params, metrics and the model;
 - DVC's queue, tuned: `dvc exp run --queue` and `dvc queue start -j 2` with OMP_NUM_THREADS=1;
 - DVC's queue as it is: without, so that the fits of two workers compete for the processors.
 
-The ways take turns, at most two dozen trials each, in clones with caches of their own; DVC's
-queue as it is, which takes long, gets the first turn only. All figures are of one trial, with its
-share of the start of its turn. What a way adds is its CPU time less that of the limit. That
-MLflow's trials come to the same metrics is checked.
+They take turns, at most two dozen trials each, in clones with caches of their own; DVC's queue as
+it is, which takes long, gets only the first turn. Figures are per trial, with its share of the
+turn's startup. What a way adds is its CPU time minus the limit's. MLflow's trials must give the
+same metrics.
 """
 
 import ctypes

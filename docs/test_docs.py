@@ -14,7 +14,7 @@ import yaml
 from project import S3, Project, ref_of, run_queue
 
 from kit.params import Data
-from strata.paired import Columns, columns_of
+from strata.compare.paired import Columns, columns_of
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow

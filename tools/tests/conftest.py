@@ -50,7 +50,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     page = session.config.getoption("--fault-table")
     if page and not hasattr(session.config, "workerinput"):
         rows = [f"| {case} | {result} |" for case, result in sorted(_faults.values())]
-        table = "\n".join(["| what was done | what came of it |", "|---|---|", *rows, ""])
+        table = "\n".join(["| fault | result |", "|---|---|", *rows, ""])
         page.write_text(TABLE.sub(lambda _: table, page.read_text("utf-8")), encoding="utf-8")
 
 

@@ -19,16 +19,17 @@ from project import ROOT
 from pyarrow import parquet
 from ruamel.yaml import YAML
 
-from strata.adopt import formatted, refuse_what_is_not_ready, sources
-from strata.adopt.code import literal
-from strata.adopt.editing import project, with_, without
-from strata.adopt.facts import Column
-from strata.adopt.proposal import Options, Proposal, noted, proposed
-from strata.adopt.readings import Reading
-from strata.adopt.scan import Table, scanned
-from strata.adopt.writing import READINGS, RULES, written
-from strata.errors import Fault
-from strata.paired import Columns, columns_of
+from strata.compare.paired import Columns, columns_of
+from strata.core.errors import Fault
+from strata_adopt import sources
+from strata_adopt.adopt import check_ready, formatted
+from strata_adopt.code import literal
+from strata_adopt.editing import add_pins, drop_pins, edit_settings
+from strata_adopt.facts import Column
+from strata_adopt.plan import Options, Plan, observe, propose
+from strata_adopt.readings import Reading
+from strata_adopt.scan import Table, scan
+from strata_adopt.writing import READINGS, RULES, render
 
 ROWS = 400
 RNG = np.random.default_rng(0)
@@ -43,14 +44,14 @@ GOOD = pd.DataFrame(
 
 
 def table(path: Path) -> Table:
-    return scanned(sources.opened(str(path)))
+    return scan(sources.from_files(str(path)))
 
 
-def made(found: Table, target: str = "bought", **options: Any) -> Proposal:
-    return proposed(found, Options(target, **options), noted(found, target))
+def made(found: Table, target: str = "bought", **options: Any) -> Plan:
+    return propose(found, Options(target, **options), observe(found, target))
 
 
-def adopted(folder: Path, frame: pd.DataFrame, target: str = "bought", **options: Any) -> Proposal:
+def adopted(folder: Path, frame: pd.DataFrame, target: str = "bought", **options: Any) -> Plan:
     """What is proposed for a frame that comes as CSV."""
     frame.to_csv(folder / "table.csv", index=False)
     return made(table(folder / "table.csv"), target, **options)
@@ -174,7 +175,7 @@ def test_files_of_a_folder_are_one_table_or_refused(tmp_path: Path) -> None:
     found = table(folder)
     assert found.counts == {"deep-two.csv": 1, "one.csv": 1}
     assert found.columns["a"].kind == "text"
-    assert scanned(sources.opened(f"{folder}/*.csv")).rows == 1
+    assert scan(sources.from_files(f"{folder}/*.csv")).rows == 1
     (folder / "three.csv").write_text("a,c\n1,2\n")
     with pytest.raises(Fault, match=r"three.csv has a column 'c'"):
         table(folder)
@@ -206,7 +207,7 @@ def test_a_database_that_is_down_or_says_no_is_one_line(tmp_path: Path) -> None:
         ("postgresql://localhost:1/x", "SELECT 1"),
     ):
         with pytest.raises(Fault) as fault:
-            sources.queried(address, query, tmp_path)
+            sources.from_query(address, query, tmp_path)
         assert "\n" not in str(fault.value)
 
 
@@ -214,13 +215,13 @@ def test_a_password_is_taken_from_the_environment_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Fault, match="does not go on a command line") as fault:
-        sources.queried("postgresql://me:geheim@localhost/x", "SELECT 1", tmp_path)
+        sources.from_query("postgresql://me:geheim@localhost/x", "SELECT 1", tmp_path)
     assert "geheim" not in str(fault.value)
     monkeypatch.delenv("SHOP", raising=False)
     with pytest.raises(Fault, match="SHOP is not set"):
-        sources.queried("env:SHOP", "SELECT 1", tmp_path)
+        sources.from_query("env:SHOP", "SELECT 1", tmp_path)
     monkeypatch.setenv("SHOP", f"sqlite:///{tmp_path / 'geheim.db'}")
-    found = sources.queried("env:SHOP", "SELECT 1 AS a", tmp_path)
+    found = sources.from_query("env:SHOP", "SELECT 1 AS a", tmp_path)
     assert (found.variable, found.url) == ("SHOP", "")
     assert "geheim" not in repr(found)
 
@@ -312,19 +313,19 @@ def test_the_demo_s_way_of_taking_new_data_goes_and_the_user_s_own_stays(
     tmp_path: Path, own: str | None
 ) -> None:
     found = adopted(tmp_path, GOOD)
-    text = project((ROOT / "pyproject.toml").read_text(encoding="utf-8"), found, "one")
+    text = edit_settings((ROOT / "pyproject.toml").read_text(encoding="utf-8"), found, "one")
     assert "arrive" not in tomllib.loads(text)["tool"]["strata"]["retrain"]
     if own:
         text = text.replace("[tool.strata.retrain]", f'[tool.strata.retrain]\narrive = "{own}"')
-    again = project(text, found, "two")  # a second table
+    again = edit_settings(text, found, "two")  # a second table
     assert tomllib.loads(again)["tool"]["strata"]["retrain"].get("arrive") == own
 
 
-def columns_for(folder: Path, found: Proposal, predictions: list[str]) -> Columns:
+def columns_for(folder: Path, found: Plan, predictions: list[str]) -> Columns:
     """What the tools take the columns of an adopted project's predictions for."""
-    settings = project((ROOT / "pyproject.toml").read_text(encoding="utf-8"), found, "one")
+    settings = edit_settings((ROOT / "pyproject.toml").read_text(encoding="utf-8"), found, "one")
     assert "columns" not in tomllib.loads(settings)["tool"]["strata"]["report"]
-    texts = {"pyproject.toml": settings, "params.yaml": written(found, "one")["params.yaml"]}
+    texts = {"pyproject.toml": settings, "params.yaml": render(found, ROOT)["params.yaml"]}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return columns_of(folder, pd.DataFrame(columns=predictions))
@@ -368,7 +369,7 @@ def test_hostile_names_come_out_as_good_python_and_yaml(tmp_path: Path, name: st
         ".xlsx": lambda: frame.to_excel(path, index=False),
     }[path.suffix]()
     found = made(table(path), TARGET)
-    texts = written(found, "project")
+    texts = render(found, ROOT)
     for file, text in texts.items():
         if file.endswith(".py"):
             ast.parse(text)
@@ -392,14 +393,15 @@ def test_a_lock_gets_a_package_and_what_it_needs_and_loses_the_demos() -> None:
 
     two = ("numpy==2.0 ; python_version < '3'", "numpy==2.1 ; python_version >= '3'")
     larger = pins("et-xmlfile==2.0", *two, "openpyxl==3.1", "other==1", "zoo==1")
-    found = with_(without(pins(*two, "old-demo==1", "zoo==1"), ["old-demo"]), larger, ["openpyxl"])
+    own = drop_pins(pins(*two, "old-demo==1", "zoo==1"), ["old-demo"])
+    found = add_pins(own, larger, ["openpyxl"])
     assert found == pins("et-xmlfile==2.0", *two, "openpyxl==3.1", "zoo==1")
 
 
 def test_columns_are_read_by_functions_of_the_kit(tmp_path: Path) -> None:
     frame = GOOD.assign(number=np.arange(ROWS) % 9, truth=[True, False] * (ROWS // 2))
     frame.to_parquet(tmp_path / "table.parquet")
-    texts = written(made(table(tmp_path / "table.parquet")), "project")
+    texts = render(made(table(tmp_path / "table.parquet")), ROOT)
     code, rules = texts["src/ingest.py"], texts["src/schema.py"]
     assert '"number": wholes(table["number"]),' in code
     assert '"truth": truths(table["truth"]),' in code
@@ -417,7 +419,7 @@ def test_a_project_is_short_enough_to_be_read(tmp_path: Path, task: str) -> None
         sold=pd.date_range("2020-01-01", periods=ROWS).strftime("%d.%m.%Y"),
         **{f"x{n}": RNG.normal(size=ROWS).round(3) for n in range(20)},
     )
-    texts = written(adopted(tmp_path, frame, TARGETS[task]), "project")
+    texts = render(adopted(tmp_path, frame, TARGETS[task]), ROOT)
     written_now = {name for name in texts if name.startswith("src/")}
     others = {f"src/{path.name}" for path in (ROOT / "src").glob("*.py")} - {"src/arrive.py"}
     lines = [len((ROOT / name).read_text().splitlines()) for name in others - written_now]
@@ -431,10 +433,10 @@ def test_stages_of_before_the_kit_are_not_written_over(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     with pytest.raises(Fault, match=r"had no src/kit.*docs/template.md says how to move to it"):
-        refuse_what_is_not_ready(tmp_path)
+        check_ready(tmp_path)
     (tmp_path / "src/partitions.py").unlink()
     with pytest.raises(Fault, match=r"has no src/kit/base/build\.py: adopt works in a repository"):
-        refuse_what_is_not_ready(tmp_path)
+        check_ready(tmp_path)
 
 
 def test_what_is_written_calls_what_the_kit_has() -> None:
@@ -446,7 +448,7 @@ def test_what_is_written_calls_what_the_kit_has() -> None:
 def test_a_column_without_a_value_stays_of_its_type(tmp_path: Path) -> None:
     frame = GOOD.assign(void=np.nan, nothing=None)
     frame.to_parquet(tmp_path / "table.parquet")
-    texts = written(made(table(tmp_path / "table.parquet")), "project")
+    texts = render(made(table(tmp_path / "table.parquet")), ROOT)
     assert '"void": number(0, 1, missing=True),' in texts["src/schema.py"]
     assert '"nothing": text(10, missing=True),' in texts["src/schema.py"]
     assert '"void": np.full(rows, np.nan),' in texts["tests/frames.py"]
@@ -475,8 +477,8 @@ def peak(path: Path) -> float:
     """The most memory, in bytes, that a process needs to look at a table."""
     code = (
         "import resource, sys\n"
-        "from strata.adopt import sources, scan\n"
-        "scan.scanned(sources.opened(sys.argv[1]))\n"
+        "from strata_adopt import sources, scan\n"
+        "scan.scan(sources.from_files(sys.argv[1]))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
     unit = 1 if sys.platform == "darwin" else 1024

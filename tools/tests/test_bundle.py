@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from project import Project, Strata
 from tiny import forget
 
-from strata.bundle import manifest
-from strata.errors import Fault
+from strata.core.errors import Fault
+from strata.releases.bundle import manifest
 
 pytestmark = pytest.mark.slow
 TAG = "tiny@v0.1.0"

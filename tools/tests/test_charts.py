@@ -3,9 +3,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from strata.charts import Chart, mermaid, picture
+from strata.core.charts import Chart, mermaid, picture
+from strata.dvc.revision import Absent, Offline, Plot
 from strata.report.charts import charts
-from strata.revision import Absent, Offline, Plot
 
 PLOTS = [
     Plot("ROC", "roc.csv", "fpr", ("tpr",), "false positives", "tpr"),

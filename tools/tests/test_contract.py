@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, state
 
-from strata import gto_tags
-from strata.revision import in_order
-from strata.store import at_commit, dvc_repo
+from strata.dvc import gto_tags
+from strata.dvc.revision import in_order
+from strata.dvc.store import at_commit, dvc_repo
 
 
 @pytest.fixture(scope="module")

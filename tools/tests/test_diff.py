@@ -2,8 +2,8 @@ import math
 from dataclasses import replace
 
 from strata.compare.evidence import fitting, stage_changes
-from strata.revision import Stage
-from strata.values import ABSENT, changes, flatten
+from strata.core.values import ABSENT, changes, flatten
+from strata.dvc.revision import Stage
 
 TRAIN = Stage(
     name="train",

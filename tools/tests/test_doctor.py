@@ -1,12 +1,11 @@
 """`strata doctor` says how a project stands, and what it cannot tell."""
 
 import os
+import sysconfig
 from pathlib import Path
 
 import pytest
 from project import Project, Strata, sandbox
-
-from strata import doctor
 
 
 def said(strata: Strata, project: Project, code: int) -> dict[str, str]:
@@ -20,7 +19,7 @@ def test_what_is_not_there_is_not_called_well(project: Project, strata: Strata) 
     found = said(strata, project, 1)
     assert found["environment"] == "no requirements-dev.lock: cannot tell"
     assert found["tools"] == "not part of this repository"
-    assert found["hooks"].startswith("missing: pre-commit, pre-push, post-checkout")
+    assert found["hooks"].startswith("missing: pre-commit, post-checkout, ")
     assert found["hooks"].endswith("make hooks")
     assert found["storage"].startswith("none")
     assert found["template"].startswith("cannot tell: no .copier-answers.yml")
@@ -82,12 +81,18 @@ def test_secrets_that_workflows_use_are_asked_for(
         assert said(strata, project, 1)["secrets"].startswith(answer)
 
 
-def test_other_tools_than_those_of_the_project_are_seen(project: Project, strata: Strata) -> None:
-    place = project.path / "tools/src/strata"
-    place.mkdir(parents=True)
-    (place / "cli.py").write_text("# newer\n")
+@pytest.mark.parametrize(
+    "name", ["tools/src/strata/cli.py", "tools/adopt/src/strata_adopt/code.py"]
+)
+def test_other_tools_than_those_of_the_project_are_seen(
+    name: str, project: Project, strata: Strata
+) -> None:
+    place = project.path / name
+    place.parent.mkdir(parents=True)
+    place.write_text("# newer\n")
     assert said(strata, project, 1)["tools"].startswith("not those in tools/")
-    (place / "cli.py").write_bytes((Path(doctor.__file__).parent / "cli.py").read_bytes())
+    installed = Path(*place.parts[-2:])
+    place.write_bytes(Path(sysconfig.get_path("purelib"), installed).read_bytes())
     assert said(strata, project, 1)["tools"] == "as in tools/"
 
 
@@ -97,6 +102,12 @@ def template(tmp_path: Path) -> Project:
     template = Project(tmp_path / "template", sandbox(tmp_path / "home"))
     template.path.mkdir()
     template.run("git", "init", "--quiet")
+    own = ("/src/*.py", "/data")
+    lines = [
+        f"""  - "{{% if _copier_operation == 'update' %}}{name}{{% endif %}}\"""" for name in own
+    ]
+    (template.path / "copier.yml").write_text("\n".join(["_exclude:", *lines]))
+    (template.path / ".copier-answers.yml.copier").write_text("{{ _copier_answers }}")
     for tag in ("v0.9.0", "v0.10.0"):
         for name in ("Makefile", "src/own.py", "src/kit/base/stage.py", "data/any/README.md"):
             (template.path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -15,8 +15,8 @@ import zoo
 from project import Project, Strata, heed_ctrl_c, sandbox, state
 
 from strata import git
-from strata.errors import Fault
-from strata.store import command_in, opened
+from strata.core.errors import Fault
+from strata.dvc.store import command_in, opened
 
 pytestmark = pytest.mark.slow
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from strata.errors import Fault
-from strata.hook import SECRETS, no_secrets
-from strata.storage import check
+from strata.core.errors import Fault
+from strata.guard.hook import SECRETS, no_secrets
+from strata.guard.storage import check
 
 CONFIG = """
 [core]

@@ -7,12 +7,13 @@ from project import Project, Strata, sandbox
 from tiny import write
 from zoo import DVC
 
-from strata import git, refs
-from strata.errors import Fault
-from strata.history import points
-from strata.revision import Revision
-from strata.store import opened
-from strata.values import Leaves
+from strata import git
+from strata.core.errors import Fault
+from strata.core.values import Leaves
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
+from strata.git import refs
+from strata.releases.history import points
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +35,7 @@ def one_by_one(project: Project) -> list[tuple[str, Leaves | None]]:
 
 def along(project: Project) -> list[tuple[str, Leaves | None]]:
     with opened(project.path) as store:
-        line = git.line(project.path, refs.commit_of("HEAD", project.path))
+        line = git.first_parents(project.path, refs.commit_of("HEAD", project.path))
         return [(point.commit.hash, point.metrics) for point in points(store, line)]
 
 

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, Strata, free_port, listener, push_of, state
 
-from strata import trust
-from strata.errors import Fault
-from strata.revision import Revision
-from strata.store import opened
+from strata.core import trust
+from strata.core.errors import Fault
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
 
 LOCK = """schema: '2.0'
 stages:
@@ -235,9 +235,9 @@ def test_hostile_revisions(versions: Project, strata: Strata, tmp_path: Path) ->
         assert state(versions) == before
         strata(versions, "get", name, "model", "--output", str(tmp_path / "got"), code=1)
         assert not (tmp_path / "got").exists()
-    assert "no hash of DVC's" in strata(versions, "restore", "hash", code=1)
+    assert "not a hash of DVC's" in strata(versions, "restore", "hash", code=1)
     assert "dvc.yaml of " in strata(versions, "restore", "hash", code=1)
-    assert "no path inside the repository" in strata(versions, "restore", "listing", code=1)
+    assert "not a path inside the repository" in strata(versions, "restore", "listing", code=1)
     assert "more.yaml: 101 levels" in strata(versions, "restore", "deep", code=1)
     assert "other.yaml: 101 levels" in strata(versions, "restore", "deeper", code=1)
     strata(versions, "gc", "--yes")  # no broken commit blocks it

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import ROOT, Project, Strata
 
-from strata import frames, limits, pages, trust
-from strata.errors import Fault
-from strata.limits import Limit
-from strata.revision import parsed
+from strata.core import frames, limits, pages, trust
+from strata.core.errors import Fault
+from strata.core.limits import Limit
+from strata.dvc.revision import parsed
 
 PAGE = ROOT / "docs/security.md"
 BEGIN, END = "<!-- limits -->\n", "<!-- limits end -->\n"

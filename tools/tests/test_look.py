@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, Strata
 
-from strata.look import tables
-from strata.look.remarks import columns, of_the_table, task
+from strata_adopt import tables
+from strata_adopt.remarks import describe, of_table, task
 
 
 @given(sizes=st.lists(st.integers(0, 60), max_size=20), most=st.integers(1, 50))
@@ -20,7 +20,7 @@ def test_every_step_th_row_is_kept_however_the_rows_come(sizes: list[int], most:
     rows = pd.DataFrame({"row": np.arange(sum(sizes))})
     ends = np.cumsum([0, *sizes])
     parts = [rows.iloc[a:b] for a, b in itertools.pairwise(ends)]
-    frame, step, count = tables.sampled(parts, most)
+    frame, step, count = tables.sample(parts, most)
     assert count == len(rows)
     if frame is None:
         assert count == 0
@@ -68,22 +68,22 @@ TRAPS = {  # a column, and the remark on it
 def test_a_trap_is_found(name: str) -> None:
     values, said = TRAPS[name]
     frame = GOOD.assign(**{name: values}, bought=BOUGHT)
-    found = {column.name: "; ".join(column.remarks) for column in columns(frame, "bought")}
+    found = {column.name: "; ".join(column.remarks) for column in describe(frame, "bought")}
     assert said in found.pop(name)
     assert found == {"size": "", "shop": "", "when": "", "bought": "the target"}
 
 
 def test_a_good_table_has_no_remark() -> None:
     frame = GOOD.assign(bought=BOUGHT)
-    assert of_the_table(frame, "bought") == ["predicting bought is binary"]
-    assert of_the_table(frame, None) == []
+    assert of_table(frame, "bought") == ["predicting bought is binary"]
+    assert of_table(frame, None) == []
 
 
 def test_rows_and_the_target_are_looked_at_too() -> None:
     frame = GOOD.assign(kind=np.where(np.arange(ROWS) < 3, "rare", BOUGHT)).astype({"kind": object})
     frame.loc[5, "kind"] = None
     clash = frame.iloc[[10]].assign(kind="else")
-    said = of_the_table(pd.concat([frame, frame.iloc[[20, 21]], clash]), "kind")
+    said = of_table(pd.concat([frame, frame.iloc[[20, 21]], clash]), "kind")
     assert said == [
         "2 rows repeat another: they may fall on both sides of a split",
         "predicting kind is multiclass",
@@ -91,7 +91,7 @@ def test_rows_and_the_target_are_looked_at_too() -> None:
         "rare classes: rare (3 rows), else (1 rows)",
         "1 times rows alike in all else differ in kind",
     ]
-    assert "has one class only" in of_the_table(GOOD.assign(kind="a"), "kind")[-1]
+    assert "has one class only" in of_table(GOOD.assign(kind="a"), "kind")[-1]
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ CELL = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_siz
 def test_any_table_can_be_looked_at(table: dict[str, list[object]]) -> None:
     frame = pd.DataFrame(table)
     for target in (None, *frame.columns):
-        assert len(columns(frame, target)) == len(frame.columns)
-        assert all(isinstance(remark, str) for remark in of_the_table(frame, target))
+        assert len(describe(frame, target)) == len(frame.columns)
+        assert all(isinstance(remark, str) for remark in of_table(frame, target))
 
 
 FRAME = pd.DataFrame({"name": ["Ä", "b", None], "size": [1.5, np.nan, 2.0]})

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strata.compare.paired import pseudo_values
+from strata.compare.scoring import scored
 from strata.monitor import looks
 from strata.monitor.drift import drift, drifts
 from strata.monitor.looks import ALPHA, FIRST, Look, alarms, false_alarms, levels, p_values
-from strata.paired import pseudo_values
-from strata.scoring import scored
 
 P = st.floats(0, 1)
 

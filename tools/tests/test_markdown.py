@@ -3,9 +3,9 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from strata.charts import Chart, mermaid
-from strata.markdown import code, figure, join, label, number, plain, quoted, table
-from strata.page import page, show
+from strata.core.charts import Chart, mermaid
+from strata.core.markdown import code, figure, join, label, number, plain, quoted, table
+from strata.core.page import page, show
 
 HOSTILE = [
     "a|b",

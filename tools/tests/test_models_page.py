@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from project import Project, Strata
 from servers import Server
 
-from strata.models.card import rendered
-from strata.models.chart import chart, ticks
-from strata.models.figures import Estimate, estimate, shown
-from strata.models.forge import Forge, forge_of
+from strata.releases.models.card import rendered
+from strata.releases.models.chart import chart, ticks
+from strata.releases.models.figures import Estimate, estimate, shown
+from strata.releases.models.forge import Forge, forge_of
 
 GITHUB = Forge("https://github.com/o/n", "o/n", "")
 VOID = {"meta", "link", "line", "circle", "br", "hr"}
@@ -311,6 +311,19 @@ def test_each_model_has_its_own_versions(project: Project, strata: Strata) -> No
     assert first[:9] in page.text
     strata(project, "models", "tiny", "--html", "page.html")
     assert "big" not in Reader(project.read("page.html").decode()).text
+
+
+@pytest.mark.slow
+def test_the_card_is_the_one_that_the_settings_name(project: Project, strata: Strata) -> None:
+    (project.path / "CARD.md").write_text("# Another card\n")
+    with (project.path / "pyproject.toml").open("a") as text:
+        text.write('[tool.strata.release]\ncard = "CARD.md"\n')
+    project.commit("Name a card")
+    project.run("git", "tag", "--annotate", "--message", "x", "tiny@v1.0.0")
+    strata(project, "models", "--html", "page.html")
+    page = check_inert(project.read("page.html").decode())
+    assert "Another card" in page.text
+    assert "Card of the tiny model" not in page.text
 
 
 @contextlib.contextmanager

@@ -8,9 +8,9 @@ import pytest
 from project import Project, Strata
 from scoring_project import arrive, scores
 
-from strata.compare import data
-from strata.revision import Revision
-from strata.store import opened
+from strata.compare.held_out import partitions_known
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,9 @@ def test_the_release_in_use_is_what_is_watched(watched: Project, strata: Strata)
     assert "no release of tiny is in the stage prod" in strata(watched, "monitor", code=1)
     for tag in ("tiny@v1.0.0", "tiny#prod#1"):
         watched.run("git", "tag", "--annotate", "--message", "x", tag)
-    assert "nobody can tell whether `tiny@v1.0.0` is stale" in strata(watched, "monitor", code=4)
+    assert "not enough data to judge whether `tiny@v1.0.0` is stale" in strata(
+        watched, "monitor", code=4
+    )
 
 
 def test_labels_that_come_late_and_rows_that_do_not_fit_are_said(
@@ -131,6 +133,15 @@ def test_labels_that_were_corrected_since_are_said(watched: Project, strata: Str
     arrive(watched, 3, 3.0)
     told = found(watched, strata, 0)
     assert told["notes"] == ["Corrected since: 2013-02."]
+    with opened(watched.path) as store:
+        champion = Revision(store, watched.run("git", "rev-parse", "champion").strip())
+        champion.local("data/raw/2013-02.parquet").unlink()
+    told = found(watched, strata, 4)  # the figures are there, and judge nothing
+    assert all(each["p_value"] is None for each in told["partitions"])
+    newest = rows(told)["2013-03"]
+    assert newest["challenger_metric"]
+    why = "it is unknown whether a model learned from it: `data/raw of "
+    assert str(newest["why_not_judged"]).startswith(why)
 
 
 def test_rows_of_ones_own_are_judged_by_the_last_commit(watched: Project, strata: Strata) -> None:
@@ -188,20 +199,22 @@ def test_rows_that_a_model_may_have_learned_from_do_not_count(
     settings.write_text(settings.read_text().replace('data = "data/raw"', ""))
     told = found(watched, strata, 4, "--on", str(live))
     assert not any(each["alarm"] for each in rows(told).values())
-    why = "nothing tells whether a model learned from it: `set data in"
+    why = "it is unknown whether a model learned from it: `set data in"
     assert str(rows(told)["b"]["why_not_judged"]).startswith(why)
     assert rows(told)["b"]["challenger_metric"]  # shown, and judging nothing
 
 
 def test_a_model_of_the_past_knew_nothing_of_what_came_later(watched: Project) -> None:
     arrive(watched, 3, 3.0)
+    settings = watched.path / "pyproject.toml"
+    settings.write_text(settings.read_text().replace("data.months", "data.last"))
     commits = {}
     for last in (None, "2013-02", "the end of time"):
         watched.set(**{"data.last": last})
         commits[last] = watched.commit(f"Through {last}")
     with opened(watched.path) as store:
         months = {
-            last: list(data.known(Revision(store, commit), "data/raw", "data.last"))
+            last: list(partitions_known(Revision(store, commit)))
             for last, commit in commits.items()
         }
     assert months[None] == months["the end of time"] == ["2013-01", "2013-02", "2013-03"]

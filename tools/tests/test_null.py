@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from strata.compare.paired import Columns, compare
+from strata.compare.seeds import Seeds
 from strata.compare.verdict import Evidence, overall
-from strata.paired import Columns, compare
-from strata.seeds import Seeds
 
 COLUMNS = Columns(["id"], "y", ["p"], block="day")
 PAIRS = 40

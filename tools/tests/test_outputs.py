@@ -9,7 +9,7 @@ from dvc.repo import Repo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strata.store import Output, Store, hash_of
+from strata.dvc.store import Output, Store, hash_of
 
 NAMES = st.text("abcdefgz0-_é ", min_size=1, max_size=8).map(str.strip).filter(bool)
 PATHS = st.lists(NAMES, min_size=1, max_size=2).map("/".join)

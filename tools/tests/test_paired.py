@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from project import ROOT
 
-from strata import paired
-from strata.compare.files import AT, FILE, roles
-from strata.errors import Fault
-from strata.paired import COMMON, PLACE, POSITIVE, USUAL, Columns, Group, columns_of
-from strata.scoring import scored
+from strata.compare import paired
+from strata.compare.paired import COMMON, PLACE, POSITIVE, USUAL, Columns, Group, columns_of
+from strata.compare.rows import AT, FILE, roles
+from strata.compare.scoring import scored
+from strata.core.errors import Fault
 
 COLUMNS = Columns(["day", "id"], "y", ["p"], block="day", split="split")
 METRICS = ["roc_auc", "average_precision", "log_loss", "brier"]
@@ -243,7 +243,7 @@ def test_a_params_yaml_that_is_malformed_is_one_line(
 
 def test_a_params_yaml_that_is_no_text_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes(b"data: \xff\n")
-    with pytest.raises(Fault, match=r"params\.yaml cannot be read"):
+    with pytest.raises(Fault, match=r"params\.yaml is not text in UTF-8"):
         columns_of(tmp_path, pd.DataFrame(columns=NAMES))
 
 

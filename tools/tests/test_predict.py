@@ -70,10 +70,8 @@ def test_what_is_lacking_is_one_line(scoring: Project, strata: Strata) -> None:
         (said,) = strata(scoring, "predict", *arguments, code=1).splitlines()
         return said
 
-    assert "v1~ does not say how" not in line(rows, "--rev", "v2", "-o", "x.parquet")
-    assert "does not say how it scores rows: command in" in line(
-        rows, "--rev", "v1~", "-o", "x.parquet"
-    )
+    assert "set command in [tool.strata.predict]" in line(rows, "--rev", "v1~", "-o", "x.parquet")
+    assert "'v2' is not a commit" in line(rows, "--rev", "v2", "-o", "x.parquet")
     assert "no release of tiny is in the stage prod" in line(
         rows, "--stage", "prod", "-o", "x.parquet"
     )
@@ -101,6 +99,6 @@ def test_two_revisions_are_compared_on_rows_of_ones_own(
     assert "1 of 400 rows do not fit one of the two." in said
     month(scoring, 1).drop(columns="label").to_csv(rows)
     said = strata(scoring, "compare", "HEAD", "v1", "--on", str(rows), code=1)
-    assert "no column label, which is the label" in said
+    assert "no row has a label, in a column label" in said
     said = strata(scoring, "compare", "HEAD", "v1", "--on", "nowhere", code=1)
     assert "nowhere: no such file" in said

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from strata.core.values import flatten
 from strata.restore import proof
-from strata.values import flatten
 
 
 def test_numbers_are_found_under_dotted_keys() -> None:

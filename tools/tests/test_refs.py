@@ -14,8 +14,9 @@ from project import Project, Strata, listener, sandbox
 from scoring_project import scores
 
 from strata import git as git_of
-from strata import refs, registry
-from strata.errors import Fault
+from strata.core.errors import Fault
+from strata.dvc import registry
+from strata.git import refs
 
 AIM = ("--metric", "test.roc_auc", "--direction", "maximize")
 COMMIT = ("commit", "--quiet", "--allow-empty", "--no-verify", "--message")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from project import Project, Strata
 
-from strata import git, refs
-from strata.errors import end, on_signals
+from strata import git
+from strata.core.errors import end, on_signals
+from strata.git import refs
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 import tiny
 from project import Project
 
-from strata.markdown import plain
+from strata.core.markdown import plain
 
 pytestmark = pytest.mark.slow
 
@@ -147,7 +147,7 @@ def test_the_fits_own_randomness_is_covered_where_it_is_measured(repo: Project) 
     assert verdict(text) == "cannot tell"
     assert "the choice of rows and the fit's own randomness (10 seeds of `train.seed` at" in text
     assert "was measured with another `train.skill`" in text
-    assert "nobody measured more" not in text
+    assert "cover the rows only" not in text
     (repo.path / "seeds.json").write_text(seeds.replace("test.roc_auc", "test.other"))
     assert "Those of `test.roc_auc` cover the rows only" in report(repo)
     (repo.path / "seeds.json").write_text('{"seeds": [1]}')
@@ -397,7 +397,7 @@ def test_gates_of_a_base_that_cannot_be_read_are_not_called_others(repo: Project
     settings.write_text(whole)
     repo.commit("Mend them")
     text = report(repo)
-    assert "**Whether this change alters the gates cannot be told**: `pyproject.toml: " in text
+    assert "**Whether this change alters the gates is unknown**: `pyproject.toml: " in text
     assert "**This change alters the gates**" not in text
 
 

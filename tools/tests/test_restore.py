@@ -10,7 +10,7 @@ import pytest
 import yaml
 from project import S3, Project, heed_ctrl_c, sources, state
 
-from strata.arguments import HOOKS
+from strata.git import HOOKS
 
 pytestmark = pytest.mark.slow
 

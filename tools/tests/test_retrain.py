@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, Strata, heed_ctrl_c
 
-from strata.errors import Fault
+from strata.core.errors import Fault
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
 from strata.retrain.decision import arrived, branch_of, check, data_of, refusal
 from strata.retrain.steps import failing
-from strata.revision import Revision
-from strata.store import opened
 
 PATIENCE = 20  # seconds
 DATA = st.dictionaries(st.text(min_size=1), st.text("0123456789abcdef", min_size=1))

@@ -10,10 +10,11 @@ import zoo
 from project import Project, Strata, free_port, push_of, sources, state
 from tiny import forget
 
-from strata import git, refs
-from strata.errors import Fault
-from strata.revision import Absent, Offline, Revision, Unreadable
-from strata.store import opened
+from strata import git
+from strata.core.errors import Fault
+from strata.dvc.revision import Absent, Offline, Revision, Unreadable
+from strata.dvc.store import opened
+from strata.git import refs
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from strata.scoring import Score, direction, parts, scored
+from strata.compare.scoring import Score, direction, parts, scored
 
 RNG = np.random.default_rng(0)
 ROWS = 300

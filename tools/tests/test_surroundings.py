@@ -7,8 +7,8 @@ import zoo
 from project import Project, Strata, sandbox, state
 
 from strata import git
-from strata.errors import Fault
-from strata.store import opened, settings_in
+from strata.core.errors import Fault
+from strata.dvc.store import opened, settings_in
 
 pytestmark = pytest.mark.slow
 
@@ -169,7 +169,7 @@ def test_a_submodule(project: Project, strata: Strata, tmp_path: Path) -> None:
     (inside.path / "code.txt").write_text("mine\n")
     project.run("git", "config", "submodule.recurse", "true")
     said = strata(project, "restore", "old")
-    assert "at another commit than it names: lib; `git submodule update --init`" in said
+    assert "not at the commit that it names: lib; `git submodule update --init`" in said
     assert inside.read("code.txt") == b"mine\n"
     strata(project, "restore", "main")
     assert inside.read("code.txt") == b"mine\n"
@@ -212,7 +212,7 @@ def test_an_odd_folder(plain: Project, tmp_path: Path, name: str) -> None:
     said = project.run("strata", *sweep, fails="{" in name)
     assert "Traceback" not in said
     if "{" in name:  # no stage of DVC's runs there
-        assert "DVC runs no stage in a folder that has braces in its path" in said
+        assert "DVC runs no stage in a folder with braces in its path" in said
         assert len(project.run("strata", "repro", fails=True).splitlines()) == 1
     assert "dvc.lock: fresh" in project.run("strata", "status")
     assert state(project) == before
@@ -233,6 +233,6 @@ def test_settings_of_dvcs_are_read_as_dvc_does(project: Project) -> None:
 def test_a_path_is_no_pattern(project: Project) -> None:
     (project.path / "data1").write_text("Git's\n")
     project.commit("A file")
-    assert git.tracked(project.path, "data1")
-    assert not git.tracked(project.path, "data[1]")
+    assert git.is_tracked(project.path, "data1")
+    assert not git.is_tracked(project.path, "data[1]")
     assert git.files(project.path, "HEAD", ":data1") == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from strata.errors import Fault
+from strata.core.errors import Fault
 from strata.sweep import space
 
 KEYS = ["train.lr", "train.seed", "train.model", "evaluate.seed"]

@@ -204,7 +204,7 @@ def test_metrics_in_a_folder_of_another_data_set_are_not_comparable(tmp_path: Pa
     text = project.run("strata", "report")
     assert text.startswith("## Strata: not comparable\n"), text
     assert "better" not in text
-    assert "no predictions are known" in text
+    assert "no predictions of the workspace are known" in text
 
 
 def test_rows_of_one_name_that_are_others_get_no_word(tmp_path: Path) -> None:

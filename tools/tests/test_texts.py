@@ -18,23 +18,24 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from project import Project, Strata, sandbox
 
-from strata import git, seeds, terminal
-from strata.charts import Chart, mermaid, picture
+from strata import git
+from strata.compare import seeds
+from strata.compare.paired import Difference, Group
 from strata.compare.verdict import Estimate, Evidence, Gate, overall
-from strata.errors import Fault
-from strata.markdown import block, code, details, join, label, plain, quoted, table, term
+from strata.core import terminal
+from strata.core.charts import Chart, mermaid, picture
+from strata.core.errors import Fault
+from strata.core.markdown import block, code, details, join, label, plain, quoted, table, term
+from strata.core.page import page
+from strata.core.texts import inert
+from strata.core.values import aligned, json_of
+from strata.dvc.revision import Stage, leaves
 from strata.monitor.drift import Drift
-from strata.monitor.judging import Partition
 from strata.monitor.looks import Look
-from strata.monitor.watch import Watch
+from strata.monitor.watch import Partition, Watch
 from strata.monitor.words import document
-from strata.page import page
-from strata.paired import Difference, Group
 from strata.report import sections
 from strata.retrain.decision import refusal
-from strata.revision import Stage, leaves
-from strata.texts import inert
-from strata.values import aligned, json_of
 
 TEXTS = st.lists(st.sampled_from(CANARIES) | st.text(max_size=3), min_size=1, max_size=6).map(
     "".join
@@ -149,18 +150,14 @@ def stages(text: str) -> str:
 def watch(text: str) -> str:
     """What a monitor says of partitions, a champion and inputs of this name."""
     best = Estimate(0.7, 0.8, (0.05, 0.15), "paired by day")
-    look = Look(np.array([0.1, 0.2]))
-    judged = Partition(text, 9, 0, 9, text, best, look, 0.5, 0.5)
+    look = Look(np.linspace(0.1, 0.2, 20))  # which raises an alarm
+    judged = Partition(text, 9, 0, 9, 0, text, best, look, 0.5, 0.5)
     found = Watch(
         champion=text,
         metric=text,
         partitions=[judged, judged, Partition(text, 9, 0, 0, why=f"no labels: {code(text)}")],
-        p_values=[0.001, 0.001, None],
-        levels=[0.01, 0.01, 0.01],
-        alarms=[True, True, False],
-        false_alarms=(0.01, 0.001),
         drifts=[Drift(text, 0.5, (0.0, 0.1), 0.2)],
-        drifted=text,
+        newest=text,
         notes=[],
     )
     return join([*document(found), *document(found, pictures=True)])
@@ -304,9 +301,8 @@ def test_a_narrow_encoding_ends_no_command(stranger: Project) -> None:
 @pytest.mark.slow
 def test_a_terminal_gets_our_own_escapes_and_no_others(stranger: Project) -> None:
     """DVC has colorama wrap the streams, which writes escapes, and fails at those of a title."""
-    title = (
-        "from strata import terminal; terminal.guard(); import dvc.repo; print('\\x1b]0;x\\x07')"
-    )
+    title = "from strata.core import terminal; terminal.guard(); import dvc.repo; "
+    title += "print('\\x1b]0;x\\x07')"
     assert stranger.run(sys.executable, "-c", title) == "\\x1b]0;x\\x07\n"
     ours, theirs = pytest.importorskip("pty").openpty()
     command = ["strata", "report", "--base", "champion"]
@@ -337,5 +333,5 @@ def test_a_path_that_misleads_is_refused_and_the_rest_is_told(
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800"])
 def test_a_name_that_no_program_can_be_given_is_a_fault(name: str) -> None:
-    with pytest.raises(Fault, match="no name for git"):
+    with pytest.raises(Fault, match="not an argument for git"):
         git.run("cat-file", "blob", f"HEAD:{name}")

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
+from strata.compare.paired import COMMON, Difference, Group
+from strata.compare.seeds import Seeds
 from strata.compare.verdict import Evidence, check, estimate, overall, useless
-from strata.paired import COMMON, Difference, Group
-from strata.seeds import Seeds
-from strata.values import Leaves
+from strata.core.values import Leaves
 
 
 def group(low: float, high: float, relabelled: int = 0, before: float = 0.7) -> Group:

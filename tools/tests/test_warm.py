@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from strata.revision import Stage
+from strata.dvc.revision import Stage
 from strata.warm import Warm, libraries
 
 PROBE = """\

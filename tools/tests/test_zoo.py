@@ -9,9 +9,9 @@ import pytest
 import zoo
 from project import Project, Strata, push_of, ref_of, state
 
-from strata import refs
-from strata.revision import Revision
-from strata.store import opened
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
+from strata.git import refs
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,7 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
     (line,) = strata(project, "monitor", "--champion", "v1", code=1).splitlines()
     assert "set data in [tool.strata.monitor]" in line
     (line,) = strata(project, "predict", ".dvc/config", "-o", "x.parquet", code=1).splitlines()
-    assert "does not say how it scores rows" in line
+    assert "has no program that scores rows: set command in" in line
     models = project.run("sh", "-c", "strata release 2>&1; true").splitlines()
     assert models[-1].startswith(("not released; --force", "strata release: ")), models
     assert "no model is released" in strata(project, "models")

@@ -22,7 +22,10 @@ from typing import Any
 
 from warm_client import surroundings
 
-WHOLE = ("dvc", "dvc_data", "dvc_objects", "dvc_render", "dvc_s3", "dvc_task", "scmrepo", "strata")
+WHOLE = (
+    *("dvc", "dvc_data", "dvc_objects", "dvc_render", "dvc_s3", "dvc_task", "scmrepo"),
+    *("strata", "strata_adopt"),
+)
 PARTS = (
     *("cloudpickle", "gto.api", "hydra.core.override_parser.overrides_parser", "jinja2", "joblib"),
     *("markdown_it", "matplotlib.pyplot", "networkx", "optuna", "pandas", "pandera.pandas"),

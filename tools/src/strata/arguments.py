@@ -2,13 +2,16 @@
 
 What a command does is in a module of its own, with a function ``run(args)`` that returns the exit
 code. It is imported when the command is run, and not to show what arguments it takes. The docstring
-of what declares them is what the help says of the command.
+of what declares them is what the help says of the command. `look` and `adopt` are in a distribution
+of their own, tools/adopt.
 """
 
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+from strata.git import HOOKS
 
 
 class Command(NamedTuple):
@@ -22,9 +25,6 @@ class Command(NamedTuple):
     def summary(self) -> str:
         """What it does, in a sentence."""
         return str(self.declare.__doc__)
-
-
-HOOKS = ("post-checkout", "post-merge", "post-rewrite", "pre-push")  # Git's, which call strata
 
 
 def _status(parser: ArgumentParser) -> None:
@@ -64,36 +64,6 @@ def _get(parser: ArgumentParser) -> None:
     )
 
 
-def _look(parser: ArgumentParser) -> None:
-    """Show a table, of the workspace or a revision, and what may spoil it."""
-    parser.add_argument("path", help="a table, or a folder of its parts: Parquet, CSV, TSV, JSONL")
-    parser.add_argument("--rev", help="as a tag, branch, commit or experiment has it")
-    parser.add_argument("--target", metavar="COLUMN", help="what a model is to predict")
-    parser.add_argument("-o", "--output", type=Path, help="the page; in .dvc/tmp if not given")
-
-
-def _adopt(parser: ArgumentParser) -> None:
-    """Put a table of your own in the place of the demo's."""
-    parser.add_argument(
-        "source",
-        help="a CSV, TSV, JSON lines, Parquet or Excel file, a folder or glob of them, or with "
-        "--query a database: SQLAlchemy's address, or env:NAME of a variable that has it",
-    )
-    parser.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
-    parser.add_argument("--task", choices=["binary", "multiclass", "regression"])
-    parser.add_argument("--positive", metavar="CLASS", help="the class that a binary task is about")
-    parser.add_argument("--time", metavar="COLUMN", help="the moment, by which to hold rows out")
-    parser.add_argument("--group", metavar="COLUMN", help="what is held out as a whole")
-    parser.add_argument("--key", metavar="COLUMN", nargs="+", default=[], help="what names a row")
-    parser.add_argument("--weight", metavar="COLUMN", help="how much a row counts")
-    parser.add_argument(
-        "--drop", metavar="COLUMN", nargs="+", default=[], help="what is known only afterwards"
-    )
-    parser.add_argument("--query", help="SQL that gives the table")
-    parser.add_argument("--yes", action="store_true", help="ask nothing: take what is proposed")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be written")
-
-
 def _report(parser: ArgumentParser) -> None:
     """Say what a change does to data, params and metrics, for its reviewer."""
     parser.add_argument(
@@ -112,7 +82,7 @@ def _report(parser: ArgumentParser) -> None:
 
 
 def _compare(parser: ArgumentParser) -> None:
-    """Tell whether one model is better than another, or that nobody can."""
+    """Tell whether one model is better than another, beyond noise."""
     parser.add_argument("champion", help="the revision to beat")
     parser.add_argument("challenger", help="the revision that would take its place")
     parser.add_argument(
@@ -280,38 +250,59 @@ def _hook(parser: ArgumentParser) -> None:
     parser.add_argument("arguments", nargs="*", help="what Git hands to the hook")
 
 
+def _absent(parser: ArgumentParser) -> None:
+    """Not installed: pip install dvc-strata-adopt."""
+    parser.prefix_chars = "\0"  # it is all the same what is given
+    parser.add_argument("arguments", nargs="*")
+
+
+ABSENT = Command("", _absent)
 GROUPS = {
     "every day": {
-        "status": Command("status", _status),
-        "repro": Command("repro", _repro),
-        "restore": Command("restore", _restore),
-        "get": Command("restore.get", _get),
-        "look": Command("look", _look, "look"),
-        "adopt": Command("adopt", _adopt, "adopt"),
+        "status": Command("strata.guard.status", _status),
+        "repro": Command("strata.warm.repro", _repro),
+        "restore": Command("strata.restore.command", _restore),
+        "get": Command("strata.restore.get", _get),
+        "look": ABSENT,
+        "adopt": ABSENT,
     },
     "review": {
-        "report": Command("report", _report, "report"),
-        "compare": Command("compare", _compare, "report"),
-        "verify": Command("restore.verify", _verify),
+        "report": Command("strata.report", _report, "report"),
+        "compare": Command("strata.compare", _compare, "report"),
+        "verify": Command("strata.restore.verify", _verify),
     },
     "search": {
-        "sweep": Command("sweep", _sweep, "sweep"),
-        "seeds": Command("sweep.seeds", _seeds, "sweep"),
+        "sweep": Command("strata.sweep", _sweep, "sweep"),
+        "seeds": Command("strata.sweep.seeds", _seeds, "sweep"),
     },
     "after training": {
-        "release": Command("release", _release, "report"),
-        "models": Command("models", _models, "report"),
-        "bundle": Command("bundle", _bundle, "release"),
-        "verify-release": Command("bundle.verify", _verify_release, "release"),
-        "predict": Command("predict", _predict, "report"),
-        "monitor": Command("monitor", _monitor, "report"),
-        "retrain": Command("retrain", _retrain, "report"),
+        "release": Command("strata.releases.release", _release, "report"),
+        "models": Command("strata.releases.models", _models, "report"),
+        "bundle": Command("strata.releases.bundle", _bundle, "release"),
+        "verify-release": Command("strata.releases.bundle.verify", _verify_release, "release"),
+        "predict": Command("strata.compare.predict", _predict, "report"),
+        "monitor": Command("strata.monitor", _monitor, "report"),
+        "retrain": Command("strata.retrain", _retrain, "report"),
     },
     "care": {
-        "storage": Command("storage", _storage),
-        "gc": Command("gc", _gc),
-        "doctor": Command("doctor", _doctor),
-        "hook": Command("hook", _hook),
+        "storage": Command("strata.guard.storage", _storage),
+        "gc": Command("strata.guard.gc", _gc),
+        "doctor": Command("strata.guard.doctor", _doctor),
+        "hook": Command("strata.guard.hook", _hook),
     },
 }
 COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
+
+
+def installed() -> dict[str, Command]:
+    """All commands, with those that other packages bring in the place of ABSENT.
+
+    They name them by an entry point in the group ``strata.commands``.
+    """
+    from importlib.metadata import entry_points  # slower than all else of a help
+
+    brought = {point.name: point for point in entry_points(group="strata.commands")}
+    return {
+        name: brought[name].load() if command is ABSENT and name in brought else command
+        for name, command in COMMANDS.items()
+    }

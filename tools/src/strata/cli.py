@@ -8,9 +8,11 @@ import sys
 import warnings
 from pathlib import Path
 
-from strata import cachelock, consent, git, terminal
-from strata.arguments import COMMANDS, GROUPS
-from strata.errors import Ended, Fault, end, on_signals, without_secrets
+from strata import git
+from strata.arguments import ABSENT, COMMANDS, GROUPS, Command, installed
+from strata.core import consent, terminal
+from strata.core.errors import Ended, Fault, end, on_signals, without_secrets
+from strata.dvc import cachelock
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,12 +22,18 @@ def main(argv: list[str] | None = None) -> int:
     terminal.guard()
     if sys.warnoptions:
         warnings.simplefilter("ignore")  # what the user has them do is for the stages
-    args = parser().parse_args(arguments)
-    command = COMMANDS[args.command]
+    # Asking for entry points takes 40 ms, which a command of strata's own need not wait for.
+    is_own = bool(arguments) and COMMANDS.get(arguments[0], ABSENT) is not ABSENT
+    commands = COMMANDS if is_own else installed()
+    args = parser(commands).parse_args(arguments)
+    command = commands[args.command]
     try:
+        if command is ABSENT:
+            needed = "dvc-strata-adopt"
+            raise Fault(f"needs {needed}, which is not installed: pip install {needed}")
         with on_signals(end), consent.granted(args.command, args):
-            git.stand_alone()
-            return int(importlib.import_module(f"strata.{command.module}").run(args))
+            git.clear_environment()
+            return int(importlib.import_module(command.module).run(args))
     except ModuleNotFoundError as error:
         if not command.extra:
             raise
@@ -49,12 +57,12 @@ def main(argv: list[str] | None = None) -> int:
         cachelock.release()
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     """The parser of the command line; its help lists the commands in their groups."""
-    width = max(map(len, COMMANDS)) + 2
+    width = max(map(len, commands)) + 2
     groups = [
-        "\n".join([f"{title}:", *(f"  {n:{width}}{c.summary}" for n, c in group.items())])
-        for title, group in GROUPS.items()
+        "\n".join([f"{title}:", *(f"  {name:{width}}{commands[name].summary}" for name in names)])
+        for title, names in GROUPS.items()
     ]
     found = argparse.ArgumentParser(
         prog="strata",
@@ -63,11 +71,11 @@ def parser() -> argparse.ArgumentParser:
         epilog="\n\n".join(groups),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = found.add_subparsers(
+    parsers = found.add_subparsers(
         prog="strata", dest="command", required=True, help=argparse.SUPPRESS
     )
-    for name, command in COMMANDS.items():
-        command.declare(commands.add_parser(name, description=command.summary))
+    for name, command in commands.items():
+        command.declare(parsers.add_parser(name, description=command.summary))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Tell whether one model is better than another, as surely as their predictions let it be told.
+"""Tell whether one model is better than another, as surely as their predictions let one tell.
 
 Both are held against the rows that neither was trained on, by the predictions that they have, or
 with ``--on`` against rows of one's own, which each scores by its own revision's code. The answer
@@ -12,21 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strata import git, refs
-from strata.compare.evidence import gather, load_settings
-from strata.compare.rows import gather_on
+from strata import git
+from strata.compare.evidence import gather, gather_on, load_settings
+from strata.compare.rows import files_of
 from strata.compare.verdict import Estimate, Evidence, overall
-from strata.errors import Fault
-from strata.markdown import code, figure, plain
-from strata.revision import Revision
-from strata.store import opened
-from strata.values import json_of
+from strata.core.errors import Fault
+from strata.core.markdown import code, plain
+from strata.core.values import json_of
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
+from strata.git import refs
 
 CODES = {"better": 0, "no worse": 0, "worse": 3, "cannot tell": 4}
 WHY = {
-    "noise unknown": "nothing tells the noise of the difference: too few blocks of rows, or no "
+    "noise unknown": "the noise of the difference is unknown: too few blocks of rows, or no "
     "predictions and no standard errors",
-    "same metric": "the figures are the same, and nothing tells their noise",
+    "same metric": "the figures are the same, and their noise is unknown",
     "direction unknown": "which way is better? Set higher_is_better or lower_is_better in "
     "[tool.strata.report]",
 }
@@ -35,55 +36,55 @@ WIDTH = 60  # characters of the drawn interval
 
 @dataclass(frozen=True)
 class Answer:
-    """What a challenger is, held against a champion: ``word``, one of CODES, and ``why``.
+    """How a challenger does against a champion: ``word``, one of CODES, and ``why``.
 
-    ``found`` is all that it rests on. ``metric`` is the one that decides. ``margin`` is how much
-    worse is still no worse. ``more`` is how many more blocks would tell, if the difference stays:
-    infinite if none, None if unknown.
+    ``metric`` is the one that decides, ``best`` its estimate. ``margin`` is how much worse is still
+    no worse. ``more_blocks`` is how many more blocks would tell, if the difference stays: infinite
+    if none, None if unknown.
     """
 
     word: str
-    found: Evidence
+    evidence: Evidence
     metric: str
     direction: int
     margin: float
     best: Estimate | None
-    more: float | None
+    more_blocks: float | None
     why: str
     notes: list[str]
 
 
-def answer(champion: Revision, challenger: Revision, *, rescore: bool = False) -> Answer:
+def answer(
+    champion: Revision, challenger: Revision, *, on: Sequence[Path] = (), rescore: bool = False
+) -> Answer:
     """Compare two revisions by the settings of the workspace. Raises Fault if one can't be read.
 
-    With ``rescore`` the champion runs its own code, where that tells more.
+    ``on`` files of rows both run their own code, with ``rescore`` the champion does, where that
+    tells more; else none is run.
     """
+    settings = load_settings(challenger)
+    if on:
+        return judge(*gather_on(files_of(on), champion, challenger, settings))
     for side in (champion, challenger):
         if not side.metrics:
             raise Fault(f"{side.name} has no metrics: there is nothing to compare")
-    settings = load_settings(challenger)
     return judge(settings.headline, *gather(champion, challenger, settings, rescore=rescore))
 
 
-def answer_on(champion: Revision, challenger: Revision, data: Sequence[Path]) -> Answer:
-    """The same on files of rows with their labels, which both score. Raises Fault."""
-    settings = load_settings(challenger)
-    return judge(*gather_on(champion, challenger, settings, data))
-
-
-def judge(metric: str, found: Evidence, notes: list[str]) -> Answer:
-    """What the evidence says of a metric, and what is to be said of it."""
-    word, best, why = overall(metric, found)
-    way, margin, fit = found.direction(metric), found.margins.get(metric, 0.0), found.fit(metric)
-    if not found.measured:
+def judge(metric: str, evidence: Evidence, notes: list[str]) -> Answer:
+    """The answer that the evidence gives for a metric; ``notes`` are Markdown."""
+    word, best, why = overall(metric, evidence)
+    direction, margin = evidence.direction(metric), evidence.margins.get(metric, 0.0)
+    fit = evidence.fit(metric)
+    if not evidence.measured:
         notes.append("The fit's own randomness is not in the interval: `strata seeds 10` measures.")
     elif fit is None:
         notes.append(f"The fit's own randomness was not measured for {code(metric)}.")
     if word not in CODES:
         word, why = "cannot tell", WHY.get(word, why)
-    more = best.more_blocks(way, margin, fit) if best and word == "cannot tell" else None
-    said = [plain(note) for note in notes]
-    return Answer(word, found, metric, way, margin, best, more, plain(why), said)
+    more = best.more_blocks(direction, margin, fit) if best and word == "cannot tell" else None
+    texts = [plain(note) for note in notes]
+    return Answer(word, evidence, metric, direction, margin, best, more, plain(why), texts)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,63 +92,56 @@ def run(args: argparse.Namespace) -> int:
     root = git.top()
     commits = [refs.commit_of(name, root) for name in (args.champion, args.challenger)]
     with opened(root) as store:
-        champion, challenger = (Revision(store, commit) for commit in commits)
-        if args.on:
-            found = answer_on(champion, challenger, args.on)
-        else:
-            found = answer(champion, challenger, rescore=args.rebuild)
+        sides = (Revision(store, commit) for commit in commits)
+        result = answer(*sides, on=args.on or (), rescore=args.rebuild)
     if args.json:
-        sides = dict(zip(("champion", "challenger"), commits, strict=True))
-        print(json_of(as_json(found) | sides))
+        names = dict(zip(("champion", "challenger"), commits, strict=True))
+        print(json_of(as_json(result) | names))
     else:
-        print(
-            "\n".join([f"{args.challenger} against {args.champion}: {found.word}", *lines(found)])
-        )
-    return CODES[found.word]
+        title = f"{args.challenger} against {args.champion}: {result.word}"
+        print("\n".join([title, *lines(result)]))
+    return CODES[result.word]
 
 
-def as_json(found: Answer) -> dict[str, Any]:
+def as_json(result: Answer) -> dict[str, Any]:
     """The answer, with null for what is not known."""
-    best = found.best
-    more = found.more if found.more is not None and math.isfinite(found.more) else None
+    best, more = result.best, result.more_blocks
     return {
-        "answer": found.word,
-        "why": found.why,
-        "metric": found.metric,
-        "greater_is_better": {1: True, -1: False}.get(found.direction),
-        "margin": found.margin,
+        "answer": result.word,
+        "why": result.why,
+        "metric": result.metric,
+        "greater_is_better": {1: True, -1: False}.get(result.direction),
+        "margin": result.margin,
         "before": best.before if best else None,
         "after": best.after if best else None,
         "difference": best.difference if best else None,
-        "interval": list(best.interval) if best and best.interval else None,
+        "interval": best.interval if best else None,
         "how": best.how if best else "",
         "blocks": best.blocks if best else None,
         "more_blocks": more,
-        "notes": found.notes,
+        "notes": result.notes,
     }
 
 
-def lines(found: Answer) -> list[str]:
+def lines(result: Answer) -> list[str]:
     """The figures behind an answer, for people, with the interval drawn."""
-    best, said = found.best, list[str]()
+    best, text = result.best, list[str]()
     if best:
-        size = max(abs(best.before), abs(best.after))
-        before, after = (figure(value, scale=size) for value in (best.before, best.after))
-        moved = figure(best.difference, True, size)
-        said.append(f"{found.metric}: {before} → {after}, {moved}")
-        if best.interval:
-            ends = " to ".join(figure(end, True, size) for end in best.interval)
+        before, after, moved, interval = best.figures
+        text.append(f"{result.metric}: {before} → {after}, {moved}")
+        if interval:
             blocks = f", {best.blocks} blocks" if best.blocks else ""
-            said.append(f"95% interval {ends}, {best.how}{blocks}")
-            said += drawn(best, found.direction, found.margin)
-    said += [found.why] if found.why else []
-    if found.more is not None:
-        said.append(
+            text.append(f"95% interval {interval}, {best.how}{blocks}")
+            text += drawn(best, result.direction, result.margin)
+    text += [result.why] if result.why else []
+    more = result.more_blocks
+    if more is not None:
+        text.append(
             "more rows would not tell: the fit's own randomness alone hides such a difference"
-            if math.isinf(found.more)
-            else f"{found.more:,.0f} more blocks of rows would tell, if the difference stays"
+            if math.isinf(more)
+            else f"{more:,.0f} more blocks of rows would tell, if the difference stays"
         )
-    return said + found.notes
+    return text + result.notes
 
 
 def drawn(best: Estimate, direction: int, margin: float) -> list[str]:
@@ -164,9 +158,9 @@ def drawn(best: Estimate, direction: int, margin: float) -> list[str]:
     marks = [" "] * WIDTH
     marks[at(low) : at(high) + 1] = "─" * (at(high) - at(low) + 1)
     marks[at(0.0)] = "│"
-    said = "│ 0"
+    legend = "│ 0"
     if margin:
         marks[at(limit)] = "┊"
-        said += f", ┊ {limit:+.4g}: no worse"
+        legend += f", ┊ {limit:+.4g}: no worse"
     marks[at(best.difference)] = "●"
-    return ["".join(marks).rstrip(), said]
+    return ["".join(marks).rstrip(), legend]

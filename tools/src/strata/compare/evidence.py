@@ -1,29 +1,34 @@
 """What two revisions show of each other: their stages, their rows, their predictions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from strata import refs, seeds
-from strata.compare.data import predictions
-from strata.compare.later import can_score, later
-from strata.compare.verdict import DUMMIES, REGRESSION, Evidence
-from strata.errors import Fault
-from strata.markdown import code
-from strata.paired import (
+import pandas as pd
+
+from strata.compare import seeds
+from strata.compare.held_out import held_out, learned, partitions, predictions
+from strata.compare.paired import (
     COMMON,
     FEWEST,
+    SAMPLES,
+    Columns,
     Group,
     compare,
     named_columns,
-    predictions_of,
 )
-from strata.revision import Revision, Stage
-from strata.scoring import direction, parts
-from strata.settings import names_in, section
-from strata.texts import inert
-from strata.values import Leaves, changes, flatten, real
+from strata.compare.rows import AT, FILE, labelled, predict, roles, stacked, with_labels
+from strata.compare.scoring import direction, parts
+from strata.compare.seeds import Seeds
+from strata.compare.verdict import DUMMIES, REGRESSION, Evidence
+from strata.core.errors import Fault, first_line
+from strata.core.markdown import code
+from strata.core.settings import check_names, names_in, section
+from strata.core.texts import inert
+from strata.core.values import Leaves, changes, flatten, real
+from strata.dvc.revision import Revision, Stage
+from strata.git import refs
 
 Stages = Mapping[str, Stage]
 PLACE = "[tool.strata.report]"
@@ -49,16 +54,15 @@ class Settings:
 
 def load_settings(this: Revision) -> Settings:
     """The settings of the workspace. Raises Fault if they are malformed."""
-    found = section(this.root, "report")
-    if strange := sorted(set(found) - set(KNOWN)):
-        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {', '.join(KNOWN)}")
+    settings = section(this.root, "report")
+    check_names(settings, KNOWN, PLACE)
     named_columns(this.root)
     higher, lower = (
-        frozenset(parts(name)[1] for name in names_in(found, key, PLACE))
+        frozenset(parts(name)[1] for name in names_in(settings, key, PLACE))
         for key in ("higher_is_better", "lower_is_better")
     )
-    headline = inert([*names_in(found, "headline", PLACE), usual_headline(this.metrics)][0])
-    return Settings(headline, higher, lower, gates_in(found))
+    headline = inert([*names_in(settings, "headline", PLACE), usual_headline(this.metrics)][0])
+    return Settings(headline, higher, lower, gates_in(settings))
 
 
 def usual_headline(metrics: Leaves) -> str:
@@ -73,9 +77,9 @@ def usual_headline(metrics: Leaves) -> str:
     return next((name for name, at in held_out.items() if "test" in at), usual)
 
 
-def gates_in(found: dict[str, Any]) -> Leaves:
+def gates_in(settings: dict[str, Any]) -> Leaves:
     """The gates of some settings, named KIND.METRIC. Raises Fault if they are no table."""
-    gates = found.get("gates", {})
+    gates = settings.get("gates", {})
     if not isinstance(gates, dict):
         raise Fault(f"{PLACE}: gates must be a table")
     return {
@@ -95,76 +99,158 @@ def stage_changes(before: Stages, after: Stages) -> dict[str, list[str]]:
 
     An empty list: same inputs, but other outputs.
     """
-    found: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for name in [*after, *(name for name in before if name not in after)]:
         was, now = before.get(name), after.get(name)
         if was == now:
             continue
         if was is None or now is None:
-            found[name] = ["stage added" if was is None else "stage removed"]
+            reasons[name] = ["stage added" if was is None else "stage removed"]
             continue
-        found[name] = ["command"] * (was.cmd != now.cmd)
-        found[name] += [c.name for c in changes(was.deps, now.deps)]
-        found[name] += [f"param {c.name}" for c in changes(was.params, now.params)]
-    return found
+        reasons[name] = ["command"] * (was.cmd != now.cmd)
+        reasons[name] += [c.name for c in changes(was.deps, now.deps)]
+        reasons[name] += [f"param {c.name}" for c in changes(was.params, now.params)]
+    return reasons
 
 
 def gather(
     base: Revision | None, this: Revision, settings: Settings, *, rescore: bool = False
 ) -> tuple[Evidence, list[str]]:
-    """Compare two revisions as far as they let themselves be compared; and what hindered.
+    """Compare two revisions by their own predictions; and as Markdown what hindered that.
 
     With ``rescore`` the base runs its own code, where that tells more.
     """
     notes: list[str] = []
     groups: dict[str, Group] = {}
-    measured = (seeds_of(base, notes) if base else None, seeds_of(this, notes))
     if base:
         try:
             groups = by_row(base, this, notes, rescore)
         except (Fault, ValueError, TypeError, OSError) as fault:
             notes.append(f"Not compared row by row: {code(fault, 300)}")
-    found = Evidence(
+    evidence = Evidence(
         base.metrics if base else {},
         this.metrics,
         groups,
         bool(base and same_rows(base, this)),
-        measured,
+        (seeds_of(base, notes) if base else None, seeds_of(this, notes)),
         settings.higher,
         settings.lower,
         settings.margins,
     )
-    return found, notes + [note for side in found.measured if (note := outdated(side, this))]
+    return evidence, notes + outdated_seeds(evidence, this)
+
+
+def gather_on(
+    paths: Sequence[Path], base: Revision, this: Revision, settings: Settings
+) -> tuple[str, Evidence, list[str]]:
+    """Compare two revisions on files of rows, which each scores by its own code.
+
+    The metric that decides, by its bare name, the evidence, and notes as Markdown. Rows without a
+    label, and those that do not fit one of the two, are left out. Raises Fault.
+    """
+    before, after = (stacked(predict(side, paths)) for side in (base, this))
+    columns, notes = roles(this.root, paths[0], after), list[str]()
+    labels = [labelled(path, columns) for path in paths]
+    for path, rows in zip(paths, labels, strict=True):
+        if rows.empty:
+            raise Fault(f"{path}: no row has a label, in a column {columns.label}")
+    known = stacked(labels)
+    both = known.merge(before[[FILE, AT]]).merge(after[[FILE, AT]])
+    if lost := len(known) - len(both):
+        notes.append(f"{lost:,} of {len(known):,} rows do not fit one of the two.")
+    seeds = (seeds_of(base, notes), seeds_of(this, notes))
+    sides = (with_labels(before, both), with_labels(after, both))
+    metric, evidence = of_predictions(sides, columns, settings, seeds)
+    return metric, evidence, notes + outdated_seeds(evidence, this)
+
+
+def of_predictions(
+    sides: tuple[pd.DataFrame, pd.DataFrame],
+    columns: Columns,
+    settings: Settings,
+    seeds: tuple[Seeds | None, Seeds | None],
+    samples: int = SAMPLES,
+    with_parts: bool = False,
+) -> tuple[str, Evidence]:
+    """The metric that decides, by its bare name, and what the predictions of two sides show of it.
+
+    Only the rows that both have count. With ``with_parts`` also what single blocks speak for.
+    Raises Fault if the metric cannot be had of them.
+    """
+    metric = parts(settings.headline)[1]
+    try:
+        groups = compare(*sides, columns, [metric], samples, with_parts)
+    except (ValueError, TypeError) as error:  # as of a block that is missing
+        raise Fault(first_line(error)) from None
+    (group,) = groups.values() if len(groups) == 1 else [None]
+    between = group.differences.get(metric) if group else None
+    if group is None or between is None:
+        raise Fault(f"{metric or 'no metric'} cannot be had of the rows that both scored")
+    return metric, Evidence(
+        {metric: between.before},
+        {metric: between.after},
+        {"": group},
+        same_rows=True,
+        seeds=seeds,
+        higher=settings.higher,
+        lower=settings.lower,
+        margins={parts(name)[1]: limit for name, limit in settings.margins.items()},
+    )
 
 
 def by_row(base: Revision, this: Revision, notes: list[str], rescore: bool) -> dict[str, Group]:
     """The comparison of both sides' predictions. Raises Fault or ValueError if it cannot be.
 
-    Where hardly a row was held out by both, as with a base of long ago, the base can score those
-    that this side held out, if it says how, and to ``rescore`` was asked for.
+    Where hardly a row was held out by both, as with a base of long ago, ``rescore`` has the base
+    score those that this side held out.
     """
-    path = predictions_of(this.root, this.made)
-    after, columns = predictions(this, path)
-    before, _ = predictions(base, path, columns)
+    after, columns = predictions(this)
+    before, _ = predictions(base, columns)
     names = [parts(name)[1] for name in this.metrics if name in base.metrics]
     groups = compare(before, after, columns, names)
-    few = all(name == COMMON and group.blocks < FEWEST for name, group in groups.items())
-    if not few or not can_score(base, this):
+    if any(name != COMMON or group.blocks >= FEWEST for name, group in groups.items()):
         return groups
+    few = "Hardly a row was held out by both: "
     if not rescore:
         notes.append(
-            "Hardly a row was held out by both: with `--rebuild` the champion scores the "
-            "challenger's, by its own code."
+            f"{few}with `--rebuild` the champion scores the challenger's, by its own code."
         )
         return groups
     try:
-        found = {COMMON: later(base, this, columns, names, notes)}
-    except (Fault, ValueError):
-        if not groups:
-            raise
+        group = rescored(base, this, columns, names, notes)
+    except (Fault, ValueError) as fault:
+        notes.append(f"{few}the champion cannot score the challenger's: {code(fault, 300)}")
         return groups
-    notes.append("Hardly a row was held out by both: the champion has scored the challenger's now.")
-    return found
+    notes.append(f"{few}the champion has scored the challenger's now.")
+    return {COMMON: group}
+
+
+def rescored(
+    base: Revision, this: Revision, columns: Columns, metrics: list[str], notes: list[str]
+) -> Group:
+    """The comparison on rows that this side held out and the base, which scores them now, has not
+    learned from. Raises Fault if there are none, or they cannot be scored."""
+    past, theirs = learned(base, columns), held_out(this, columns)
+    bare, labels = replace(columns, split=None), dict[Path, pd.DataFrame]()
+    for path in map(this.local, partitions(this).values()):
+        known = labelled(path, bare)
+        if not known.empty and len(rows := known.merge(theirs[columns.key])):
+            labels[path] = rows
+    if not labels:
+        raise Fault("none of the rows that the challenger held out is in its data, with a label")
+    new = {path: rows[~past.has(rows)] for path, rows in labels.items()}
+    new = {path: rows for path, rows in new.items() if len(rows)}
+    if not new:
+        raise Fault(f"all that the challenger held out is in the data of {base.name}")
+    scores = zip(predict(base, list(new)), new.values(), strict=True)
+    mine = pd.concat([with_labels(*pair) for pair in scores], ignore_index=True)
+    if lost := sum(map(len, new.values())) - len(mine):
+        notes.append(f"The champion could not score {lost:,} rows.")
+    groups = compare(mine, theirs, bare, metrics)
+    if not groups:
+        raise Fault(f"none of the rows that came later fits {base.name}")
+    (group,) = groups.values()
+    return group
 
 
 def same_rows(base: Revision, this: Revision) -> bool:
@@ -187,7 +273,7 @@ def same_rows(base: Revision, this: Revision) -> bool:
     return bool(this.metric_files)
 
 
-def seeds_of(side: Revision, notes: list[str]) -> seeds.Seeds | None:
+def seeds_of(side: Revision, notes: list[str]) -> Seeds | None:
     """What a side measured of its fit's own randomness; None, and a note, if that is broken."""
     path = seeds.place(side.root)
     if not side.is_file(path):
@@ -199,7 +285,12 @@ def seeds_of(side: Revision, notes: list[str]) -> seeds.Seeds | None:
         return None
 
 
-def outdated(measured: seeds.Seeds, this: Revision) -> str:
+def outdated_seeds(evidence: Evidence, this: Revision) -> list[str]:
+    """A note for each measurement of seeds that is of other params than this side's."""
+    return [note for measured in evidence.measured if (note := _outdated(measured, this))]
+
+
+def _outdated(measured: Seeds, this: Revision) -> str:
     """Which params of the seed's stages differ from those it was measured with; empty if none."""
     at = code(measured.commit[:9])
     try:
@@ -210,22 +301,22 @@ def outdated(measured: seeds.Seeds, this: Revision) -> str:
         then = Revision(this.store, commit).stages
     except Fault as fault:
         return f"The seeds were measured at {at}, which cannot be read: {code(fault, 200)}."
-    moved = [
+    changed = [
         change.name
         for name, stage in fitting(this.stages, measured.param).items()
         for change in changes(then[name].params if name in then else {}, stage.params)
         if change.name != measured.param
     ]
-    others = ", ".join(map(code, list(dict.fromkeys(moved))[:5]))
-    said = f"The fit's own randomness was measured with another {others}; `strata seeds` again."
-    return said if moved else ""
+    names = ", ".join(map(code, list(dict.fromkeys(changed))[:5]))
+    note = f"The fit's own randomness was measured with another {names}; `strata seeds` again."
+    return note if changed else ""
 
 
 def fitting(stages: Stages, param: str) -> Stages:
     """The stages that take a param, without one that reads a whole file, the others' in it."""
-    found = {name: stage for name, stage in stages.items() if param in stage.params}
+    taking = {name: stage for name, stage in stages.items() if param in stage.params}
     return {
         name: stage
-        for name, stage in found.items()
-        if not any(set(other.params) < set(stage.params) for other in found.values())
+        for name, stage in taking.items()
+        if not any(set(other.params) < set(stage.params) for other in taking.values())
     }

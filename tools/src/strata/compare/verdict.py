@@ -1,4 +1,4 @@
-"""Whether a change is better, and whether that can be said at all: pure functions on metrics."""
+"""Whether a change is better, and how sure that is: pure functions on metrics."""
 
 import math
 from collections.abc import Mapping
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from strata.markdown import code
-from strata.paired import COMMON, Difference, Group
-from strata.scoring import direction, parts
-from strata.seeds import Seeds
-from strata.values import Leaves, real
+from strata.compare.paired import COMMON, Difference, Group
+from strata.compare.scoring import direction, parts
+from strata.compare.seeds import Seeds
+from strata.core.markdown import code, figure
+from strata.core.values import Leaves, real
 
 REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
 KINDS = ("minimum", "maximum", REGRESSION)
@@ -26,7 +26,7 @@ class Evidence:
     shown to be of the same rows even without that. ``seeds`` is what each side, base first,
     measured of its fit's own randomness. ``higher`` and ``lower`` are the bare names of metrics of
     which more, or less, is better, beside those that scikit-learn knows. ``margins``: how much
-    worse a metric may get and still be no worse, by its name; 0 where nobody set one.
+    worse a metric may get and still be no worse, by its name; 0 where none is set.
     """
 
     base: Leaves
@@ -40,7 +40,7 @@ class Evidence:
 
     @property
     def measured(self) -> list[Seeds]:
-        """What was measured of the fits' own randomness; once if both sides have the same."""
+        """The measurements of the fits' own randomness; one if both sides have the same."""
         base, this = self.seeds
         return [side for side in ([this] if base == this else [base, this]) if side]
 
@@ -50,14 +50,14 @@ class Evidence:
         return (bare in self.higher) - (bare in self.lower) or direction(bare)
 
     def judge(self, metric: str, best: "Estimate") -> str:
-        """What an estimate of a metric says: see `Estimate.judge`."""
+        """The word for an estimate of a metric: see `Estimate.judge`."""
         return best.judge(self.direction(metric), self.margins.get(metric, 0.0))
 
     def fit(self, metric: str) -> float | None:
         """The half-width of the 95% interval that two fits' own randomness gives a difference.
 
         Each fit has the variance that was measured on its side, else on the other. Estimated from
-        few seeds, so by Student's t. None if nobody measured this metric.
+        few seeds, so by Student's t. None if this metric was not measured.
         """
         from scipy.special import stdtrit
 
@@ -70,10 +70,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric of both sides, the 95% interval of this minus base, and how that was found.
+    """A metric of both sides, and the 95% interval of this minus base, None where it is unknown.
 
-    ``interval`` is None where it is unknown. ``refused`` says why nothing can be judged by it;
-    ``where``, on which rows it is, if not on those of the metric.
+    ``how`` says by which method, ``refused`` why nothing can be judged by it, and ``where`` on
+    which rows it is, if not on those of the metric.
     """
 
     before: float
@@ -87,6 +87,14 @@ class Estimate:
     @property
     def difference(self) -> float:
         return self.after - self.before
+
+    @property
+    def figures(self) -> tuple[str, str, str, str]:
+        """Before, after, the difference and its interval (empty where unknown), for people."""
+        size = max(abs(self.before), abs(self.after))
+        before, after = (figure(value, scale=size) for value in (self.before, self.after))
+        interval = " to ".join(figure(end, True, size) for end in self.interval or ())
+        return before, after, figure(self.difference, True, size), interval
 
     def judge(self, direction: int, margin: float = 0.0) -> str:
         """Better, no worse, worse, or cannot tell; empty where not even the noise is known.
@@ -133,60 +141,66 @@ class Gate:
     why: str = ""
 
 
-def estimate(name: str, found: Evidence) -> Estimate | None:
-    """How far a metric moved, as surely as it can be known; None if a side does not have it.
+def estimate(name: str, evidence: Evidence) -> Estimate | None:
+    """How far a metric moved, and how sure that is; None if a side does not have it.
 
     A paired interval is used only if the predictions give the figures in the metrics file. Where
     the rows may be others, there is no interval: the figures are of two different questions.
     """
-    was, now = real(found.base.get(name)), real(found.this.get(name))
+    was, now = real(evidence.base.get(name)), real(evidence.this.get(name))
     if was is None or now is None:
         return None
     splits, metric = parts(name)
 
     def gives(group: Group) -> bool:
         between = group.differences.get(metric)
-        return bool(between and near(between.before, was) and near(between.after, now))
+        return bool(
+            between
+            and equal_when_rounded(between.before, was)
+            and equal_when_rounded(between.after, now)
+        )
 
-    own = {split: group for split, group in found.groups.items() if split != COMMON}
+    own = {split: group for split, group in evidence.groups.items() if split != COMMON}
     group = next((group for split, group in own.items() if split and split in splits), None)
     if not group:  # no name says which rows a metric is of; its figures may
-        fitting = [each for each in own.values() if gives(each)]
+        fitting = [group for group in own.values() if gives(group)]
         group = fitting[0] if len(fitting) == 1 else None
-    relabelled = labels(group)
     if group and gives(group):
-        how, between = f"paired by {group.by}", group.differences[metric]
-        return widened(between, found.fit(name), how, relabelled, group.blocks)
-    if not group and not found.same_rows:
+        return paired(group, metric, evidence.fit(name))
+    if not group and not evidence.same_rows:
         return Estimate(was, now, refused=OTHER_ROWS)
-    errors = (real(found.base.get(name + "_se")), real(found.this.get(name + "_se")))
+    errors = (real(evidence.base.get(name + "_se")), real(evidence.this.get(name + "_se")))
     if errors[0] is None or errors[1] is None:
-        return Estimate(was, now, refused=relabelled)
+        return Estimate(was, now, refused=relabelled(group))
     half = 1.96 * math.hypot(errors[0], errors[1])
     apart = Difference(was, now, now - was - half, now - was + half)
-    return widened(apart, found.fit(name), "unpaired", relabelled)
+    return widened(apart, evidence.fit(name), "unpaired", relabelled(group))
 
 
-def near(recomputed: float, value: float) -> bool:
+def equal_when_rounded(recomputed: float, value: float) -> bool:
     """Whether a recomputed metric is the one in a file, which may be rounded to three decimals."""
     exponent = min(-3, int(Decimal(repr(value)).as_tuple().exponent))
     return math.isclose(recomputed, value, rel_tol=1e-5, abs_tol=0.5001 * 10.0**exponent)
 
 
-def judged(name: str, found: Evidence) -> Estimate | None:
+def judged(name: str, evidence: Evidence) -> Estimate | None:
     """The estimate that may judge a metric: if its rows differ, on those neither learned from."""
-    own, metric = estimate(name, found), parts(name)[1]
-    group = found.groups.get(COMMON)
+    own, metric = estimate(name, evidence), parts(name)[1]
+    group = evidence.groups.get(COMMON)
     if own is None or own.refused != OTHER_ROWS or not group or metric not in group.differences:
         return own
     where = f"on the {group.rows:,} rows that neither learned from"
-    how, between = f"paired by {group.by}", group.differences[metric]
-    own = widened(between, found.fit(metric), how, labels(group), group.blocks)
-    return replace(own, where=where)
+    return replace(paired(group, metric, evidence.fit(metric)), where=where)
 
 
-def labels(group: Group | None) -> str:
-    """Why nothing can be judged on some rows, if their labels are others in the base."""
+def paired(group: Group, metric: str, fit: float | None) -> Estimate:
+    """The estimate of a metric on rows that were compared one by one."""
+    how, why = f"paired by {group.by}", relabelled(group)
+    return widened(group.differences[metric], fit, how, why, group.blocks)
+
+
+def relabelled(group: Group | None) -> str:
+    """Why nothing can be judged on some rows, if the base has other labels of them; else empty."""
     return f"the label of {group.relabelled:,} rows changed" if group and group.relabelled else ""
 
 
@@ -199,24 +213,24 @@ def widened(
     quadrature, on each side of the difference (JCGM 100:2008, 5.1.2). Bouthillier et al. 2021,
     arXiv:2103.03098, is on why both belong in a comparison.
     """
-    found = Estimate(between.before, between.after, None, how, refused, blocks=blocks)
-    moved = found.difference
+    result = Estimate(between.before, between.after, None, how, refused, blocks=blocks)
+    moved = result.difference
     if not (math.isfinite(between.low) and math.isfinite(between.high)):
-        return found
+        return result
     if moved == between.low == between.high == 0:
         fit = None  # the same predictions: no second fit
     low = moved - math.hypot(max(0.0, moved - between.low), fit or 0.0)
     high = moved + math.hypot(max(0.0, between.high - moved), fit or 0.0)
-    return replace(found, interval=(low, high))
+    return replace(result, interval=(low, high))
 
 
-def useless(name: str, found: Evidence) -> str:
-    """What the headline metric is no better than: a dummy's or a baseline's; empty if it is.
+def useless(name: str, evidence: Evidence) -> str:
+    """What the headline metric is no better than, a dummy or a baseline; empty if it is better.
 
-    So it is also if its pipeline says that the model is not ``better_than_dummy`` on that split.
+    So it is too if its pipeline says that the model is not ``better_than_dummy`` on that split.
     """
-    mine, (splits, metric) = real(found.this.get(name)), parts(name)
-    for other, value in found.this.items():
+    mine, (splits, metric) = real(evidence.this.get(name)), parts(name)
+    for other, value in evidence.this.items():
         around, bare = parts(other)
         simple = [word for word in around if word in DUMMIES]
         if [word for word in around if word not in DUMMIES] != splits:
@@ -226,19 +240,19 @@ def useless(name: str, found: Evidence) -> str:
         best = real(value)
         if not simple or bare != metric or mine is None or best is None:
             continue
-        if mine == best or (mine - best) * found.direction(name) < 0:
+        if mine == best or (mine - best) * evidence.direction(name) < 0:
             return f"a {simple[0]}"
     return ""
 
 
-def overall(name: str, found: Evidence) -> tuple[str, Estimate | None, str]:
-    """The verdict on the headline metric, the estimate behind it, and a word on it, as Markdown.
+def overall(name: str, evidence: Evidence) -> tuple[str, Estimate | None, str]:
+    """The verdict on the headline metric, the estimate behind it, and a note on it, as Markdown.
 
     Where the split itself has other rows than the base's, rows that neither learned from decide.
     """
     if not name:
         return "not comparable", None, "no headline metric is known: set it in [tool.strata.report]"
-    best = judged(name, found)
+    best = judged(name, evidence)
     if best is None:
         return "not comparable", None, f"a side has no number {code(name)}"
     if best.refused == OTHER_ROWS:
@@ -248,10 +262,10 @@ def overall(name: str, found: Evidence) -> tuple[str, Estimate | None, str]:
         return "not comparable", best, best.refused
     if best.interval is None:
         return ("noise unknown" if best.difference else "same metric"), best, best.where
-    return found.judge(name, best) or "direction unknown", best, best.where
+    return evidence.judge(name, best) or "direction unknown", best, best.where
 
 
-def check(gates: Leaves, found: Evidence) -> list[Gate]:
+def check(gates: Leaves, evidence: Evidence) -> list[Gate]:
     """Hold the metrics against gates named KIND.METRIC. One that cannot be understood fails.
 
     A regression is measured on the same rows; where there are none, it is not checked.
@@ -259,18 +273,18 @@ def check(gates: Leaves, found: Evidence) -> list[Gate]:
     checked = []
     for name, limit in gates.items():
         kind, _, metric = name.partition(".")
-        value, bound = real(found.this.get(metric)), real(limit)
+        value, bound = real(evidence.this.get(metric)), real(limit)
         passed: bool | None = False
         why = ""
         if kind not in KINDS or bound is None:
-            why = f"no such gate: a number under {', '.join(KINDS)}"
+            why = f"it must be a number under {', '.join(KINDS)}"
         elif value is None:
             why = "it has no value"
         elif kind != REGRESSION:
             passed = value >= bound if kind == "minimum" else value <= bound
-        elif not (way := found.direction(metric)):
+        elif not (way := evidence.direction(metric)):
             value, why = None, "which way is better? Set higher_is_better or lower_is_better"
-        elif (best := judged(metric, found)) and not best.refused:
+        elif (best := judged(metric, evidence)) and not best.refused:
             value = -best.difference * way
             passed = value <= bound
         else:

@@ -1,7 +1,7 @@
 """Tell whether the model in use is stale: beaten, beyond noise, by one that knows what came since.
 
-Each partition of data since is judged on its own, by `strata compare`'s function, and an alarm is
-raised by rules under which looking every month for years raises no more false ones: see looks.py.
+Each partition of data since is judged on its own, as `strata compare` does, and an alarm is raised
+by rules under which looking every month for years raises no more false ones: see looks.py.
 """
 
 import argparse
@@ -12,28 +12,37 @@ from typing import Any
 
 import pandas as pd
 
-from strata import git, refs, registry
-from strata.compare import data
-from strata.compare.evidence import Settings, load_settings, seeds_of
-from strata.compare.files import files_of, read, rows_of
-from strata.compare.learned import Learned, learned
-from strata.errors import Fault, first_line
-from strata.markdown import code, join, plain, term
-from strata.monitor import drift, looks, past
-from strata.monitor.judging import LEARNED, Partition, judge, judge_on
-from strata.monitor.watch import Watch
+from strata import git
+from strata.compare.evidence import load_settings, seeds_of
+from strata.compare.held_out import (
+    Learned,
+    learned,
+    partitions,
+    partitions_known,
+    predictions,
+    settings_of,
+)
+from strata.compare.paired import Columns
+from strata.compare.rows import AT, count, files_of, predict, read
+from strata.core.errors import Fault, first_line
+from strata.core.markdown import code, join, plain, term
+from strata.core.page import page
+from strata.core.values import json_of
+from strata.dvc import registry
+from strata.dvc.revision import Revision
+from strata.dvc.store import Store, opened
+from strata.git import refs
+from strata.monitor.drift import Drift, drifts
+from strata.monitor.judging import LEARNED, Judge
+from strata.monitor.looks import FIRST
+from strata.monitor.past import of_files, replayed, since
+from strata.monitor.watch import Partition, Watch
 from strata.monitor.words import document
-from strata.page import page
-from strata.paired import Columns, predictions_of
-from strata.prediction import scorer
-from strata.revision import Revision
-from strata.store import Store, opened
-from strata.values import json_of
 
 SAMPLE = 200_000  # rows of the champion's training that inputs are compared with
-
-
 CODES = {"not stale": 0, "stale": 3, "cannot tell": 4}
+ITSELF = "the model of the last commit is the champion itself"
+Files = list[tuple[str, Path]]  # of rows, each with its name
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,16 +53,13 @@ def run(args: argparse.Namespace) -> int:
             name, commit = args.champion, refs.commit_of(args.champion, root)
         else:
             name, commit = in_use(store)
-        champion = Revision(store, commit)
-        if args.on:
-            found = watch_on(store, name, champion, files_of([args.on]))
-        else:
-            found = watch(store, name, champion, replayed=args.replay)
+        on = files_of([args.on]) if args.on else []
+        watch = monitor(name, Revision(store, commit), replay=args.replay, on=on)
     if args.html:
-        text = page(document(found, pictures=True), "Strata monitor")
+        text = page(document(watch, pictures=True), "Strata monitor")
         args.html.write_text(text, encoding="utf-8", newline="\n")
-    print(json_of(as_json(found)) if args.json else join(document(found)))
-    return CODES[found.word]
+    print(json_of(as_json(watch)) if args.json else join(document(watch)))
+    return CODES[watch.word]
 
 
 def in_use(store: Store) -> tuple[str, str]:
@@ -62,152 +68,144 @@ def in_use(store: Store) -> tuple[str, str]:
     return release.tag, release.commit
 
 
-def watch(store: Store, name: str, champion: Revision, *, replayed: bool) -> Watch:
-    """Judge each partition since the champion. Raises Fault if that can't even be begun."""
-    head = Revision(store, refs.commit_of("HEAD", store.root))
-    folder, through = data.settings_of(head)
-    settings = load_settings(head)
-    _, columns = data.predictions(head, predictions_of(store.root, head.made))
-    there, before = data.partitions(head, folder), data.known(champion, folder, through)
-    mine = data.held_out(champion, columns, ["partition"])
-    learned = [each for each in before if each in there]
-    notes = list[str]()
-    if replayed:
-        challengers = trained(store, head, columns, through, list(there), mine)
+def monitor(
+    name: str, champion: Revision, *, replay: bool = False, on: Sequence[Path] = ()
+) -> Watch:
+    """Judge each partition since the champion, or with ``on`` each of some files of rows.
+
+    A partition is judged by the models of the branch's commits, or with ``replay`` by those that
+    are trained now; a file by the model of the last commit. Raises Fault if it cannot be begun.
+    """
+    head = Revision(champion.store, refs.commit_of("HEAD", champion.root))
+    settings, notes = load_settings(head), list[str]()
+    files = [(path.stem, path) for path in on] or [
+        (part, head.local(path)) for part, path in partitions(head).items()
+    ]
+    newest, latest = files[-1]
+    _, columns = predictions(head)
+    seeds = (seeds_of(champion, notes), seeds_of(head, notes))
+    known = learned_by(champion, columns)
+    whole = known.partitions if isinstance(known, Learned) else {}
+    judge = Judge(columns, settings, seeds, [known])
+    if on:
+        parts = judge_files(judge, files, champion, head, notes)
     else:
-        challengers, notes = past.since(store, str(champion.commit), str(head.commit), columns)
-    seeds = (seeds_of(champion, notes), seeds_of(head, notes))
-    bare = replace(columns, split=None)
-    paths = {each: head.local(path) for each, path in there.items()}
-    changed = [
-        each
-        for each in learned
-        if head.files(folder)[there[each]] != champion.files(folder)[before[each]]
+        new = [(part, path) for part, path in files if part not in whole]
+        parts = judge_partitions(judge, new, champion, head, notes, replay=replay)
+    drift = inputs([*whole.values()], latest, columns, notes)
+    return Watch(name, settings.headline, parts, drift, newest, notes)
+
+
+def judge_partitions(
+    judge: Judge,
+    files: Files,
+    champion: Revision,
+    head: Revision,
+    notes: list[str],
+    *,
+    replay: bool,
+) -> list[Partition]:
+    """Each partition that the champion has not learned from, judged by the models made since."""
+    if replay:
+        challengers = replayed(head, [part for part, _ in files], judge.columns)
+    else:
+        challengers, unread = since(champion, head, judge.columns)
+        notes += unread
+    notes += corrected(champion, head)
+    scores = predict(champion, [path for _, path in files])
+    parts = [
+        judge.judge(*file, mine, challengers) for file, mine in zip(files, scores, strict=True)
     ]
-    if changed:
-        notes.append(f"Corrected since: {', '.join(map(term, changed))}.")
-    with scorer(store, champion) as score:
-        said = data.scored(score, paths)
-    found = [
-        judge(
-            *(each, paths[each], said[each], mine if each in learned else None),
-            *(challengers, bare, settings, seeds),
-        )
-        for each in there
+    return [part for part in parts if part.why != LEARNED]
+
+
+def judge_files(
+    judge: Judge, files: Files, champion: Revision, head: Revision, notes: list[str]
+) -> list[Partition]:
+    """Each of some files, judged by the model of the last commit, which scores it now."""
+    paths, both = [path for _, path in files], [*judge.learned, learned_by(head, judge.columns)]
+    absent = "none of its rows with labels fits both models"
+    judge = replace(judge, learned=both, key=[AT], absent=absent)
+    challengers = of_files(head, paths, judge.columns)
+    sides = zip(files, predict(champion, paths), challengers, strict=True)
+    parts = [judge.judge(*file, mine, theirs) for file, mine, theirs in sides]
+    notes += [
+        f"{part.learned:,} rows of {term(part.name)} do not count: one of the two may have "
+        "learned from them."
+        for part in parts
+        if part.learned and part.why != LEARNED
     ]
-    found = [each for each in found if each.why != LEARNED]
-    known = [paths[each] for each in learned if each not in {one.name for one in found}]
-    newest = list(there)[-1]
-    return told(name, settings, found, inputs(known, paths[newest], bare), newest, notes)
+    if models_of(champion) == models_of(head):
+        parts = [replace(part, look=None, why=ITSELF) if part.look else part for part in parts]
+    return parts
 
 
-def watch_on(store: Store, name: str, champion: Revision, paths: Sequence[Path]) -> Watch:
-    """Judge each of some files of rows by the model of the last commit. Raises Fault."""
-    head = Revision(store, refs.commit_of("HEAD", store.root))
-    settings, notes, moved = load_settings(head), list[str](), list[drift.Drift]()
-    seeds = (seeds_of(champion, notes), seeds_of(head, notes))
-    _, columns = data.predictions(head, predictions_of(store.root, head.made))
-    sides = [learned_by(side, head, columns) for side in (champion, head)]
-    found = judge_on(champion, head, sides, paths, columns, settings, seeds, notes)
-    if isinstance(sides[0], Learned):
-        try:
-            moved = inputs(sides[0].partitions, paths[-1], columns)
-        except (ValueError, TypeError) as error:
-            why = code(first_line(error), 200)
-            notes.append(f"How far the inputs have moved is not known: {why}.")
-    return told(name, settings, found, moved, paths[-1].stem, notes)
-
-
-def learned_by(side: Revision, head: Revision, columns: Columns) -> Learned | str:
-    """What a model may have learned from, or why nothing tells."""
+def learned_by(side: Revision, columns: Columns) -> Learned | str:
+    """The rows that a model may have learned from, or why they are unknown."""
     try:
-        return learned(side, *data.settings_of(head), columns)
+        return learned(side, columns)
     except (Fault, ValueError) as fault:
         return first_line(fault)
 
 
-def told(
-    name: str,
-    settings: Settings,
-    found: list[Partition],
-    moved: list[drift.Drift],
-    newest: str,
-    notes: list[str],
-) -> Watch:
-    """What the looks at some partitions, the oldest first, say together."""
-    each = [one.look for one in found]
-    p_values = looks.p_values(each)
-    levels, alarms = looks.levels(p_values), looks.alarms(p_values)
-    rate = looks.false_alarms(each)
-    return Watch(
-        *(name, settings.headline, found, p_values, levels, alarms, rate, moved, newest, notes)
-    )
+def models_of(revision: Revision) -> dict[str, str | None]:
+    """The hash of each model of a revision."""
+    outs = {path: revision.output(path) for path in revision.models}
+    return {path: out.hash if out else None for path, out in outs.items()}
 
 
-def trained(
-    store: Store,
-    head: Revision,
-    columns: Columns,
-    through: str,
-    names: list[str],
-    mine: pd.DataFrame,
-) -> list[past.Challenger]:
-    """A challenger for each partition that the champion did not learn from: `past.replay`."""
-    if not through:
-        raise Fault(f"set through in {data.PLACE}: the param that says through when is trained")
-    place = "partition" if "partition" in mine else None
-    held = set(mine[place].astype(str)) if place else set()
-    first = min((at for at, each in enumerate(names) if each in held), default=0)
-    found = []
-    with past.replay(store, head, through, columns) as train:
-        for each in names[first:]:
-            rows = data.without_training(train(each), columns)
-            found.append(past.Challenger(f"through {each}", rows))
-    return found
+def corrected(champion: Revision, head: Revision) -> list[str]:
+    """A note on the partitions that the champion knew and that are others now, if there are any."""
+    folder, _ = settings_of(head.root)
+    was, now = partitions_known(champion), partitions(head)
+    before, after = champion.files(folder), head.files(folder)
+    names = [name for name in was if name in now and before[was[name]] != after[now[name]]]
+    return [f"Corrected since: {', '.join(map(term, names))}."] if names else []
 
 
-def inputs(known: Sequence[Path], newest: Path, columns: Columns) -> list[drift.Drift]:
+def inputs(known: Sequence[Path], newest: Path, columns: Columns, notes: list[str]) -> list[Drift]:
     """How far the inputs of the newest partition have moved from what the champion learned from."""
     if not known:
         return []
-    now = read(newest, None)
-    step = max(1, sum(map(rows_of, known)) // SAMPLE)
-    before = pd.concat([read(path, None)[::step] for path in known], ignore_index=True)
+    now, step = read(newest), max(1, sum(map(count, known)) // SAMPLE)
+    before = pd.concat([read(path)[::step] for path in known], ignore_index=True)
     others = {*columns.key, columns.label, columns.block, columns.weight}
-    return drift.drifts(before, now, [str(n) for n in now if n in before and n not in others])
+    names = [str(name) for name in now if name in before and name not in others]
+    try:
+        return drifts(before, now, names)
+    except (ValueError, TypeError) as error:
+        notes.append(f"How far the inputs have moved is unknown: {code(first_line(error), 200)}.")
+        return []
 
 
-def as_json(found: Watch) -> dict[str, Any]:
+def as_json(watch: Watch) -> dict[str, Any]:
     """What was found, with null for what is not known."""
-    rows = []
-    for at, each in enumerate(found.partitions):
-        best = each.estimate
-        rows.append(
-            {
-                "partition": each.name,
-                "rows": each.rows,
-                "refused": each.refused,
-                "labelled": each.labelled,
-                "challenger": each.challenger or None,
-                "champion_metric": best.before if best else None,
-                "challenger_metric": best.after if best else None,
-                "interval": list(best.interval) if best and best.interval else None,
-                "p_value": found.p_values[at],
-                "level": found.levels[at],
-                "alarm": found.alarms[at],
-                "expected": each.expected,
-                "observed": each.observed,
-                "why_not_judged": plain(each.why) or None,
-            }
-        )
-    rate, error = found.false_alarms
+    rate, error = watch.false_alarms
     return {
-        "champion": found.champion,
-        "answer": found.word,
-        "partitions": rows,
+        "champion": watch.champion,
+        "answer": watch.word,
+        "partitions": [
+            {
+                "partition": part.name,
+                "rows": part.rows,
+                "refused": part.refused,
+                "labelled": part.labelled,
+                "challenger": part.challenger or None,
+                "champion_metric": part.estimate.before if part.estimate else None,
+                "challenger_metric": part.estimate.after if part.estimate else None,
+                "interval": part.estimate.interval if part.estimate else None,
+                "p_value": watch.p_values[at],
+                "level": watch.levels[at],
+                "alarm": watch.alarms[at],
+                "expected": part.expected,
+                "observed": part.observed,
+                "why_not_judged": plain(part.why) or None,
+            }
+            for at, part in enumerate(watch.partitions)
+        ],
         "false_alarm_rate": rate,
         "false_alarm_rate_se": error,
-        "nominal_rate": looks.FIRST,
-        "drift": [vars(each) for each in found.drifts],
-        "notes": [plain(note) for note in found.notes],
+        "nominal_rate": FIRST,
+        "drift": [vars(drift) for drift in watch.drifts],
+        "notes": [plain(note) for note in watch.notes],
     }

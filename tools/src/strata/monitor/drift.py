@@ -23,28 +23,28 @@ class Drift:
 
 def drifts(before: pd.DataFrame, now: pd.DataFrame, names: Iterable[str]) -> list[Drift]:
     """The drift of each column, the largest first."""
-    found = [drift(before[name], now[name]) for name in names]
-    return sorted(found, key=lambda each: (-each.moved, each.name))
+    columns = (drift(before[name], now[name]) for name in names)
+    return sorted(columns, key=lambda column: (-column.moved, column.name))
 
 
 def drift(before: pd.Series, now: pd.Series) -> Drift:
     """The drift of one column; of moments, as of numbers."""
     missing = (float(before.isna().mean()), float(now.isna().mean()))
-    was, has = before.dropna(), now.dropna()
-    if not len(was) or not len(has):
-        return Drift(str(now.name), float(len(was) != len(has)), missing, None)
+    name, sides = str(now.name), [before.dropna(), now.dropna()]
+    if not all(map(len, sides)):
+        return Drift(name, float(any(map(len, sides))), missing, None)
     if pd.api.types.is_numeric_dtype(now) or pd.api.types.is_datetime64_any_dtype(now):
-        return Drift(str(now.name), _distance(was.to_numpy(), has.to_numpy()), missing, None)
-    shares = pd.concat(
-        [side.astype(str).value_counts(normalize=True) for side in (was, has)], axis=1
-    ).fillna(0.0)
+        return Drift(name, _distance(*(side.to_numpy() for side in sides)), missing, None)
+    counts = [side.astype(str).value_counts(normalize=True) for side in sides]
+    shares = pd.concat(counts, axis=1).fillna(0.0)
     first, second = (shares.iloc[:, at] for at in (0, 1))
     new = float(second[first == 0].sum())
-    return Drift(str(now.name), float((second - first).abs().sum() / 2), missing, new)
+    return Drift(name, float((second - first).abs().sum() / 2), missing, new)
 
 
-def _distance(was: np.ndarray, has: np.ndarray) -> float:
-    every = np.union1d(was, has)
-    steps = (np.searchsorted(np.sort(side), every, "right") / len(side) for side in (was, has))
-    first, second = steps
+def _distance(before: np.ndarray, now: np.ndarray) -> float:
+    values = np.union1d(before, now)
+    first, second = (
+        np.searchsorted(np.sort(side), values, "right") / len(side) for side in (before, now)
+    )
     return float(np.abs(first - second).max())

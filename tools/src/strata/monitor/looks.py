@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from strata.paired import FEWEST
+from strata.compare.paired import FEWEST
 
 ALPHA = 0.05
 FIRST = ALPHA / 2  # what is there to spend before the first alarm
@@ -28,26 +28,24 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Look:
-    """How much better the challenger is by each block, more being better, and the standard error
-    that the randomness of the two fits adds to their mean."""
+    """The challenger's ``gains`` by block, more being better, and the standard error that the
+    randomness of the two fits adds to their mean."""
 
     gains: Floats
     fit: float = 0.0
 
 
 def p_values(looks: Sequence[Look | None]) -> list[float | None]:
-    """How likely the gain at each look is if champion and challenger are as good.
+    """The one-sided p-value of the gain at each look, if champion and challenger are as good.
 
-    One-sided. None where there is nothing to tell by: no look, or too few blocks. SAME where both
-    sides have the same predictions.
+    None where there is no look, or too few blocks; SAME where both have the same predictions.
     """
-    return [
-        p if p is None else float(p[0]) for p in _p_values(looks, lambda look: look.gains[None])
-    ]
+    columns = _p_values(looks, lambda look: look.gains[None])
+    return [None if column is None else float(column[0]) for column in columns]
 
 
 def _p_values(looks: Sequence[Look | None], drawn: Callable[[Look], Floats]) -> list[Floats | None]:
-    """The same for each row of what is drawn of a look's gains.
+    """The same for each row of the gains that are ``drawn`` for a look.
 
     The gain of a window is the mean of its partitions', each of which is a mean of blocks; by
     Student's t, with the degrees of freedom of all of them. What the fits add does not shrink in
@@ -55,35 +53,35 @@ def _p_values(looks: Sequence[Look | None], drawn: Callable[[Look], Floats]) -> 
     """
     from scipy.special import stdtr
 
-    found: list[Floats | None] = []
+    values: list[Floats | None] = []
     window: list[tuple[Floats, Floats, int]] = []  # mean, its variance, blocks
     for look in looks:
         if look is None or len(look.gains) < FEWEST:
-            found.append(None)
+            values.append(None)
             continue
         gains = drawn(look)
         if not look.gains.any():
-            found.append(np.full(len(gains), SAME))
+            values.append(np.full(len(gains), SAME))
             continue
         blocks = gains.shape[1]
         window.append((gains.mean(axis=1), gains.var(axis=1, ddof=1) / blocks, blocks))
         recent = window[-WINDOW:]
         gain = np.mean([mean for mean, _, _ in recent], axis=0)
-        variance = np.sum([each for _, each, _ in recent], axis=0) / len(recent) ** 2
-        freedom = sum(each - 1 for _, _, each in recent)
-        found.append(stdtr(freedom, -gain / np.sqrt(variance + look.fit**2)))
-    return found
+        variance = np.sum([variance for _, variance, _ in recent], axis=0) / len(recent) ** 2
+        freedom = sum(blocks - 1 for _, _, blocks in recent)
+        values.append(stdtr(freedom, -gain / np.sqrt(variance + look.fit**2)))
+    return values
 
 
 def _share(looks: int) -> float:
-    """What a look gets, so many looks after the one that gave it; all of them sum up to 1."""
+    """The share of a look, so many looks after the one that gives it; all shares sum up to 1."""
     return float(looks**-DECAY / 2.285765)  # Riemann's zeta of DECAY
 
 
 def levels(p_values: Sequence[float | None]) -> list[float]:
     """The level of each look, in order, by the alarms before it. A look without a p-value, or
     at the SAME predictions, tells nothing and costs nothing."""
-    found: list[float] = []
+    levels: list[float] = []
     alarms: list[int] = []
     at = 0
     for p in p_values:
@@ -91,13 +89,13 @@ def levels(p_values: Sequence[float | None]) -> list[float]:
         for place, alarm in enumerate(alarms):
             given = ALPHA - FIRST if place == 0 else ALPHA
             level += given * _share(at - alarm)
-        found.append(level)
+        levels.append(level)
         if p is None or p == SAME:
             continue
         if p <= level:
             alarms.append(at)
         at += 1
-    return found
+    return levels
 
 
 def alarms(p_values: Sequence[float | None]) -> list[bool]:
@@ -110,9 +108,8 @@ def alarms(p_values: Sequence[float | None]) -> list[bool]:
 def false_alarms(looks: Sequence[Look | None], draws: int = DRAWS) -> tuple[float, float]:
     """How often a past like this raises an alarm when there is no reason to; its standard error.
 
-    In each drawing champion and challenger change places in half of the blocks, at random, so that
-    neither is better, and the fits' randomness is drawn too. It is the share of drawings with any
-    alarm.
+    It is the share of drawings with any alarm: in each, champion and challenger change places in
+    half of the blocks, at random, so that neither is better, and the fits' randomness is drawn too.
     """
     random = np.random.default_rng(0)
     fitted = random.normal(0, 1, (draws, 1))  # the champion's fit is the same at all looks

@@ -1,26 +1,28 @@
-"""The data since a champion was made, and the challengers that were made since.
+"""The challengers of a champion: the models that were made since, or could have been."""
 
-A partition is a file in the folder of rows. It is judged on the rows that the champion has not
-learned from, by the challenger that learned from most of what came before it, and not from it.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pandas as pd
 
-from strata import consent, git
-from strata.checkout import clone, dvc, dvc_command, environment, run
-from strata.compare import data
-from strata.errors import Fault
-from strata.markdown import code
-from strata.paired import Columns, predictions_of, table
-from strata.revision import Revision
-from strata.store import Store
+from strata import git
+from strata.compare.held_out import (
+    PLACE,
+    held_out,
+    predictions_path,
+    read_predictions,
+    settings_of,
+    without_training,
+)
+from strata.compare.paired import Columns
+from strata.compare.rows import labelled, predict, with_labels
+from strata.core import consent
+from strata.core.errors import Fault
+from strata.core.markdown import code
+from strata.dvc.revision import Revision
+from strata.restore.checkout import clone, dvc, dvc_command, environment, run
 
 
 @dataclass(frozen=True)
@@ -31,58 +33,72 @@ class Challenger:
     held_out: pd.DataFrame
 
 
+def of_files(head: Revision, paths: Sequence[Path], columns: Columns) -> list[list[Challenger]]:
+    """The model of a revision as the only challenger on each of some files, which it scores now."""
+    name = str(head.commit)[:9]
+    return [
+        [Challenger(name, with_labels(scores, labelled(path, columns)))]
+        for path, scores in zip(paths, predict(head, paths), strict=True)
+    ]
+
+
 def since(
-    store: Store, champion: str, head: str, columns: Columns
+    champion: Revision, head: Revision, columns: Columns
 ) -> tuple[list[Challenger], list[str]]:
     """The challengers among the commits of the branch since the champion, the oldest first.
 
     And what could not be read of them, as Markdown.
     """
-    span = f"{champion}..{head}"
-    every = git.git(
+    span = f"{champion.commit}..{head.commit}"
+    commits = git.git(
         *("log", "--first-parent", "--reverse", "--format=%H", span, "--", "*dvc.lock"),
-        root=store.root,
+        root=head.root,
     ).split()
-    found, notes = list[Challenger](), list[str]()
-    for commit in dict.fromkeys([*every, *([head] if head != champion else [])]):
+    if head.commit != champion.commit:
+        commits.append(str(head.commit))
+    challengers, notes = list[Challenger](), list[str]()
+    for commit in dict.fromkeys(commits):
         try:
-            rows = data.held_out(Revision(store, commit), columns)
+            rows = held_out(Revision(head.store, commit), columns)
         except (Fault, ValueError) as fault:
-            notes.append(f"The predictions of {commit[:9]} cannot be had: {code(fault, 200)}")
+            notes.append(f"The predictions of {commit[:9]} cannot be read: {code(fault, 200)}")
             continue
-        found.append(Challenger(commit[:9], rows))
-    return found, notes
+        challengers.append(Challenger(commit[:9], rows))
+    return challengers, notes
 
 
-@contextmanager
-def replay(store: Store, head: Revision, setting: str, columns: Columns) -> Iterator[Any]:
-    """A clone of a revision that trains a challenger on what was there through a partition.
+def replayed(head: Revision, names: Sequence[str], columns: Columns) -> list[Challenger]:
+    """A challenger for each of some partitions, trained on what was there through it.
 
-    ``setting`` is the param, of params.yaml, that says through which. Yields a function of its
-    value that gives the predictions, as a frame. Raises Fault if the pipeline fails.
+    In a clone, by the pipeline of a revision and its param ``through``. Raises Fault if that is not
+    set, or the pipeline fails.
     """
     from dvc.utils.serialize import modify_yaml
 
     consent.check(consent.PIPELINE)
-    path = predictions_of(head.root, head.made)
-    stage = next((name for name, each in head.stages.items() if path in each.outs), None)
-    if setting not in head.params or stage is None:
-        raise Fault(f"{data.PLACE}: through is {setting!r}, which is no param of params.yaml")
+    store, (_, through) = head.store, settings_of(head.root)
+    if not through:
+        raise Fault(f"set through in {PLACE}: the param that says through when is trained")
+    path = predictions_path(head)
+    stage = next((name for name, stage in head.stages.items() if path in stage.outs), None)
+    if stage is None:
+        raise Fault(f"no stage makes {path}: have one write the predictions")
+    if through not in head.params:
+        raise Fault(f"{PLACE}: through is {through!r}, which is no param of params.yaml")
+    challengers = list[Challenger]()
     with TemporaryDirectory(prefix="strata-") as parent:
         root = clone(store, str(head.commit), Path(parent) / store.name)
         if here := [out.path for out in head.outputs if not store.missing(out)]:
             dvc("checkout", "--quiet", "--force", *here, root=root)
         env = environment(store.root, head, root)
-
-        def trained(through: str) -> pd.DataFrame:
-            *sections, name = setting.split(".")
+        for name in names:
+            *sections, key = through.split(".")
             with modify_yaml(str(root / "params.yaml")) as params:
                 for section in sections:
                     params = params[section]
-                params[name] = through
-            command = dvc_command("repro", "--quiet", stage)
-            if run(command, root, env):
-                raise Fault(f"the pipeline through {through} fails; its own message is above")
-            return table(root / path, path, root, columns)[0]
-
-        yield trained
+                params[key] = name
+            if run(dvc_command("repro", "--quiet", stage), root, env):
+                raise Fault(f"the pipeline through {name} fails; its own message is above")
+            rows, _ = read_predictions(root / path, path, root, columns)
+            challengers.append(Challenger(f"through {name}", without_training(rows, columns)))
+    return challengers

@@ -1,104 +1,101 @@
 """What the monitor found, in Markdown."""
 
-from strata.charts import Chart, mermaid, picture
-from strata.markdown import code, figure, table, term
+from strata.core.charts import Chart, mermaid, picture
+from strata.core.markdown import code, table, term
 from strata.monitor.looks import FIRST, WINDOW
 from strata.monitor.watch import Watch
 
 MOVED = 8  # inputs that are listed
-NAMES = ("champion", "challenger")
+SIDES = ("champion", "challenger")
 
 
-def document(found: Watch, *, pictures: bool = False) -> list[tuple[str, str]]:
+def document(watch: Watch, *, pictures: bool = False) -> list[tuple[str, str]]:
     """The parts of the whole page, each with its heading: the answer first."""
     parts = [
-        f"## Monitor: {headline(found)}",
-        summary(found),
-        drawn(found, pictures=pictures),
-        rows(found),
-        surely(found),
+        f"## Monitor: {headline(watch)}",
+        summary(watch),
+        chart(watch, pictures=pictures),
+        rows(watch),
+        false_alarms(watch),
+        drift(watch),
+        *watch.notes,
     ]
-    parts += [moved(found), *found.notes]
     return [("", "\n\n".join(filter(None, parts)))]
 
 
-def drawn(found: Watch, *, pictures: bool) -> str:
-    """The metric of both, partition by partition."""
-    known = [each for each in found.partitions if each.estimate]
-    if len(known) < 2:
-        return ""
-    best = [each.estimate for each in known if each.estimate]
-    sides = [each.before for each in best], [each.after for each in best]
-    names = [each.name for each in known]
-    chart = Chart(found.metric, "partition", found.metric, names, *sides, NAMES)
-    return (picture if pictures else mermaid)(chart)
+def headline(watch: Watch) -> str:
+    """The answer, and of which partition."""
+    champion = code(watch.champion)
+    if watch.word == "cannot tell":
+        return f"not enough data to judge whether {champion} is stale"
+    stale = watch.word == "stale"
+    since = f", first in {term(watch.stale[0].name)}" if stale else ""
+    return f"{champion} is {watch.word} in {term(watch.judged[-1].name)}{since}"
 
 
-def headline(found: Watch) -> str:
-    champion = code(found.champion)
-    if found.word == "cannot tell":
-        return f"nobody can tell whether {champion} is stale"
-    first = next((at for at, alarm in enumerate(found.alarms) if alarm), None)
-    since = f", first in {term(found.partitions[first].name)}" if first is not None else ""
-    newest = term(found.partitions[found.judged[-1]].name)
-    return f"{champion} is {found.word} in {newest}{since if found.word == 'stale' else ''}"
-
-
-def summary(found: Watch) -> str:
+def summary(watch: Watch) -> str:
     """When it was beaten, and through when that could be judged."""
-    if not found.judged:
-        return " ".join(unjudged(found)) or "No data has come since."
-    beaten = [
-        term(each.name) for each, alarm in zip(found.partitions, found.alarms, strict=True) if alarm
-    ]
-    said = (
-        f"Beaten beyond noise in {', '.join(beaten)}." if beaten else "Never beaten beyond noise."
-    )
-    if found.judged[-1] + 1 < len(found.partitions):
-        said += f" Judged through {term(found.partitions[found.judged[-1]].name)}."
-    return " ".join([said, *unjudged(found)])
+    if not watch.judged:
+        return " ".join(unjudged(watch)) or "No data has come since."
+    stale = ", ".join(term(part.name) for part in watch.stale)
+    text = f"Beaten beyond noise in {stale}." if stale else "Never beaten beyond noise."
+    if watch.judged[-1] is not watch.partitions[-1]:
+        text += f" Judged through {term(watch.judged[-1].name)}."
+    return " ".join([text, *unjudged(watch)])
 
 
-def unjudged(found: Watch) -> list[str]:
+def unjudged(watch: Watch) -> list[str]:
     """Which partitions could not be judged, and why."""
-    whys: dict[str, list[str]] = {}
-    for each, p in zip(found.partitions, found.p_values, strict=True):
-        if p is None:
-            whys.setdefault(each.why or "too few blocks of rows", []).append(term(each.name))
-    return [f"Not judged: {', '.join(names)} ({why})." for why, names in whys.items()]
+    reasons: dict[str, list[str]] = {}
+    for part in watch.partitions:
+        if part not in watch.judged:
+            reasons.setdefault(part.why or "too few blocks of rows", []).append(term(part.name))
+    return [f"Not judged: {', '.join(names)} ({why})." for why, names in reasons.items()]
 
 
-def rows(found: Watch) -> str:
+def chart(watch: Watch, *, pictures: bool) -> str:
+    """The metric of both, partition by partition."""
+    points = [(part.name, part.estimate) for part in watch.partitions if part.estimate]
+    if len(points) < 2:
+        return ""
+    names = [name for name, _ in points]
+    sides = [best.before for _, best in points], [best.after for _, best in points]
+    lines = Chart(watch.metric, "partition", watch.metric, names, *sides, SIDES)
+    return (picture if pictures else mermaid)(lines)
+
+
+def rows(watch: Watch) -> str:
     """A line a partition."""
     lines = []
-    for each, p, level, alarm in zip(
-        found.partitions, found.p_values, found.levels, found.alarms, strict=True
+    for part, p, level, alarm in zip(
+        watch.partitions, watch.p_values, watch.levels, watch.alarms, strict=True
     ):
-        refused = f"{each.refused / each.rows:.1%}" if each.rows else "–"
-        if each.estimate is None:
+        if part.estimate is None:
             continue
-        best = each.estimate
-        size = max(abs(best.before), abs(best.after))
-        gain = figure(best.difference, True, size)
-        if best.interval:
-            gain += " (" + " to ".join(figure(end, True, size) for end in best.interval) + ")"
-        sides = f"{figure(best.before, scale=size)} → {figure(best.after, scale=size)}"
-        known = each.expected is not None
-        calibrated = f"{each.expected:.3g} / {each.observed:.3g}" if known else ""
-        said = "**stale**" if alarm else "cannot tell" if p is None else "no"
-        surely = f"{p:.2g} / {level:.2g}" if p is not None else "–"
-        first = [term(each.name), f"{each.rows:,}", refused]
-        lines.append([*first, sides, gain, calibrated, surely, said])
+        before, after, gain, interval = part.estimate.figures
+        means = "" if part.expected is None else f"{part.expected:.3g} / {part.observed:.3g}"
+        lines.append(
+            [
+                term(part.name),
+                f"{part.rows:,}",
+                f"{part.refused / part.rows:.1%}" if part.rows else "–",
+                f"{before} → {after}",
+                f"{gain} ({interval})" if interval else gain,
+                means,
+                "–" if p is None else f"{p:.2g} / {level:.2g}",
+                "**stale**" if alarm else "cannot tell" if p is None else "no",
+            ]
+        )
     header = ["partition", "rows", "refused", "champion → challenger", "gain, 95% interval"]
     header += ["expected / observed", f"p of {WINDOW} / its level", "stale"]
-    return table(header, lines, 1000) if lines else ""
+    return table(header, lines, 1000)
 
 
-def surely(found: Watch) -> str:
+def false_alarms(watch: Watch) -> str:
     """How often such a past would raise a false alarm, as measured."""
-    if not found.judged:
+    if not watch.judged:
         return ""
-    rate, error = found.false_alarms
+    rate, error = watch.false_alarms
     return (
         f"If champion and challenger were as good, some partition of such a past would be called "
         f"stale in {rate:.1%} ± {1.96 * error:.1%} of cases, as measured by exchanging them in "
@@ -106,21 +103,21 @@ def surely(found: Watch) -> str:
     )
 
 
-def moved(found: Watch) -> str:
+def drift(watch: Watch) -> str:
     """The inputs that have moved most; shown, and deciding nothing."""
-    if not found.drifts:
+    if not watch.drifts:
         return ""
     lines = [
         [
-            code(each.name),
-            f"{each.moved:.2f}",
-            f"{each.missing[0]:.1%} → {each.missing[1]:.1%}",
-            "" if each.new is None else f"{each.new:.1%}",
+            code(column.name),
+            f"{column.moved:.2f}",
+            f"{column.missing[0]:.1%} → {column.missing[1]:.1%}",
+            "" if column.new is None else f"{column.new:.1%}",
         ]
-        for each in found.drifts[:MOVED]
+        for column in watch.drifts[:MOVED]
     ]
     lead = (
-        f"Inputs of {term(found.drifted)} against those that the champion learned from: how far "
+        f"Inputs of {term(watch.newest)} against those that the champion learned from: how far "
         "each has moved, from 0 to 1. This decides nothing."
     )
     return lead + "\n\n" + table(["input", "moved", "missing", "new categories"], lines)

@@ -11,21 +11,23 @@ import sys
 from pathlib import Path, PurePosixPath
 from subprocess import SubprocessError
 
-from strata import frames, git, refs
-from strata.charts import mermaid, picture
-from strata.checkout import make_again
+from strata import git
 from strata.compare.evidence import Settings, gates_at, gather, load_settings, stage_changes
+from strata.compare.paired import COMMON
 from strata.compare.verdict import Evidence, check, overall, useless
-from strata.errors import Fault
-from strata.markdown import code, details, figure, join, plain, quoted, table
-from strata.page import page, show
-from strata.paired import COMMON
+from strata.core import frames
+from strata.core.charts import mermaid, picture
+from strata.core.errors import Fault
+from strata.core.markdown import code, details, join, plain, quoted, table
+from strata.core.page import page, show
+from strata.core.values import changes
+from strata.dvc.revision import Revision, Stage
+from strata.dvc.staleness import differing
+from strata.dvc.store import Store, opened
+from strata.git import refs
 from strata.report import sections
 from strata.report.charts import charts
-from strata.revision import Revision, Stage
-from strata.staleness import differing
-from strata.store import Store, opened
-from strata.values import changes
+from strata.restore.checkout import make_again
 
 MOST = 10  # problems that are listed
 Sections = list[tuple[str, str]]
@@ -35,29 +37,29 @@ Problems = list[tuple[str, str]]  # a verdict and its sentence, as Markdown
 def run(args: argparse.Namespace) -> int:
     """Write the report. Returns 1 if it names a problem that must not be merged."""
     log = args.log.read_text(encoding="utf-8", errors="replace") if args.log else ""
-    found, problems = reported(git.top(), args.base, log, args.rebuild, bool(args.html))
+    written, problems = compose(git.top(), args.base, log, args.rebuild, bool(args.html))
     if args.html:
-        args.html.write_text(page(found), encoding="utf-8", newline="\n")
+        args.html.write_text(page(written), encoding="utf-8", newline="\n")
     elif sys.stdout.isatty():
-        show(join(found))
+        show(join(written))
     else:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-        print(join(found), end="")
+        print(join(written), end="")
     for name, sentence in problems[:MOST]:
         print(f"strata report: {name}: {plain(sentence)}", file=sys.stderr)
     return 1 if problems else 0
 
 
-def reported(
+def compose(
     root: Path, base: str | None, log: str, rebuild: bool, pictures: bool = False
 ) -> tuple[Sections, Problems]:
-    """The report, each section with its title; where the workspace cannot be read, that."""
+    """The report, each section with its title; of a workspace that cannot be read, the reason."""
     try:
         with opened(root) as store:
             return build(store, base, log, rebuild, pictures)
     except Fault as fault:
-        said = code(fault, 200)
-        return [("", f"## Strata: cannot be read\n\n{said}")], [("cannot be read", said)]
+        why = code(fault, 200)
+        return [("", f"## Strata: cannot be read\n\n{why}")], [("cannot be read", why)]
 
 
 def build(
@@ -76,7 +78,7 @@ def build(
     try:
         commit = refs.commit_of(base_rev, root) if base_rev else refs.merge_base(root)
         if rebuild:
-            notes += made_again(store, Revision(store, commit))
+            notes += rebuild_outputs(Revision(store, commit))
         base = read(Revision(store, commit))
         if not base.metrics:
             raise Fault(f"{base.name} has no metrics")
@@ -88,17 +90,17 @@ def build(
     old = differing(root)
     problems += staleness(store, this, old)
 
-    found, hindered = gather(base, this, settings, rescore=rebuild)
-    gates = check(settings.gates, found)
+    evidence, hindered = gather(base, this, settings, rescore=rebuild)
+    gates = check(settings.gates, evidence)
     problems += [("gate failed", sections.crossed(gate)) for gate in gates if gate.passed is False]
     if commit:
         notes += gates_moved(Revision(store, commit), settings)
-    if what := useless(settings.headline, found):
+    if what := useless(settings.headline, evidence):
         notes.append(f"**By {code(settings.headline)}, this model is no better than {what}.**")
     same = (
         base is not None and base.stages == this.stages and not changes(base.metrics, this.metrics)
     )
-    head = heading(root, commit, problems, settings.headline, found, same)
+    head = heading(root, commit, problems, settings.headline, evidence, same)
     written = [("", "\n\n".join([head, *notes, reproduced(log, this.stages, problems)]))]
     if base:
         tables = {
@@ -110,42 +112,42 @@ def build(
         if unchanged := ", ".join(name.lower() for name, text in tables.items() if not text):
             written.append(("", f"Unchanged: {unchanged}."))
     first = list(dict.fromkeys([settings.headline, *(gate.metric for gate in gates)]))
-    judged, others, dummies = sections.ordered(found, first)
-    headline = sections.metrics(judged, found, judge=True) or "There are no metrics."
+    judged, others, dummies = sections.ordered(evidence, first)
+    headline = sections.metrics(judged, evidence, judge=True) or "There are no metrics."
     about = [
-        sections.compared_rows(found.groups),
+        sections.compared_rows(evidence.groups),
         *hindered,
-        sections.covers(found, judged) if base else "",
+        sections.covers(evidence, judged) if base else "",
     ]
-    folded = sections.metrics(dummies, found, judge=False)
+    folded = sections.metrics(dummies, evidence, judge=False)
     moved = stage_changes(base.stages, this.stages) if base else None
     written += [
         ("Metrics", "\n\n".join(text for text in (headline, *about) if text)),
         ("Gates", sections.gates(gates)),
-        ("Other metrics", sections.metrics(others, found, judge=False)),
+        ("Other metrics", sections.metrics(others, evidence, judge=False)),
         ("", details("Metrics of dummies", folded) if folded else ""),
         ("Stages", sections.rerun(this.stages, moved, old, sections.times(log))),
-        ("Plots", plots(base, this, found, pictures) if base else ""),
+        ("Plots", plots(base, this, evidence, pictures) if base else ""),
         ("Model card", card(this)),
     ]
     return [(title, text) for title, text in written if text], problems
 
 
 def gates_moved(base: Revision, settings: Settings) -> list[str]:
-    """Whether the base has other gates; says it if that cannot be told."""
+    """A note if the base has other gates, or if its gates cannot be read."""
     try:
         same = gates_at(base) == settings.gates
     except Fault as fault:
-        return [f"**Whether this change alters the gates cannot be told**: {code(fault, 200)}."]
+        return [f"**Whether this change alters the gates is unknown**: {code(fault, 200)}."]
     return [] if same else ["**This change alters the gates** it is held against."]
 
 
-def made_again(store: Store, base: Revision) -> list[str]:
-    """Run the pipeline of the base if any output of it cannot be had; says it if that fails."""
+def rebuild_outputs(revision: Revision) -> list[str]:
+    """Run the pipeline of a revision if any output of it is stored nowhere; a note if it fails."""
     try:
-        make_again(store, base)
+        make_again(revision.store, revision)
     except (Fault, OSError, SubprocessError) as fault:
-        return [f"The base could not be rebuilt: {code(fault, 200)}."]
+        return [f"{revision.name} could not be rebuilt: {code(fault, 200)}."]
     return []
 
 
@@ -185,21 +187,20 @@ def heading(
     commit: str | None,
     problems: Problems,
     headline: str,
-    found: Evidence,
+    evidence: Evidence,
     same: bool,
 ) -> str:
     """The verdict, what it rests on, and every problem."""
-    word, best, where = overall(headline, found)
+    word, best, where = overall(headline, evidence)
     word = "no change" if same else word
     names = os.environ.get("GITHUB_HEAD_REF") or os.environ.get("CI_COMMIT_REF_NAME")
     branch = names or git.git("branch", "--show-current", root=root) or "HEAD"
     against = code(commit[:9]) if commit else "nothing"
     line = f"{code(branch)} at {code(head_commit(root)[:9])} against {against}"
     if best and all(name == "gate failed" for name, _ in problems):  # else of another state
-        size = max(abs(best.before), abs(best.after))
-        line += f": {code(headline)} {figure(best.difference, True, size)}"
-        if best.interval:
-            line += f", 95% interval {sections.interval(best, size)}, {sections.way(best)}"
+        _, _, moved, interval = best.figures
+        line += f": {code(headline)} {moved}"
+        line += f", 95% interval {interval}, {sections.way(best)}" if interval else ""
         line += (f"; {where}" if where and not same else "") + "."
         line += f" By itself: {word}." if problems else ""
     else:
@@ -262,9 +263,9 @@ def row_count(revision: Revision, path: str) -> int:
     return frames.count(revision.local(path), path)
 
 
-def plots(base: Revision, this: Revision, found: Evidence, pictures: bool) -> str:
+def plots(base: Revision, this: Revision, evidence: Evidence, pictures: bool) -> str:
     """The curves of dvc.yaml, both versions in each; marked where they are of other rows."""
-    same = found.same_rows or (bool(found.groups) and COMMON not in found.groups)
+    same = evidence.same_rows or (bool(evidence.groups) and COMMON not in evidence.groups)
     drawn, faults = charts(this.plots, base.text, this.text, same)
     notes = [f"Not drawn: {code(fault, 200)}." for fault in dict.fromkeys(faults)]
     return "\n\n".join([*map(picture if pictures else mermaid, drawn), *notes])

@@ -3,15 +3,15 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from strata import trust
-from strata.charts import Chart
-from strata.errors import Fault, first_line
-from strata.revision import Absent, Plot
+from strata.core import trust
+from strata.core.charts import Chart
+from strata.core.errors import Fault, first_line
+from strata.dvc.revision import Absent, Plot
 
 Point = tuple[str, float, str]
 GRID = 21  # points of a curve, evenly spaced, as Mermaid knows no other way
@@ -23,46 +23,46 @@ def charts(
     this: Callable[[str], str],
     same_rows: bool = True,
 ) -> tuple[list[Chart], list[str]]:
-    """The curves among some plots, and what could not be read of them.
+    """The curves among some plots, and why others could not be read.
 
-    The two functions give a file's text, or raise Absent, or another Fault. A plot that is no
-    curve, or whose file one side does not have, is not among them. A title says so if the rows
-    behind the two lines are others.
+    ``base`` and ``this`` give a file's text, and raise Absent or another Fault. A plot that is no
+    curve, or whose file one side lacks, is left out. A title says so if the two lines are not of
+    the same rows.
     """
-    found: list[Chart] = []
+    drawn: list[Chart] = []
     faults: list[str] = []
     for plot in plots:
         if plot.is_image or plot.x is None:
             continue
+        try:
+            texts = [base(plot.path), this(plot.path)]
+            sides = [_rows(plot.path, text) for text in texts]
+        except Absent:
+            continue
+        except Fault as fault:
+            faults.append(str(fault))
+            continue
         for column in plot.y:
-            try:
-                texts = [base(plot.path), this(plot.path)]
-                rows = [_rows(plot.path, text) for text in texts]
-            except Absent:
-                continue
-            except Fault as fault:
-                faults.append(str(fault))
-                continue
-            points = [_points(each, plot.x, column) for each in rows]
-            chart = _chart(plot, same_rows, *points)
-            found += [chart] if chart else []
-    return found, faults
+            points = [_points(rows, plot.x, column) for rows in sides]
+            if chart := _chart(plot, same_rows, *points):
+                drawn.append(chart)
+    return drawn, faults
 
 
-def _rows(path: str, text: str) -> Iterable[dict[str, Any]]:
+def _rows(path: str, text: str) -> list[dict[str, Any]]:
     """The rows of a plot's file: CSV, TSV, or the first list in JSON, as DVC takes them.
 
     Raises Fault if it is no such file.
     """
     if path.endswith(".json"):
         try:
-            found = json.loads(text)
+            content = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise Fault(f"{path} cannot be read: {first_line(error)}") from None
-        trust.check_values(found, path)
-        while isinstance(found, dict) and found:
-            found = next(iter(found.values()))
-        return found if isinstance(found, list) else []
+        trust.check_values(content, path)
+        while isinstance(content, dict) and content:
+            content = next(iter(content.values()))
+        return content if isinstance(content, list) else []
     try:
         return list(
             csv.DictReader(io.StringIO(text), delimiter="\t" if path.endswith(".tsv") else ",")
@@ -71,8 +71,8 @@ def _rows(path: str, text: str) -> Iterable[dict[str, Any]]:
         raise Fault(f"{path} cannot be read: {error}") from None
 
 
-def _points(rows: Iterable[dict[str, Any]], x: str, y: str) -> list[Point]:
-    """x, y and a mark of each row that has numbers: that it was trained on, if a column says so."""
+def _points(rows: list[dict[str, Any]], x: str, y: str) -> list[Point]:
+    """x, y and a mark of each row; rows that were trained on are marked, if a column says so."""
     try:
         points = [
             (str(row[x]), float(row[y]), " train" if row.get("split") == "train" else "")
@@ -83,12 +83,7 @@ def _points(rows: Iterable[dict[str, Any]], x: str, y: str) -> list[Point]:
     return [point for point in points if np.isfinite(point[1])]
 
 
-def _chart(
-    plot: Plot,
-    same_rows: bool,
-    base: list[Point],
-    this: list[Point],
-) -> Chart | None:
+def _chart(plot: Plot, same_rows: bool, base: list[Point], this: list[Point]) -> Chart | None:
     if len(base) < 2 or len(this) < 2:
         return None
     try:

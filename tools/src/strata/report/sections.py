@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strata.compare.evidence import Stages
+from strata.compare.paired import COMMON, FEWEST, Group
+from strata.compare.scoring import parts
 from strata.compare.verdict import DUMMIES, Estimate, Evidence, Gate, estimate, judged
-from strata.markdown import code, figure, number, table, term
-from strata.paired import COMMON, FEWEST, Group
-from strata.scoring import parts
-from strata.values import ABSENT, Leaves, changes, is_number, real
+from strata.core.markdown import code, figure, number, table, term
+from strata.core.values import ABSENT, Leaves, changes, is_number, real
 
 
 def shown(value: Any) -> str:
@@ -21,38 +21,37 @@ def shown(value: Any) -> str:
     return code("null" if value is None else value)
 
 
-def metrics(names: Sequence[str], found: Evidence, judge: bool) -> str:
+def metrics(names: Sequence[str], evidence: Evidence, judge: bool) -> str:
     """Some metrics, base against this; with ``judge`` also what the change is worth.
 
     Beside one whose rows are others, the same metric on rows that neither learned from.
     """
     rows = []
     for name in names:
-        was, now = found.base.get(name, ABSENT), found.this.get(name, ABSENT)
-        best = estimate(name, found)
+        was, now = evidence.base.get(name, ABSENT), evidence.this.get(name, ABSENT)
+        best = estimate(name, evidence)
         if was is ABSENT or now is ABSENT:
-            said = "added" if was is ABSENT else "**removed**"
+            note = "added" if was is ABSENT else "**removed**"
         elif best is None:
-            said = "**no value**" if real(now) is None else "no value in the base"
+            note = "**no value**" if real(now) is None else "no value in the base"
         else:
-            word = found.judge(name, best) if judge and best.difference else ""
-            said = best.refused or word
+            word = evidence.judge(name, best) if judge and best.difference else ""
+            note = best.refused or word
         size = max(abs(real(value) or 0.0) for value in (was, now))
         cells = [shown(v) if real(v) is None else figure(v, scale=size) for v in (was, now)]
-        rows.append([code(name), *cells, *_moved(best, size), said])
-        if judge and (best := judged(name, found)) and best.where:
-            size = max(abs(best.before), abs(best.after))
-            cells = [figure(value, scale=size) for value in (best.before, best.after)]
-            said = best.refused or found.judge(name, best)
+        rows.append([code(name), *cells, *_moved(best), note])
+        if judge and (best := judged(name, evidence)) and best.where:
             row = f"{code(parts(name)[1])} on {COMMON}"
-            rows.append([row, *cells, *_moved(best, size), said])
+            note = best.refused or evidence.judge(name, best)
+            rows.append([row, *best.figures[:2], *_moved(best), note])
     return table(["metric", "base:", "this:", "difference:", "95% interval:", "by", ""], rows)
 
 
-def _moved(best: Estimate | None, size: float) -> list[str]:
+def _moved(best: Estimate | None) -> list[str]:
     if best is None:
         return ["–", "–", ""]
-    return [figure(best.difference, True, size), interval(best, size) or "–", way(best)]
+    _, _, moved, interval = best.figures
+    return [moved, interval or "–", way(best)]
 
 
 def way(best: Estimate) -> str:
@@ -61,20 +60,15 @@ def way(best: Estimate) -> str:
     return kind + by + (term(column) if by else "")
 
 
-def interval(best: Estimate, size: float) -> str:
-    """The 95% interval of a difference; empty where it is unknown."""
-    return " to ".join(figure(end, True, size) for end in best.interval or ())
-
-
-def ordered(found: Evidence, first: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+def ordered(evidence: Evidence, first: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     """The names of the metrics: ``first``, the others that changed, and of these the dummies'.
 
     Of the others those of the test split come first. A standard error stands in the interval.
     """
-    names = [*found.this, *(name for name in found.base if name not in found.this)]
+    names = [*evidence.this, *(name for name in evidence.base if name not in evidence.this)]
     rest = [
         change.name
-        for change in changes(found.base, found.this)
+        for change in changes(evidence.base, evidence.this)
         if change.name not in first
         and not (change.name.endswith("_se") and change.name.removesuffix("_se") in names)
     ]
@@ -88,31 +82,35 @@ def compared_rows(groups: Mapping[str, Group]) -> str:
     """On which rows the predictions of both versions were compared."""
     notes = []
     for name, group in groups.items():
-        said = f"{code(name or 'all')}: {group.rows:,} rows"
+        note = f"{code(name or 'all')}: {group.rows:,} rows"
         if group.by != "row":
-            said += f" in {group.blocks:,} blocks by {code(group.by)}"
+            note += f" in {group.blocks:,} blocks by {code(group.by)}"
         if group.blocks < FEWEST:
-            said += f", too few to tell the noise: {FEWEST} are needed"
+            note += f", too few to tell the noise: {FEWEST} are needed"
         if group.relabelled:
-            said += f", **{group.relabelled:,} of them with another label**"
-        notes.append(said)
+            note += f", **{group.relabelled:,} of them with another label**"
+        notes.append(note)
     return f"Compared row by row: {'; '.join(notes)}." if notes else ""
 
 
-def covers(found: Evidence, names: Sequence[str]) -> str:
-    """What the intervals cover, as measured by whom; and of which of some metrics they do not."""
-    if not found.measured:
+def covers(evidence: Evidence, names: Sequence[str]) -> str:
+    """What the intervals cover: the fit's own randomness too, of metrics for which it is known."""
+    if not evidence.measured:
         return (
             "The intervals cover the choice of rows only: how far the fit's own randomness moves a "
             "metric is not measured here; `strata seeds 10` measures it."
         )
-    said = " and ".join(
-        f"{len(one.seeds)} seeds of {code(one.param)} at {code(one.commit[:9])}"
-        for one in found.measured
+    measured = " and ".join(
+        f"{len(side.seeds)} seeds of {code(side.param)} at {code(side.commit[:9])}"
+        for side in evidence.measured
     )
-    without = ", ".join(code(name) for name in names if found.fit(name) is None)
-    but = f" Those of {without} cover the rows only: nobody measured more." if without else ""
-    return f"The intervals cover the choice of rows and the fit's own randomness ({said}).{but}"
+    without = ", ".join(code(name) for name in names if evidence.fit(name) is None)
+    but = (
+        f" Those of {without} cover the rows only: `strata seeds` did not measure it."
+        if without
+        else ""
+    )
+    return f"The intervals cover the choice of rows and the fit's own randomness ({measured}).{but}"
 
 
 def gates(checked: Sequence[Gate]) -> str:

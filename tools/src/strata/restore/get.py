@@ -5,17 +5,18 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from strata import git, refs
-from strata.errors import Fault
-from strata.obtain import obtained
+from strata import git
+from strata.core.errors import Fault
+from strata.dvc.revision import Revision
+from strata.dvc.store import hash_of, opened
+from strata.git import refs
 from strata.restore import proof
-from strata.revision import Revision
-from strata.store import hash_of, opened
-from strata.workspace import copy
+from strata.restore.obtain import ensure_cached
+from strata.restore.workspace import copy
 
 
 def run(args: argparse.Namespace) -> int:
-    """Get an output: 0 if it is proven, else 1. Never writes over what is there."""
+    """Get an output: 0 if it is proven, else 1. Never overwrites a file."""
     root = git.top()
     commit = refs.commit_of(args.revision, root)
     if args.output.exists():
@@ -28,10 +29,10 @@ def run(args: argparse.Namespace) -> int:
         )
         args.output.parent.mkdir(parents=True, exist_ok=True)
         with (
-            obtained(store, revision, [out], args.rebuild) as (item,),
+            ensure_cached(store, revision, [out], args.rebuild) as (item,),
             tempfile.TemporaryDirectory(dir=args.output.parent) as folder,
         ):
-            if item.clone and item.differing and not proof.near(revision, item.clone):
+            if item.clone and item.differing and not proof.same_metrics(revision, item.clone):
                 return 1
             part = Path(folder) / "part"
             if item.differing and item.clone:
@@ -47,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def missing(revision: Revision, path: str, name: str) -> NoReturn:
-    """Raise Fault with the outputs that there are, or with why they cannot be told."""
+    """Raise Fault with the outputs that there are, or why they cannot be read."""
     raise Fault(
         f"{path} is not an output of {name}, which has "
         + (", ".join(out.path for out in revision.outputs) or "none")
-        + f"; a file of Git's: git show {name}:{path}"
+        + f"; for a file in Git: git show {name}:{path}"
     )

@@ -1,13 +1,13 @@
-"""The proof that what is on disk is what a revision names; tables for people."""
+"""The proof that what is on disk is what a revision names, and the table of it."""
 
 import math
 from pathlib import Path
 
-from strata.errors import Fault
-from strata.obtain import Obtained
-from strata.revision import Revision
-from strata.store import Output, files_of, opened
-from strata.values import Leaves, aligned, is_number
+from strata.core.errors import Fault
+from strata.core.values import Leaves, aligned, is_number
+from strata.dvc.revision import Revision
+from strata.dvc.store import Output, files_of, opened
+from strata.restore.obtain import Obtained
 
 TOLERANCE = 1e-3  # of a metric between platforms, absolute below 1 and relative above
 
@@ -35,8 +35,8 @@ def numbers(leaves: Leaves) -> dict[str, float]:
 def largest_difference(before: Leaves, after: Leaves) -> tuple[str, float]:
     """The number that differs most between two sets of metrics, and by how much.
 
-    By its difference, or where it is above 1 by the share of it. One that only one of them has, or
-    that is not a number in one, differs infinitely.
+    The difference is absolute below 1 and relative above. It is infinite for a name that only one
+    set has as a number.
     """
     old, new = numbers(before), numbers(after)
     worst = ("none", 0.0)
@@ -50,10 +50,10 @@ def largest_difference(before: Leaves, after: Leaves) -> tuple[str, float]:
     return worst
 
 
-def near(revision: Revision, clone: Path) -> bool:
-    """Whether the metrics of a rebuilt state are those that the commit names; says what it saw.
+def same_metrics(revision: Revision, clone: Path) -> bool:
+    """Whether a rebuilt state has the metrics that the commit names; prints what it compared.
 
-    Metrics that cannot be found or read on either side prove nothing: then it is not.
+    Metrics that are missing or unreadable on either side prove nothing: then it has not.
     """
     with opened(clone) as store:
         try:
@@ -78,7 +78,7 @@ def near(revision: Revision, clone: Path) -> bool:
 
 
 def differing(revision: Revision, out: Output, root: Path) -> list[str]:
-    """The files of a folder in a clone that are not the commit's; empty where it cannot be told."""
+    """The files of a folder in a clone that are not the commit's, if that can be told."""
     path = root / out.path
     if not out.is_folder or not path.is_dir():
         return []

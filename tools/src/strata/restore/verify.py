@@ -2,20 +2,20 @@
 
 import argparse
 
-from strata import git, refs
-from strata.checkout import rebuilt
+from strata import git
+from strata.core.texts import listed
+from strata.dvc.revision import Revision
+from strata.dvc.store import hash_of, opened
+from strata.git import refs
 from strata.restore import proof
-from strata.revision import Revision
-from strata.store import hash_of, opened
-
-MOST = 5  # files of a folder that are named
+from strata.restore.checkout import rebuilt
 
 
 def run(args: argparse.Namespace) -> int:
-    """Verify a revision: 0 if all that it makes is, byte by byte, what it names, else 1.
+    """Verify a revision: 0 if all that its stages make has the hash that it names, else 1.
 
-    What no stage could make (imports, .dvc files, frozen stages) is listed as not executed, and
-    proves nothing either way.
+    What no stage makes (imports, .dvc files, frozen stages) is listed as not executed, and proves
+    nothing either way.
     """
     root = git.top()
     commit = refs.commit_of(args.revision, root)
@@ -36,16 +36,14 @@ def run(args: argparse.Namespace) -> int:
                 proven &= same
                 rows.append((out.path, "executed", out.hash[:8], proof.verdict(same)))
                 names = [] if same else proof.differing(revision, out, folder)
-                more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-                notes += [f"  in {out.path}: {', '.join(names[:MOST])}{more}"] if names else []
-            for change in git.edits(folder):  # outputs that Git keeps, and dvc.lock itself
-                if not change.startswith("??"):
-                    proven = False
-                    rows.append((change[3:], "executed", "in Git", proof.verdict(False)))
+                notes += [f"  in {out.path}: {listed(names)}"] if names else []
+            for path in git.edits(folder, untracked=False):  # what Git keeps, and dvc.lock itself
+                proven = False
+                rows.append((path, "executed", "in Git", proof.verdict(False)))
             print(proof.table(rows))
             print("\n".join(notes), end="\n" if notes else "")
             if not proven:
-                proof.near(revision, folder)
+                proof.same_metrics(revision, folder)
     rest = f"; {idle} not executed, so not proven" if idle else ""
     name = f"{args.revision} ({commit[:7]})"
     print(f"{name} {'reproduces' if proven else 'does NOT reproduce: see the table'}{rest}")

@@ -1,6 +1,6 @@
-"""Take new data, run the pipeline, hold its model against the champion, and write a proposal.
+"""Take new data, run the pipeline, compare its model with the champion, and write a proposal.
 
-The workspace ends on a branch of its own, named by what the data is, with one commit. What is to be
+The workspace ends on a branch of its own, named after the data, with one commit. What is to be
 published, by a program that runs nothing of this project, is in a folder of small files:
 
   decision       propose, nothing or stopped; then `title` and `body.md` say what and why
@@ -10,18 +10,25 @@ published, by a program that runs nothing of this project, is in a folder of sma
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from subprocess import SubprocessError
 
-from strata import git, refs, registry
-from strata.checkout import make_again
+from strata import git
 from strata.compare import Answer, answer, lines
 from strata.compare.evidence import stage_changes
-from strata.errors import Fault
-from strata.markdown import block, code, join, plain
-from strata.monitor import in_use, watch
+from strata.core.errors import Fault
+from strata.core.markdown import block, code, join, plain
+from strata.core.settings import section
+from strata.core.texts import inert
+from strata.core.values import changes
+from strata.dvc import registry
+from strata.dvc.revision import Revision
+from strata.dvc.staleness import differing
+from strata.dvc.store import Store, opened
+from strata.git import refs
+from strata.monitor import in_use, monitor
 from strata.monitor.words import document
-from strata.report import reported
+from strata.report import compose, rebuild_outputs
 from strata.retrain import steps
 from strata.retrain.decision import (
     GOOD,
@@ -34,12 +41,6 @@ from strata.retrain.decision import (
     refusal,
 )
 from strata.retrain.steps import Stopped
-from strata.revision import Revision
-from strata.settings import section
-from strata.staleness import differing
-from strata.store import Store, opened
-from strata.texts import inert
-from strata.values import changes
 
 FILES = ("decision", "title", "body.md", "branch", "base", "merge", "change.bundle", "repro.log")
 STAGE = "prod"
@@ -56,47 +57,53 @@ def run(args: argparse.Namespace) -> int:
         (folder / name).unlink(missing_ok=True)
     base = refs.commit_of("HEAD", root)
     try:
-        found = retrain(root, base, settings.get("arrive"))
+        proposal = retrain(root, base, settings.get("arrive"))
     except Stopped as stopped:
         title = inert(f"Retraining stopped: {stopped.where}")
-        said = block("\n".join(stopped.lines) or "no message")
-        write(folder, base=base, title=title, **{"body.md": said}, decision="stopped")
+        body = block("\n".join(stopped.lines) or "no message")
+        write(folder, base=base, title=title, body=body, decision="stopped")
         raise
-    if isinstance(found, str):
-        write(folder, title="Nothing new", **{"body.md": found}, decision="nothing")
-        print(f"nothing to propose: {plain(found)}")
+    if isinstance(proposal, str):
+        write(folder, title="Nothing new", body=proposal, decision="nothing")
+        print(f"nothing to propose: {plain(proposal)}")
         return 0
-    git.git("bundle", "create", "--quiet", str(folder / "change.bundle"), *found.span, root=root)
-    (folder / "repro.log").write_text(found.log, encoding="utf-8", newline="\n")
-    body, sound = described(root, found)
-    may = settings.get("auto_merge", NEVER) == NO_WORSE and sound and found.word in GOOD
-    write(folder, branch=found.branch, base=base, merge="yes" if may else "no", title=found.title)
-    write(folder, **{"body.md": body}, decision="propose")
-    print(f"proposed on {found.branch}: {found.title}")
+    branch, title = proposal.branch, proposal.title
+    ref = f"refs/heads/{branch}"
+    bundle = ("bundle", "create", "--quiet", str(folder / "change.bundle"))
+    git.git(*bundle, f"{base}..{ref}", ref, root=root)
+    (folder / "repro.log").write_text(proposal.log, encoding="utf-8", newline="\n")
+    report, problems = compose(root, base, proposal.log, rebuild=True)
+    body = join([("", proposal.head), *monitored(root), *report])
+    may = settings.get("auto_merge", NEVER) == NO_WORSE and proposal.word in GOOD and not problems
+    merge = "yes" if may else "no"
+    write(folder, branch=branch, base=base, merge=merge, title=title, body=body, decision="propose")
+    print(f"proposed on {branch}: {title}")
     return 0
 
 
 def write(folder: Path, **texts: str) -> None:
-    """Write small files, in this order: what says that all are there comes last."""
+    """Write small files in this order. The decision, which says that all are there, comes last."""
     for name, text in texts.items():
-        (folder / name).write_text(text.rstrip() + "\n", encoding="utf-8", newline="\n")
+        path = folder / ("body.md" if name == "body" else name)
+        path.write_text(text.rstrip() + "\n", encoding="utf-8", newline="\n")
 
 
+@dataclass(frozen=True)
 class Proposal:
-    """A commit of new data, and the model made of it."""
+    """A branch with a commit of new data and its model, and what compares it with the champion.
 
-    def __init__(self, branch: str, base: str, commit: str, log: str) -> None:
-        self.branch, self.base, self.commit, self.log = branch, base, commit, log
-        self.title = self.head = self.word = ""
+    ``log`` is that of the pipeline; ``head`` begins the body, in Markdown.
+    """
 
-    @property
-    def span(self) -> tuple[str, str]:
-        """What a bundle is made of: the branch without what its base has."""
-        return f"{self.base}..refs/heads/{self.branch}", f"refs/heads/{self.branch}"
+    branch: str
+    log: str
+    word: str
+    title: str
+    head: str
 
 
 def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
-    """Do it; as Markdown why there is nothing to propose where there is not.
+    """Take the data and run the pipeline; the proposal, or as Markdown why there is none.
 
     Raises Stopped if the data cannot be had, or the pipeline refuses it, or it would be lost.
     """
@@ -114,60 +121,44 @@ def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
         if why := refusal(came, moved, remade, GOOD[0]):  # however good it may be
             return why
         name, champion = champion_of(root, after, base)
-        verdict, noted = held_against(store, champion, after)
+        verdict, notes = compared(store, champion, after)
         word = verdict.word if verdict else "cannot tell"
         if why := refusal(came, moved, remade, word):
             return why
         what = f"Retrain on new data in {', '.join(came)}" if came else "Retrain, as dvc.lock lacks"
         knobs = [inert(f"{c.name} {c.after}") for c in changes(before.params, after.params)][:3]
         message = "\n".join([what, "", *knobs, *(f"{path}: {data.get(path)}" for path in came)])
-        commit = steps.commit(root, base, branch_of(data), message)
-    made = Proposal(branch_of(data), base, commit, log)
+        branch = branch_of(data)
+        commit = steps.commit(root, base, branch, message)
     with opened(root) as store:
-        kept = steps.keep(store, Revision(store, commit), Revision(store, base))
-    made.word = word
-    made.title = (
-        ", ".join(["Retrain on new data" if came else "Retrain", *knobs])[:80] + f": {word}"
-    )
-    said = (
-        f"New data: {', '.join(map(code, came))}." if came else "No new data; dvc.lock was stale."
-    )
-    figures = block("\n".join(lines(verdict))) if verdict else ""
-    against = f"The model against {name}: **{word}**."
-    made.head = "\n\n".join(
-        text for text in (f"## Retrained: {word}", said, against, figures, *noted, kept) if text
-    )
-    return made
+        storage = steps.keep(store, Revision(store, commit), Revision(store, base))
+    title = ", ".join(["Retrain on new data" if came else "Retrain", *knobs])[:80] + f": {word}"
+    news = f"New data: {', '.join(map(code, came))}" if came else "No new data; dvc.lock was stale"
+    parts = [f"## Retrained: {word}", f"{news}.", f"The model against {name}: **{word}**."]
+    parts += [block("\n".join(lines(verdict)))] if verdict else []
+    return Proposal(branch, log, word, title, "\n\n".join([*parts, *notes, storage]))
 
 
 def champion_of(root: Path, this: Revision, base: str) -> tuple[str, str]:
     """What the model has to beat, in words and as a commit: the release in use, else the base."""
     if len(this.models) == 1:
-        known = registry.releases(root, registry.model_of(this, None))
-        if one := registry.holder(known, STAGE):
-            return f"{code(one.tag)}, which is {STAGE}", one.commit
-        why = f"no release is {STAGE}" if known else "no model is released"
-        return f"{code(base[:9])}, as {why}", base
-    return f"{code(base[:9])}, as dvc.yaml names {len(this.models)} models", base
+        releases = registry.releases(root, registry.model_of(this, None))
+        if current := registry.holder(releases, STAGE):
+            return f"{code(current.tag)}, which is {STAGE}", current.commit
+        why = f"no release is {STAGE}" if releases else "no model is released"
+    else:
+        why = f"dvc.yaml names {len(this.models)} models"
+    return f"{code(base[:9])}, as {why}", base
 
 
-def held_against(store: Store, champion: str, this: Revision) -> tuple[Answer | None, list[str]]:
+def compared(store: Store, commit: str, this: Revision) -> tuple[Answer | None, list[str]]:
     """The answer of `strata compare`, or None; and as Markdown what hindered it."""
-    noted, other = list[str](), Revision(store, champion)
+    champion = Revision(store, commit)
+    notes = rebuild_outputs(champion)
     try:
-        make_again(store, other)
-    except (Fault, OSError, SubprocessError) as fault:
-        noted.append(f"The champion could not be made again: {code(fault, 200)}.")
-    try:
-        return answer(other, this, rescore=True), noted
+        return answer(champion, this, rescore=True), notes
     except Fault as fault:
-        return None, [*noted, f"Not compared: {code(fault, 200)}."]
-
-
-def described(root: Path, made: Proposal) -> tuple[str, bool]:
-    """The text of the proposal, and whether its report names no problem."""
-    report, problems = reported(root, made.base, made.log, rebuild=True)
-    return join([("", made.head), *monitored(root), *report]), not problems
+        return None, [*notes, f"Not compared: {code(fault, 200)}."]
 
 
 def monitored(root: Path) -> list[tuple[str, str]]:
@@ -175,6 +166,6 @@ def monitored(root: Path) -> list[tuple[str, str]]:
     try:
         with opened(root) as store:
             name, commit = in_use(store)
-            return document(watch(store, name, Revision(store, commit), replayed=False))
+            return document(monitor(name, Revision(store, commit)))
     except (Fault, OSError, ValueError) as fault:
         return [("", f"**Not monitored**: {code(fault, 200)}.")]

@@ -1,4 +1,4 @@
-"""What a retraining comes to: a proposal, or nothing, and under which name."""
+"""The outcome of a retraining: a proposal, or nothing, and on which branch."""
 
 import hashlib
 import json
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from strata.errors import Fault
-from strata.markdown import term
-from strata.revision import Revision
+from strata.core.errors import Fault
+from strata.core.markdown import term
+from strata.core.settings import check_names
+from strata.dvc.revision import Revision
 
 PLACE = "[tool.strata.retrain]"
 KNOWN = ("arrive", "auto_merge")
@@ -19,21 +20,20 @@ PREFIX = "retrain/"
 Data = dict[str, str]  # the hash of each output by its path
 
 
-def check(found: Mapping[str, Any]) -> None:
-    """Raise Fault for a setting that is not one."""
-    if strange := sorted(set(found) - set(KNOWN)):
-        raise Fault(f"{PLACE}: {strange[0]} is not known; there are {', '.join(KNOWN)}")
-    if not isinstance(found.get("arrive", ""), str):
+def check(settings: Mapping[str, Any]) -> None:
+    """Raise Fault for a setting that is unknown or wrong."""
+    check_names(settings, KNOWN, PLACE)
+    if not isinstance(settings.get("arrive", ""), str):
         raise Fault(f"{PLACE}: arrive must be a command, in one string")
-    if found.get("auto_merge", NEVER) not in (NEVER, NO_WORSE):
+    if settings.get("auto_merge", NEVER) not in (NEVER, NO_WORSE):
         raise Fault(f'{PLACE}: auto_merge must be "{NEVER}" or "{NO_WORSE}"')
 
 
 def data_of(revision: Revision) -> Data:
-    """What a revision's model was made of: the outputs that no other output is made into.
+    """The source data of a revision, the outputs that are made of no other output.
 
     Those are what is imported or added to DVC, with the hash that the stages in dvc.lock have read,
-    and what stages write that read no output. Models are none.
+    and what stages write that read no output. Models are left out.
     """
     stages, outs = revision.stages, revision.outputs
     read = {path: oid for stage in stages.values() for path, oid in stage.deps.items() if oid}
@@ -53,22 +53,22 @@ def data_of(revision: Revision) -> Data:
 
 
 def branch_of(data: Data) -> str:
-    """The name of the branch that is about some data: the same for the same data."""
+    """The branch for a set of data, always the same one."""
     text = json.dumps(data, sort_keys=True)
     return PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def arrived(before: Data, after: Data) -> list[str]:
-    """The paths of the data that has come, changed or gone."""
+    """The paths of data that is new, changed or gone."""
     return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
 
 
 def refusal(came: list[str], moved: Mapping[str, list[str]], remade: bool, word: str) -> str:
     """Why nothing is to be proposed, as Markdown; empty if something is.
 
-    ``moved`` are the stages whose entry in dvc.lock is another now, each with the inputs that are;
-    ``remade`` is whether any has made other bytes; ``word`` is what the challenger is, held against
-    the champion. Data that has come is proposed whatever the model does with it.
+    ``moved`` are the stages whose entry in dvc.lock has changed, each with its changed inputs;
+    ``remade`` is whether one made other bytes; ``word`` is the answer of challenger against
+    champion. New data is proposed whatever the model does with it.
     """
     if moved and not remade:  # a source written anew, with the same rows
         same = ", ".join(map(term, came)) or "what dvc.lock lacked"

@@ -1,14 +1,16 @@
-"""The commands that a retraining consists of, and what they said."""
+"""The steps of a retraining: commands, and what they print."""
 
 import sys
 from pathlib import Path
 
-from strata import consent, git, refs
-from strata.checkout import dvc, heard, programs, strata_command
-from strata.errors import Fault, without_secrets
-from strata.markdown import code
-from strata.revision import Revision
-from strata.store import Offline, Store
+from strata import git
+from strata.core import consent
+from strata.core.errors import Fault, without_secrets
+from strata.core.markdown import code
+from strata.dvc.revision import Revision
+from strata.dvc.store import Offline, Store
+from strata.git import refs
+from strata.restore.checkout import capture, dvc, programs, strata_command
 
 WHO = ("strata retrain", "retrain@strata.invalid")  # whose commits a later run may replace
 MOST = 20  # lines of a failure that are shown
@@ -23,15 +25,15 @@ class Stopped(Fault):
 
 
 def arrive(root: Path, command: str | None, imports: list[str]) -> None:
-    """Take what new data there is: by a command, or for None by asking the source of each import.
+    """Take new data: by a command, or for None from the source of each import.
 
     Raises Stopped if that fails.
     """
     if command:
         consent.check(consent.ARRIVE)
-        rc, said = heard(command, root, programs(), aloud=True)
+        rc, log = capture(command, root, programs(), echo=True)
         if rc:
-            raise Stopped(f"{command} fails, which takes new data", last(said))
+            raise Stopped(f"{command} fails, which takes new data", last(log.splitlines()))
     elif command is None and imports:
         try:
             print(dvc("update", *imports, root=root), end="", file=sys.stderr)
@@ -42,36 +44,35 @@ def arrive(root: Path, command: str | None, imports: list[str]) -> None:
 
 
 def reproduce(root: Path) -> str:
-    """Bring all up to date; what the pipeline said. Raises Stopped with a stage's own words."""
+    """Bring all up to date; the log of it. Raises Stopped with a stage's own words."""
     command = strata_command("repro", "--all-pipelines")
-    rc, said = heard(command, root, programs(), aloud=True)
+    rc, log = capture(command, root, programs(), echo=True)
     if rc:
-        stage, lines = failing(said)
+        stage, lines = failing(log)
         raise Stopped(f"stage {stage} fails" if stage else "the pipeline fails", lines)
-    return said
+    return log
 
 
 def failing(log: str) -> tuple[str, list[str]]:
-    """The stage that stopped a pipeline, by its log, and what it said; empty if it was none."""
+    """The stage that stopped a pipeline, by its log, and its last lines; empty if it was none."""
     stage, lines = "", list[str]()
     for line in log.splitlines():
         if line.startswith("Running stage '"):
             stage, lines = line.removeprefix("Running stage '").partition("'")[0], []
-        elif line.strip() and not line.startswith("> "):
-            lines.append(line.rstrip())
-    return stage, lines[-MOST:]
+        elif not line.startswith("> "):
+            lines.append(line)
+    return stage, last(lines)
 
 
-def last(said: str) -> list[str]:
-    """The end of what a command said."""
-    return [line.rstrip() for line in said.splitlines() if line.strip()][-MOST:]
+def last(lines: list[str]) -> list[str]:
+    return [line.rstrip() for line in lines if line.strip()][-MOST:]
 
 
 def commit(root: Path, base: str, branch: str, message: str) -> str:
-    """Commit all that is new on a branch of its own; the commit.
+    """Commit all changes on a branch of their own; returns the commit.
 
-    It has no clock in it: the same base and the same bytes give the same commit. Raises Fault if
-    the branch has commits of somebody else.
+    The same base and the same bytes give the same commit: its dates are those of the base. Raises
+    Fault if the branch has commits of somebody else.
     """
     if git.succeeds("show-ref", "--verify", "--quiet", f"refs/heads/{branch}", root=root):
         theirs = git.lines("log", "--format=%ce", f"{base}..refs/heads/{branch}", root=root)
@@ -89,23 +90,23 @@ def commit(root: Path, base: str, branch: str, message: str) -> str:
 
 
 def keep(store: Store, this: Revision, base: Revision) -> str:
-    """Push the data of a commit, and say where it is, as Markdown.
+    """Push the data of a commit; returns where it is, as Markdown.
 
     Raises Stopped if data that nobody can make again is kept nowhere but here.
     """
-    outs = [out for out in this.outputs if out.is_stored]
-    known = {(out.path, out.hash) for out in base.outputs}
-    said, left = "", outs
+    left = [out for out in this.outputs if out.is_stored]
+    old = {(out.path, out.hash) for out in base.outputs}
+    error = ""
     if store.remote():
         try:
-            left = store.not_on_remote(outs)
-            said = store.push(left)
+            left = store.not_on_remote(left)
+            error = store.push(left)
             left = store.not_on_remote(left)
         except Offline as fault:
-            said = str(fault)
-    lost = [out.path for out in left if not out.made and (out.path, out.hash) not in known]
+            error = str(fault)
+    lost = [out.path for out in left if not out.made and (out.path, out.hash) not in old]
     if lost:
-        why = said or "no storage is set: `make storage URL=…`"
+        why = error or "no storage is set: `make storage URL=…`"
         raise Stopped(
             "new data would be lost, as it is kept nowhere", [f"{', '.join(lost)}: {why}"]
         )
@@ -114,5 +115,5 @@ def keep(store: Store, this: Revision, base: Revision) -> str:
     if not store.remote():
         return "Its data and model are stored nowhere: `dvc repro` makes them again."
     names = ", ".join(code(out.path) for out in left[:5])
-    why = code(without_secrets(said) or "no reason given", 200)
+    why = code(without_secrets(error) or "no reason given", 200)
     return f"**Not in the storage**: {names}; {why}. `dvc repro` makes them again."

@@ -1,8 +1,8 @@
 """The command ``strata sweep``: many experiments, over a grid or by a search, and none lost.
 
-Every trial is an experiment of DVC's, on the commit at which the sweep began. joblib hands the
+Each trial is an experiment of DVC's, on the commit at which the sweep began. joblib hands the
 trials to workers (see trial.py), here or on a Dask cluster. Optuna chooses the parameters and
-keeps account in sweeps/NAME/journal.log, so that a sweep can go on after anything.
+keeps its journal in sweeps/NAME/journal.log, so that a sweep can go on after anything.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strata import git
-from strata.checkout import dvc
-from strata.errors import Fault, first_line
+from strata.core.errors import Fault, first_line
+from strata.restore.checkout import dvc
 from strata.sweep import experiments, plan, ranking, space, trial
 from strata.sweep.plan import Plan
 
@@ -26,7 +26,7 @@ REMOTE = "origin"
 
 
 def import_all() -> None:
-    """Import what a sweep needs: a package that is missing is to be told before anything begins."""
+    """Import what a sweep needs, so that it says at once which package is missing."""
     import hydra  # noqa: F401
     import joblib  # noqa: F401
     import optuna  # noqa: F401
@@ -42,35 +42,35 @@ def run(args: argparse.Namespace) -> int:
     is_new = args.resume is None
     if args.retry and is_new:
         raise Fault("--retry is for a sweep that --resume names")
-    asked = plan.new(home, args) if is_new else plan.load(home, args)
+    wanted = plan.new(home, args) if is_new else plan.load(home, args)
     if is_new:
-        plan.check_names(home, asked, remote=None)
-    plan.check_end(home, asked, args.apply, args.branch)
+        plan.check_names(home, wanted, remote=None)
+    plan.check_end(home, wanted, args.apply, args.branch)
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(_connected(args.scheduler)) if args.scheduler else None
         if cluster:
-            experiments.check_pushed(home, REMOTE, asked.base)
+            experiments.check_pushed(home, REMOTE, wanted.base)
             if is_new:
-                plan.check_names(home, asked, REMOTE)
-        sweep = stack.enter_context(opened_sweep(home, asked, args.retry))
-        sweep.run(args.jobs or os.cpu_count() or 1, cluster)
+                plan.check_names(home, wanted, REMOTE)
+        sweep = stack.enter_context(opened_sweep(home, wanted, args.retry))
+        sweep.run(args.jobs, cluster)
         return sweep.close(args.apply, args.branch)
 
 
 @contextlib.contextmanager
-def opened_sweep(home: Path, asked: Plan, retry: bool = False) -> Iterator["Sweep"]:
+def opened_sweep(home: Path, wanted: Plan, retry: bool = False) -> Iterator["Sweep"]:
     """A sweep, new or begun earlier, which nobody else runs meanwhile."""
-    folder = home / "sweeps" / asked.name
+    folder = home / "sweeps" / wanted.name
     folder.mkdir(parents=True, exist_ok=True)
     (home / "sweeps/.gitignore").write_text("*\n", encoding="utf-8")
     with _alone(folder):
-        plan.save(folder, asked)
-        yield Sweep(home, folder, asked, retry)
+        plan.save(folder, wanted)
+        yield Sweep(home, folder, wanted, retry)
 
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the sweep's lock, which ends with this process. Raises Fault if another has it."""
+    """Hold the lock of a sweep, which ends with this process. Raises Fault if another has it."""
     import zc.lockfile
 
     try:
@@ -85,10 +85,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    """A client of a Dask cluster, as joblib's default one. Raises Fault if nothing answers."""
+    """A client of a Dask cluster, joblib's default one. Raises Fault if nothing answers."""
     from distributed import Client
 
-    # What they say, with tracebacks and from threads of their own, is said here in a line.
+    # They log tracebacks, from threads of their own; a Fault says it in a line.
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in ("distributed", "tornado", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -106,7 +106,7 @@ def _connected(address: str) -> Iterator[Any]:
 
 
 def _dask(client: Any) -> Any:
-    """joblib's Dask backend; with one worker it would run all trials here, where nobody waits."""
+    """joblib's Dask backend, which by itself would run all trials here if there is one worker."""
     from joblib._dask import DaskDistributedBackend
 
     class Backend(DaskDistributedBackend):  # type: ignore[misc]
@@ -117,9 +117,9 @@ def _dask(client: Any) -> Any:
 
 
 def _blaming_dask(results: Iterator[trial.Result]) -> Iterator[trial.Result]:
-    """Pass results on. Raises Fault if the cluster ends them: no scheduler, workers without Strata.
+    """Pass results on. Raises Fault if the cluster fails: no scheduler, workers without Strata.
 
-    Dask has no common class for what can go wrong, hence the ``except Exception``.
+    Dask's errors have no class in common, hence the ``except Exception``.
     """
     try:
         yield from results
@@ -130,7 +130,7 @@ def _blaming_dask(results: Iterator[trial.Result]) -> Iterator[trial.Result]:
 
 
 def _mend(journal: Path) -> None:
-    """Make Optuna's account readable after a power cut, which may leave half a line and a lock.
+    """Make Optuna's journal readable after a power cut, which may leave half a line and a lock.
 
     Nobody else uses it: the sweep is locked.
     """
@@ -143,10 +143,10 @@ def _mend(journal: Path) -> None:
 
 
 class Sweep:
-    """A sweep under way: its plan and Optuna's account of it.
+    """A sweep under way: its plan, and Optuna's study of it.
 
     Trials are numbered from 1 in the user attribute ``number``. One that was running when an
-    earlier process died is given up in Optuna's account, and asked again under its number.
+    earlier process died fails in Optuna's study, and is asked again under its number.
     """
 
     def __init__(self, home: Path, folder: Path, plan: Plan, retry: bool) -> None:
@@ -175,7 +175,7 @@ class Sweep:
         self._reconcile(points, retry)
 
     def settled(self) -> "dict[int, optuna.trial.FrozenTrial]":
-        """The trials that finished or failed, by number; of a number, its last trial counts."""
+        """The trials that finished or failed, by number; the last one of each number counts."""
         last = {t.user_attrs["number"]: t for t in self.study.trials if "number" in t.user_attrs}
         return {
             number: t
@@ -184,41 +184,41 @@ class Sweep:
         }
 
     def _reconcile(self, points: list[dict[str, str]], retry: bool) -> None:
-        """Queue what is to be asked: points of the grid, what a dead process was running, and with
-        ``retry`` what failed."""
+        """Queue the points of the grid, what a dead process was running, and with ``retry`` what
+        failed."""
         from optuna.trial import TrialState
 
         settled = self.settled()
-        known = set(settled)
+        handled = set(settled)
         for old in self.study.trials:
             number: int = old.user_attrs.get("number", 0)
             if old.state == TrialState.WAITING:
-                known.add(number)
+                handled.add(number)
             elif old.state == TrialState.RUNNING:
                 self.study.tell(old.number, state=TrialState.FAIL)
-                if number and number not in known and old.params:
-                    self.study.enqueue_trial(old.params, user_attrs={"number": number})
-                    known.add(number)
+                if number and number not in handled and old.params:
+                    self._queue(number, old.params)
+                    handled.add(number)
         for number, failed in settled.items():
             if retry and failed.user_attrs.get("error"):
-                self.study.enqueue_trial(failed.params, user_attrs={"number": number})
-        for number, point in enumerate(points, start=1):
-            if number not in known:
-                self.study.enqueue_trial(dict(point), user_attrs={"number": number})
+                self._queue(number, failed.params)
+        fresh = [number for number in range(1, self.total + 1) if number not in handled]
+        for number in fresh if points else []:
+            self._queue(number, dict(points[number - 1]))
+        self.fresh = iter(fresh)
+
+    def _queue(self, number: int, params: dict[str, Any]) -> None:
+        """Have the study ask for these parameters, under this number."""
+        self.study.enqueue_trial(params, user_attrs={"number": number})
 
     def tasks(self, threads: int, cluster: bool) -> Iterator[trial.Task]:
         """Ask for the trials that are not settled, each when a worker is about to take it."""
         distributions = space.distributions(self.dimensions, self.plan.trials is not None)
-        settled = self.settled()
-        queued = {
-            t.user_attrs.get("number") for t in self.study.trials if not t.state.is_finished()
-        }
-        fresh = iter(n for n in range(1, self.total + 1) if n not in settled and n not in queued)
-        for _ in range(self.total - len(settled)):
+        for _ in range(self.total - len(self.settled())):
             asked = self.study.ask(distributions)
-            number = asked.user_attrs.get("number") or next(fresh)
+            number = asked.user_attrs.get("number") or next(self.fresh)
             asked.set_user_attr("number", number)
-            name = f"{self.plan.name}-{number}"
+            name = self.plan.trial(number)
             self.asked[name] = asked
             yield {
                 "home": None if cluster else str(self.home),
@@ -231,12 +231,14 @@ class Sweep:
                 "metric": self.plan.metric,
             }
 
-    def run(self, jobs: int, cluster: Any) -> None:
+    def run(self, jobs: int | None, cluster: Any = None) -> None:
         """Run all trials that are not settled. Ctrl-C ends the workers and is raised again."""
         from joblib import Parallel, delayed, parallel_config
 
         trial.begin()
-        threads = 1 if cluster else max(1, (os.cpu_count() or 1) // jobs)
+        processors = os.cpu_count() or 1
+        jobs = jobs or processors
+        threads = 1 if cluster else max(1, processors // jobs)
         config = (
             {"backend": _dask(cluster)} if cluster else {"backend": "threading", "n_jobs": jobs}
         )
@@ -255,13 +257,12 @@ class Sweep:
             raise
         finally:
             trial.end_all()
-        far = [n for n, t in self.settled().items() if t.user_attrs.get("far")]
-        if far:
-            names = [f"{self.plan.name}-{number}" for number in far]
-            dvc("exp", "pull", REMOTE, *names, root=self.home)
+        remote = [n for n, t in self.settled().items() if t.user_attrs.get("far")]
+        if remote:
+            dvc("exp", "pull", REMOTE, *map(self.plan.trial, remote), root=self.home)
 
     def _settle(self, result: trial.Result, cluster: Any) -> None:
-        """Write a trial's outcome down and say it."""
+        """Record the outcome of a trial, and print it."""
         from optuna.trial import TrialState
 
         name = result["name"]
@@ -283,13 +284,13 @@ class Sweep:
         else:
             self.study.tell(asked, result["value"])
             figure = ranking.figure(result["value"], result["se"])
-            best = self.study.best_trial
-            said = f"best {ranking.figure(best.value)} ({self.plan.name}-{_number(best)})"
-            outcome = f"{self.plan.metric} {figure}  {said}  {result['seconds']:.1f} s"
+            top = self.study.best_trial
+            best = f"{ranking.figure(top.value)} ({self.plan.trial(top.user_attrs['number'])})"
+            outcome = f"{self.plan.metric} {figure}  best {best}  {result['seconds']:.1f} s"
         print(f"[{len(self.settled())}/{self.total}] {name}  {outcome}", flush=True)
 
     def close(self, apply: str | None, branch: str | None) -> int:
-        """Account for every trial, rank them, and do with the best what was asked.
+        """Account for each trial, rank them, and apply or branch off the best if that is wanted.
 
         Raises Fault if asked = finished + failed does not hold, or no trial finished.
         """
@@ -303,21 +304,21 @@ class Sweep:
             raise Fault(f"{lost} trials are not accounted for; run them: --resume {self.plan.name}")
         if not finished:
             raise Fault(f"no trial finished; see {self.folder.relative_to(self.home) / 'logs'}")
-        known = experiments.known(self.home, self.plan.base, remote=None)
+        commits = experiments.commits(self.home, self.plan.base, remote=None)
         for number, done in finished.items():
-            name = f"{self.plan.name}-{number}"
-            if known.get(name) != done.user_attrs["commit"]:
+            name = self.plan.trial(number)
+            if commits.get(name) != done.user_attrs["commit"]:
                 print(f"{name} is left out: its experiment was removed or replaced")
-                known.pop(name, None)
+                commits.pop(name, None)
                 del settled[number]
         if not settled.keys() & finished.keys():
             raise Fault("the experiments of all trials were removed or replaced")
-        best = ranking.write(self.folder, self.plan.metric, self.study, self.dimensions, settled)
-        from strata.sweep import ties  # imports pandas, which no worker needs
+        best = ranking.write(self.folder, self.plan, self.dimensions, settled)
+        from strata.sweep import ties
 
-        print(ties.sentence(self.home, self.plan.metric, self.folder.name, best, settled))
+        print(ties.sentence(self.home, self.plan, best, settled))
         chosen = best if apply == "best" else apply
-        if chosen and chosen not in known:
+        if chosen and chosen not in commits:
             raise Fault(f"{chosen} made no experiment that could be applied")
         plan.check_end(self.home, self.plan, apply, branch)
         partly = bool(self.plan.stages)  # trials leave stages out
@@ -330,7 +331,3 @@ class Sweep:
             then = "run `dvc repro` for what trials leave out, and " if partly else ""
             print(f"{chosen} is in the workspace; {then}commit it to keep it")
         return 0
-
-
-def _number(found: "optuna.trial.FrozenTrial") -> int:
-    return int(found.user_attrs["number"])

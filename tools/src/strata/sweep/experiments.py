@@ -1,15 +1,15 @@
-"""DVC's experiments: made in a clone, looked up, and brought to and from the remotes."""
+"""DVC's experiments: run in a clone, looked up, pushed and fetched."""
 
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
-from strata import checkout
-from strata.errors import Fault
-from strata.git import add, git, lines, succeeds, tracked
-from strata.revision import Revision, Stage
-from strata.store import Store, dvc_repo, opened
-from strata.values import Leaves
+from strata.core.errors import Fault
+from strata.core.values import Leaves
+from strata.dvc.revision import Revision, Stage
+from strata.dvc.store import Store, dvc_repo, opened
+from strata.git import add, git, is_tracked, lines, succeeds
+from strata.restore import checkout
 
 
 def ref(base: str, name: str) -> str:
@@ -17,14 +17,14 @@ def ref(base: str, name: str) -> str:
     return f"refs/exps/{base[:2]}/{base[2:]}/{name}"
 
 
-def known(root: Path, base: str, remote: str | None) -> dict[str, str]:
-    """The experiments on a commit, here or on a Git remote: the commit of each, by name."""
+def commits(root: Path, base: str, remote: str | None) -> dict[str, str]:
+    """The commits of the experiments on a commit, by name; here, or on a Git remote."""
     pattern = ref(base, "")
     if remote:
-        found = lines("ls-remote", remote, f"{pattern}*", root=root)
+        listed = lines("ls-remote", remote, f"{pattern}*", root=root)
     else:
-        found = lines("for-each-ref", "--format=%(objectname) %(refname)", pattern, root=root)
-    parts = (line.partition(pattern) for line in found)
+        listed = lines("for-each-ref", "--format=%(objectname) %(refname)", pattern, root=root)
+    parts = (line.partition(pattern) for line in listed)
     return {name: commit.strip() for commit, _, name in parts}
 
 
@@ -34,10 +34,10 @@ def commit_at(root: Path, ref: str) -> str | None:
 
 
 def prepare(home: Path, base: str, folder: Path) -> tuple[Path, list[Stage]]:
-    """Make ``folder`` a clone of ``home`` at a commit, with its data.
+    """Clone ``home`` at a commit into ``folder``, with its data; ``home`` itself is left alone.
 
-    Returns the folder in it that has ``.dvc``, and the stages. ``home`` stays as it is, so that the
-    user can go on working there. Raises Fault if the commit is missing.
+    Returns the folder in it that has ``.dvc``, and the stages. Raises Fault if there is no such
+    commit.
     """
     with opened(home) as store:
         root = checkout.clone(store, base, folder)
@@ -48,7 +48,7 @@ def prepare(home: Path, base: str, folder: Path) -> tuple[Path, list[Stage]]:
 
 
 def clean(root: Path, base: str) -> None:
-    """Bring a clone back to a commit: what a trial left in it goes, but for what Git ignores.
+    """Bring a clone back to a commit, and remove what a trial left, but for what Git ignores.
 
     Raises Fault if the clone is broken.
     """
@@ -59,11 +59,10 @@ def clean(root: Path, base: str) -> None:
 def run(root: Path, base: str, name: str, overrides: list[str], stages: list[str]) -> Leaves:
     """Run stages with changed parameters as an experiment, as ``dvc exp run -S`` does.
 
-    All are run if none is named. Without a dvc.yaml at the top, where DVC would run nothing, all
-    pipelines below it are run. ``root`` is a clone that nobody else uses, clean, and the current
-    folder. So there is nothing to stash and bring back, and no half-done run to save: a trial takes
-    less than half of what ``exp run`` adds to its stages. Unlike that it pushes nothing, and tells
-    DVC Studio nothing.
+    All are run if none is named; without a dvc.yaml at the top, where DVC would run nothing, those
+    of all pipelines below it. ``root`` is a clean clone that nobody else uses, and the current
+    folder. So nothing is stashed, and no half-done run saved: a trial takes less than half of what
+    ``exp run`` adds to its stages. Unlike that it pushes nothing, and tells DVC Studio nothing.
 
     Returns the metrics. Raises Fault with DVC's reason if a stage fails.
     """
@@ -77,8 +76,8 @@ def run(root: Path, base: str, name: str, overrides: list[str], stages: list[str
             repo.checkout(stages, with_deps=bool(stages), force=True, allow_missing=True)
             env = {DVC_EXP_BASELINE_REV: base, DVC_EXP_NAME: name, DVC_ROOT: str(root)}
             everywhere = not stages and not (root / "dvc.yaml").exists()
-            seen = _reproduce(repo, stages, all_pipelines=everywhere, run_env=env)
-            _commit(repo, root, seen, f"dvc: commit experiment {name}")
+            visited = _reproduce(repo, stages, all_pipelines=everywhere, run_env=env)
+            _commit(repo, root, visited, f"dvc: commit experiment {name}")
             git("update-ref", ref(base, name), "HEAD", root=root)
             return Revision(Store(root, repo), None).metrics
 
@@ -86,52 +85,52 @@ def run(root: Path, base: str, name: str, overrides: list[str], stages: list[str
 def _set(repo: Any, overrides: list[str], stages: list[str]) -> None:
     """Write parameters into their files, which Hydra composes where DVC is set up so.
 
-    One that DVC keeps is what an earlier trial has made of it, so it is brought back first; then it
-    is entered in its .dvc file, else a checkout would bring it back again.
+    A file that DVC keeps is as an earlier trial left it, so it is checked out first; then it is
+    entered in its .dvc file, or a checkout would undo the change.
     """
     from dvc.utils.cli_parse import to_path_overrides
 
     by_file = to_path_overrides(overrides)
     if repo.config.get("hydra", {}).get("enabled"):
         by_file.setdefault("params.yaml", [])
-    kept = not all(tracked(Path(repo.root_dir), path) for path in by_file)
-    if kept:
+    in_dvc = not all(is_tracked(Path(repo.root_dir), path) for path in by_file)
+    if in_dvc:
         repo.checkout(force=True, allow_missing=True)
     queue = repo.experiments.workspace_queue
     queue._update_params(by_file)
-    if kept:
+    if in_dvc:
         queue._stash_commit_deps(stages)
 
 
 def _reproduce(repo: Any, stages: list[str], **options: Any) -> list[Any]:
-    """Bring stages up to date, and write each dvc.lock once, at the end; the stages looked at.
+    """Bring stages up to date, and write each dvc.lock once, at the end; the stages visited.
 
-    DVC writes it after each stage, which takes it longer than to see whether the stage is stale.
-    So while they run it is the one of the commit.
+    DVC writes it after each stage, which takes longer than to see whether the stage is stale. So
+    while stages run, dvc.lock is the one of the commit.
     """
-    seen: list[Any] = []
-    made: dict[str, list[Any]] = {}
+    visited: list[Any] = []
+    ran: dict[str, list[Any]] = {}  # by dvc.yaml
 
     def reproduce(stage: Any, **how: Any) -> Any:
-        seen.append(stage)
-        if ran := stage.reproduce(**how):
-            made.setdefault(stage.path, []).append(stage)
-        return ran
+        visited.append(stage)
+        if result := stage.reproduce(**how):
+            ran.setdefault(stage.path, []).append(stage)
+        return result
 
     repo.reproduce(stages, repro_fn=reproduce, **options)
-    for of_file in made.values():
+    for of_file in ran.values():
         of_file[0].dvcfile.dump_stages(of_file, update_pipeline=False)
-    return seen
+    return visited
 
 
 def _commit(repo: Any, root: Path, stages: list[Any], message: str) -> None:
-    """Commit what changed, and of what is new that which is declared, as ``dvc exp run`` does."""
+    """Commit all changes, and of the new files the declared ones, as ``dvc exp run`` does."""
     from dvc.repo.experiments.executor.base import BaseExecutor
     from dvc.stage.utils import _get_stage_files
 
     add(root, "--update")
-    found = git("ls-files", "-z", "--others", "--exclude-standard", root=root)
-    new = [PurePath(path) for path in found.split("\0")[:-1]]
+    untracked = git("ls-files", "-z", "--others", "--exclude-standard", root=root)
+    new = [PurePath(path) for path in untracked.split("\0")[:-1]]
     if new:
         named = [*BaseExecutor._get_top_level_paths(repo), *chain(*map(_get_stage_files, stages))]
         around = {path for file in new for path in (file, *file.parents)}
@@ -157,25 +156,23 @@ def check_pushed(root: Path, remote: str, commit: str) -> None:
 
 
 def fetch_commit(root: Path, remote: str, commit: str) -> None:
-    """Bring a commit, and the data that it names, from the Git and the DVC remote."""
+    """Fetch a commit and its data, from the Git and the DVC remote. Raises Fault."""
     git("fetch", "--quiet", remote, root=root)
-    try:
-        git("cat-file", "-e", f"{commit}^{{commit}}", root=root)
-    except Fault:
-        raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; push it") from None
+    if not succeeds("cat-file", "-e", f"{commit}^{{commit}}", root=root):
+        raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; `git push` it")
     with opened(root) as store:
         store.fetch(Revision(store, commit).outputs)
 
 
 def push(root: Path, remote: str, path: str) -> None:
-    """Send an experiment's data to the DVC remote, and then its reference to the Git remote.
+    """Push an experiment's data to the DVC remote, and then its reference to the Git remote.
 
     DVC does it the other way round: a machine that dies in between would leave a reference that
     says the trial is done, and a model that nobody has. Raises Fault if not all of it arrives.
     """
     with opened(root) as store:
         outs = [out for out in Revision(store, commit_at(root, path)).outputs if out.is_stored]
-        said = store.push(outs)
+        error = store.push(outs)
         for out in store.not_on_remote(outs):
-            raise Fault(f"{out.path} did not get to the DVC remote{': ' if said else ''}{said}")
+            raise Fault(f"{out.path} did not get to the DVC remote{': ' if error else ''}{error}")
     git("push", "--quiet", "--no-verify", remote, f"+{path}:{path}", root=root)

@@ -1,4 +1,4 @@
-"""What came out of a sweep: a table of its trials, the best first, and what mattered.
+"""The result of a sweep: a table of its trials, the best first, and what mattered.
 
 Writes into sweeps/NAME/: trials.csv and trials.parquet, a trial a row with its parameters, the
 metric, its standard error, the best until then, seconds and error; importance.csv, a parameter a
@@ -6,13 +6,14 @@ row. `dvc plots show` draws any of the columns.
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from strata.sweep.plan import Plan
 from strata.sweep.space import Dimension, short
 
 if TYPE_CHECKING:
-    import optuna
     import pandas as pd
 
 ROWS = 10  # of the table on the screen
@@ -22,48 +23,46 @@ ENOUGH = 10  # trials for each parameter; with fewer the shares are mostly chanc
 def figure(value: float | None, error: float | None = None) -> str:
     """A metric with as many digits as comparing trials takes, and its standard error."""
     text = "–" if value is None else f"{value:.5g}"
-    return text if error is None else f"{text} ± {error:.2g}"
+    return text if error is None or math.isnan(error) else f"{text} ± {error:.2g}"
 
 
-def table(
-    name: str, metric: str, maximize: bool, dimensions: list[Dimension], trials: dict[int, Any]
-) -> "pd.DataFrame":
-    """Rank the trials: the best first, the failed last; equal ones in the order they were asked."""
+def table(plan: Plan, columns: Mapping[str, str], trials: Mapping[int, Any]) -> "pd.DataFrame":
+    """Rank trials: the best first, the failed last; equal ones in the order they were asked.
+
+    ``columns`` are those of the varied parameters and of the metric.
+    """
     import pandas as pd
 
-    varied = [d.name for d in dimensions if d.texts is None or len(d.texts) > 1]
-    columns = short([*varied, metric])
     rows = []
     for number in sorted(trials):
         trial = trials[number]
         rows.append(
             {
                 "trial": number,
-                "experiment": f"{name}-{number}",
+                "experiment": plan.trial(number),
                 "state": "failed" if trial.user_attrs.get("error") else "finished",
-                **{columns[key]: trial.params.get(key) for key in varied},
-                columns[metric]: trial.value,
+                **{column: trial.params.get(key) for key, column in columns.items()},
+                columns[plan.metric]: trial.value,
                 "se": trial.user_attrs.get("se"),
                 "best": None,
                 "seconds": trial.user_attrs.get("seconds"),
                 "error": trial.user_attrs.get("error"),
             }
         )
-    frame = pd.DataFrame(rows)
-    values = frame[columns[metric]] = frame[columns[metric]].astype(float)
-    frame["se"] = frame["se"].astype(float)
-    frame["best"] = values.cummax() if maximize else values.cummin()
-    for key in varied:
-        numbers = pd.to_numeric(frame[columns[key]], errors="coerce")
+    frame, metric = pd.DataFrame(rows), columns[plan.metric]
+    frame = frame.astype({metric: float, "se": float})
+    frame["best"] = frame[metric].cummax() if plan.maximize else frame[metric].cummin()
+    for column in columns.values():
+        numbers = pd.to_numeric(frame[column], errors="coerce")
         if numbers.notna().all():
-            frame[columns[key]] = numbers
+            frame[column] = numbers
     return frame.sort_values(
-        columns[metric], ascending=not maximize, kind="stable", na_position="last"
+        metric, ascending=not plan.maximize, kind="stable", na_position="last"
     ).reset_index(drop=True)
 
 
 def importances(
-    frame: "pd.DataFrame", columns: list[str], metric: str, maximize: bool
+    frame: "pd.DataFrame", columns: Iterable[str], metric: str, maximize: bool
 ) -> dict[str, float]:
     """How much each parameter decides whether a trial is good (Optuna's PED-ANOVA), sum 1.
 
@@ -94,30 +93,24 @@ def importances(
 
 
 def write(
-    folder: Path,
-    metric: str,
-    study: "optuna.Study",
-    dimensions: list[Dimension],
-    trials: dict[int, Any],
+    folder: Path, plan: Plan, dimensions: Iterable[Dimension], trials: Mapping[int, Any]
 ) -> str:
     """Write and print the table and the importances; returns the name of the best experiment."""
     import pandas as pd
 
-    maximize = study.direction.name == "MAXIMIZE"
-    frame = table(folder.name, metric, maximize, dimensions, trials)
+    varied = [dimension.name for dimension in dimensions if dimension.is_varied]
+    columns = short([*varied, plan.metric])
+    frame = table(plan, columns, trials)
     frame.to_csv(folder / "trials.csv", index=False, lineterminator="\n")
     as_text = {name: "string" for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
     frame.astype(as_text).to_parquet(folder / "trials.parquet", index=False)
+    top = frame.drop(columns=["trial", "best", "error"]).head(ROWS)
+    print(top.to_string(index=False, na_rep="–", float_format=lambda value: f"{value:.5g}"))
 
-    varied = [d.name for d in dimensions if d.texts is None or len(d.texts) > 1]
-    columns = short([*varied, metric])
-    shown = frame.drop(columns=["trial", "best", "error"]).head(ROWS)
-    print(shown.to_string(index=False, na_rep="–", float_format=lambda value: f"{value:.5g}"))
-
-    finished = frame[frame["state"] == "finished"]
-    best, error = finished.iloc[0], finished["se"].iloc[0]
-    print(f"best: {best['experiment']}, {metric} {figure(best[columns[metric]], _known(error))}")
-    shares = importances(finished, [columns[key] for key in varied], columns[metric], maximize)
+    finished, metric = frame[frame["state"] == "finished"], columns[plan.metric]
+    best = finished.iloc[0]
+    print(f"best: {best['experiment']}, {plan.metric} {figure(best[metric], best['se'])}")
+    shares = importances(finished, [columns[name] for name in varied], metric, plan.maximize)
     if shares:
         parts = pd.DataFrame({"parameter": list(shares), "importance": list(shares.values())})
         parts.to_csv(folder / "importance.csv", index=False, lineterminator="\n")
@@ -127,7 +120,3 @@ def write(
         print(f"what mattered cannot be told: {few}, each needs {ENOUGH}")
     print(f"table: sweeps/{folder.name}/trials.csv and .parquet")
     return str(best["experiment"])
-
-
-def _known(error: float | None) -> float | None:
-    return None if error is None or math.isnan(error) else float(error)

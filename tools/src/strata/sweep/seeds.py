@@ -1,23 +1,23 @@
 """Measure how far each metric moves when nothing but the seed of the training differs.
 
-The pipeline runs with N seeds, as the experiments of a sweep, so that a measurement that was
-stopped goes on when it is asked for again. What is found is committed, for reports to reckon with.
+The pipeline runs with N seeds, as the trials of a sweep, so that a measurement that was stopped
+goes on when it is asked for again. The result is committed, for reports to reckon with.
 """
 
 import argparse
-import os
 import statistics
 from pathlib import Path
 
-from strata import git, refs
-from strata.errors import Fault
-from strata.revision import Revision
-from strata.seeds import Seeds, place
-from strata.settings import section
-from strata.store import opened
+from strata import git
+from strata.compare.seeds import Seeds, place
+from strata.core.errors import Fault
+from strata.core.settings import section
+from strata.core.values import Leaves, aligned, flatten, is_number
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
+from strata.git import refs
 from strata.sweep import import_all, opened_sweep, plan
 from strata.sweep.plan import Plan
-from strata.values import Leaves, flatten, is_number
 
 NAMES = ("seed", "random_state")
 FEWEST = 3
@@ -31,59 +31,60 @@ def run(args: argparse.Namespace) -> int:
         raise Fault(f"{args.count} seeds: at least {FEWEST}, and 10 tell much more")
     plan.check_clean(home, "what is measured is a commit")
     path = place(home)
-    if (home / path).exists() and not git.tracked(home, path):
+    if (home / path).exists() and not git.is_tracked(home, path):
         raise Fault(f"{path} is in the way and not in Git; move it, or commit it")
     base = refs.commit_of("HEAD", home)
     with opened(home) as store:
-        here = Revision(store, base)
-        param = param_of(here)
+        head = Revision(store, base)
+        param = param_of(head)
         file, _, key = param.rpartition(":")
-        now = flatten(here.parsed(file or "params.yaml")).get(key)
-        if isinstance(now, bool) or not isinstance(now, int):
-            raise Fault(f"{param} is {now!r}, and not a whole number that could be varied")
-        known = numbers(here.metrics)
+        current = flatten(head.parsed(file or "params.yaml")).get(key)
+        if isinstance(current, bool) or not isinstance(current, int):
+            raise Fault(f"{param} is {current!r}, and not a whole number that could be varied")
         # One to show while it runs: that of sweeps, else the first that is no count.
         metric = section(home, "sweep").get("metric") or next(
-            (name for name, value in known.items() if isinstance(value, float)), None
+            (name for name, value in numbers(head.metrics).items() if isinstance(value, float)),
+            None,
         )
-        stages = plan.stages_of(here)
+        stages = plan.stages_of(head)
     if metric is None:
         raise Fault("this commit has no metric: there is nothing to measure")
-    seeds = [now + step for step in range(args.count)]
+    seeds = [current + step for step in range(args.count)]
     settings = [f"{param}={','.join(map(str, seeds))}"]
     name = f"seeds-{base[:9]}-{args.count}"
-    asked = Plan(name, base, settings, None, 0, metric, "maximize", stages)
-    with opened_sweep(home, asked) as sweep:
-        sweep.run(args.jobs or os.cpu_count() or 1, None)
-        done = {n: t.user_attrs["commit"] for n, t in sweep.settled().items()}
+    wanted = Plan(name, base, settings, None, 0, metric, "maximize", stages)
+    with opened_sweep(home, wanted) as sweep:
+        sweep.run(args.jobs)
+        commits = {n: t.user_attrs["commit"] for n, t in sweep.settled().items()}
     with opened(home) as store:
-        found = {
+        fits = {
             seeds[number - 1]: numbers(Revision(store, commit).metrics)
-            for number, commit in sorted(done.items())
+            for number, commit in sorted(commits.items())
             if commit
         }
-    if len(found) < FEWEST:
-        raise Fault(f"{len(found)} of {args.count} fits finished, too few; see {sweep.folder}/logs")
-    measured = Seeds(base, param, list(found), deviations(list(found.values())))
-    print(table(list(found.values()), measured))
+    if len(fits) < FEWEST:
+        raise Fault(f"{len(fits)} of {args.count} fits finished, too few; see {sweep.folder}/logs")
+    measured = Seeds(base, param, list(fits), deviations(list(fits.values())))
+    print(table(list(fits.values()), measured))
     commit(home, path, measured)
     return 0
 
 
-def param_of(here: Revision) -> str:
+def param_of(revision: Revision) -> str:
     """The seed of the training, by the settings or as the only one that the model's stage reads.
 
     Raises Fault with what to set if it cannot be told.
     """
-    if named := section(here.root, "seeds").get("param"):
+    if named := section(revision.root, "seeds").get("param"):
         return str(named)
-    stages = [s for s in here.stages.values() if not here.models or set(s.outs) & set(here.models)]
+    models = set(revision.models)
+    stages = [s for s in revision.stages.values() if not models or models & set(s.outs)]
     names = {name for stage in stages for name in stage.params if name.split(".")[-1] in NAMES}
     if len(names) == 1:
         return names.pop()
-    known = f"there are {', '.join(sorted(names))}" if names else "none is called seed"
+    which = f"there are {', '.join(sorted(names))}" if names else "none is called seed"
     raise Fault(
-        f"which param is the seed of the training? Set param in [tool.strata.seeds]: {known}"
+        f"which param is the seed of the training? Set param in [tool.strata.seeds]: {which}"
     )
 
 
@@ -103,14 +104,13 @@ def deviations(fits: list[dict[str, float]]) -> dict[str, float]:
 
 
 def table(fits: list[dict[str, float]], measured: Seeds) -> str:
-    """What was measured, for people: the metrics that move."""
-    moving = [name for name, sd in measured.sd.items() if sd]
-    width = max(map(len, ["metric", *moving]))
-    rows = [f"{'metric':{width}}  {'mean':>10}  {'sd':>10}"]
-    for name in moving:
-        mean = statistics.fmean(fit[name] for fit in fits)
-        rows.append(f"{name:{width}}  {mean:10.6g}  {measured.sd[name]:10.3g}")
-    return "\n".join(rows) if moving else "no metric moves with the seed"
+    """The metrics that move with the seed, for people."""
+    rows = [
+        (name, f"{statistics.fmean(fit[name] for fit in fits):.6g}", f"{sd:.3g}")
+        for name, sd in measured.sd.items()
+        if sd
+    ]
+    return aligned([("metric", "mean", "sd"), *rows]) if rows else "no metric moves with the seed"
 
 
 def commit(home: Path, path: str, measured: Seeds) -> None:

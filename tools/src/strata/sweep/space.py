@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from strata.errors import Fault
+from strata.core.errors import Fault
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -26,8 +26,7 @@ COLUMNS = ("trial", "experiment", "state", "se", "best", "seconds", "error")
 class Dimension:
     """One ``-S``: ``name`` is all that stands before its ``=``.
 
-    ``texts`` are its values as written, or None for an interval, which ``sweep`` (hydra's object)
-    describes.
+    ``texts`` are its values as written, or None for an interval; ``sweep`` is Hydra's object.
     """
 
     name: str
@@ -36,11 +35,16 @@ class Dimension:
     texts: tuple[str, ...] | None
     sweep: Any
 
+    @property
+    def is_varied(self) -> bool:
+        """Whether it has more than one value."""
+        return self.texts is None or len(self.texts) > 1
+
 
 def parse(settings: list[str]) -> list[Dimension]:
-    """Read what stands after ``-S``.
+    """The dimensions of the settings after ``-S``.
 
-    Raises Fault for what is not in the grammar, no values, and a key named twice.
+    Raises Fault for one that is not in the grammar, or has no values, and a key named twice.
     """
     dimensions = [_dimension(setting) for setting in settings]
     names = [dimension.name for dimension in dimensions]
@@ -50,16 +54,21 @@ def parse(settings: list[str]) -> list[Dimension]:
     return dimensions
 
 
-def check(dimensions: list[Dimension], known: Callable[[str], Iterable[str]]) -> None:
-    """Raise Fault for a key that is not in its file; ``known`` gives the keys that a file sets."""
+def check(dimensions: list[Dimension], keys_of: Callable[[str], Iterable[str]]) -> None:
+    """Raise Fault for a key that its file does not set."""
     for dimension in dimensions:
         if dimension.name.startswith("+"):
             continue  # adds a key
-        keys = sections(known(dimension.path))
+        keys = sections(keys_of(dimension.path))
         if dimension.key not in keys:
-            near = difflib.get_close_matches(dimension.key, keys, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"see {dimension.path}"
+            hint = nearest(dimension.key, keys) or f"see {dimension.path}"
             raise Fault(f"{dimension.key} is not a key of {dimension.path}; {hint}")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A question for who may have misspelled a name; empty if there is none like it."""
+    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {matches[0]!r}?" if matches else ""
 
 
 def sections(keys: Iterable[str]) -> list[str]:

@@ -1,10 +1,10 @@
-"""A worker of a sweep: a process of its own that runs one trial after the other.
+"""A worker of a sweep: a process that runs one trial after the other.
 
-It works in a clone of its own, so that the user's workspace stays as it is, and keeps it, with
-the data in it and a warm Python beside it (see strata/warm), from trial to trial. Whoever started
-it writes a trial a line to its standard input and reads a result a line from its standard output,
-both as JSON. When the input closes, because the sweep ended or died, the worker and all that it
-started end at once. A worker that dies takes nothing with it but its clone.
+It works in a clone of its own, so that the user's workspace is left alone, and keeps it, with its
+data and a warm Python (see strata/warm), from trial to trial. It reads a task a line from its
+standard input and writes a result a line to its standard output, both as JSON. When the input
+closes, because the sweep ended or died, the worker and all that it started end at once. A worker
+that dies takes nothing with it but its clone.
 """
 
 import atexit
@@ -28,13 +28,13 @@ from typing import Any
 import psutil
 
 from strata import git
-from strata.errors import Fault
+from strata.core.errors import Fault
+from strata.core.values import Leaves, is_number
 from strata.sweep import experiments
-from strata.values import Leaves, is_number
 from strata.warm import Warm
 
-# The package that this program is in imports it first, which Python warns of; what the user has
-# warnings do is for the stages.
+# Its own package imports this program before Python runs it, which Python warns of. The user's
+# own filters of warnings are for the stages.
 AS_PROGRAM = ("-W", "ignore", "-m")
 ATTEMPTS = 5  # a trial whose workers died this often is to blame itself
 
@@ -43,7 +43,7 @@ Result = dict[str, Any]  # name, commit, value, error, seconds, log, error of th
 
 
 class Worker:
-    """The handle on a worker process."""
+    """A worker process, from outside."""
 
     def __init__(self, task: Task) -> None:
         home = Path(task["home"] or git.top())
@@ -84,29 +84,32 @@ class Worker:
 
 
 def folder_in(place: Path) -> str:
-    """A folder for a worker of this process, which its name tells, and of this host."""
+    """A new folder for a worker, named after this process and this host."""
     return tempfile.mkdtemp(prefix=f"worker-{os.getpid()}@{socket.gethostname()}-", dir=place)
 
 
 def clear(place: Path) -> None:
-    """Remove the clones of workers whose sweep is gone: killed, it could not wait for theirs.
+    """Remove the clones of workers whose sweep was killed.
 
     Of this host's workers only: others may share the folder, and number processes of their own.
     """
-    mine = re.compile(rf"worker-(\d+)@{re.escape(socket.gethostname())}-[^-]*")
+    ours = re.compile(rf"worker-(\d+)@{re.escape(socket.gethostname())}-[^-]*")
     for folder in place.glob("worker-*"):
-        if (known := mine.fullmatch(folder.name)) and not psutil.pid_exists(int(known[1])):
+        if (name := ours.fullmatch(folder.name)) and not psutil.pid_exists(int(name[1])):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _threads(count: int) -> dict[str, str]:
-    """Share the processors out. OpenBLAS keeps as many threads as in any other run: with another
-    number its sums differ in the last digit, and with them a model's hash."""
-    all_of_them = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    """The variables that share the processors out.
+
+    OpenBLAS keeps as many threads as in any other run: with another number its sums differ in the
+    last digit, and with them a model's hash.
+    """
+    processors = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     return {
         "OMP_NUM_THREADS": str(count),
         "OMP_WAIT_POLICY": "passive",  # waiting threads leave the processor to another worker's
-        "OPENBLAS_NUM_THREADS": str(all_of_them),
+        "OPENBLAS_NUM_THREADS": str(processors),
     }
 
 
@@ -156,7 +159,7 @@ atexit.register(end_all)
 
 
 class Workshop:
-    """The clone in which a worker runs its trials, and its warm Python; made by the first one."""
+    """The clone in which a worker runs its trials, and its warm Python; the first makes both."""
 
     root: Path
     _warm: Warm
@@ -175,16 +178,16 @@ class Workshop:
             experiments.fetch_commit(self.home, remote, base)
         if remote and git.git("ls-remote", remote, ref, root=self.home):
             git.git("fetch", "--quiet", remote, f"+{ref}:{ref}", root=self.home)
-            found = experiments.metrics(self.home, str(experiments.commit_at(self.home, ref)))
+            metrics = experiments.metrics(self.home, str(experiments.commit_at(self.home, ref)))
         elif not remote and (commit := experiments.commit_at(self.home, ref)):
-            found = experiments.metrics(self.home, commit)
+            metrics = experiments.metrics(self.home, commit)
         else:
-            found = self._experiment(base, name, task["overrides"], task["stages"])
-            value_of(found, task["metric"])  # an experiment without its metric has failed
+            metrics = self._experiment(base, name, task["overrides"], task["stages"])
+            value_of(metrics, task["metric"])  # an experiment without its metric has failed
             git.git("push", "--quiet", self.top, f"+{ref}:{ref}", root=self.root)
             if remote:
                 experiments.push(self.home, remote, ref)
-        value, error = value_of(found, task["metric"])
+        value, error = value_of(metrics, task["metric"])
         commit = experiments.commit_at(self.home, ref)
         return {"name": name, "commit": commit, "value": value, "se": error, "error": None}
 
@@ -257,11 +260,11 @@ def main() -> None:
 
 
 def _blame(error: Exception, log: Path) -> str:
-    """Why a trial failed, in a line: a stage's own last words, behind DVC's."""
+    """Why a trial failed, in a line: DVC's reason, and the last words of the stage."""
     sys.stdout.flush()
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     reason = str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
-    return f"{reason}: {said[-1]}" if said and "failed to run" in reason else reason
+    return f"{reason}: {lines[-1]}" if lines and "failed to run" in reason else reason
 
 
 def _listen(tasks: "queue.SimpleQueue[str]", folder: Path) -> None:

@@ -6,7 +6,7 @@ streams to server.py on a Unix socket. The server forks: the child is a Python t
 imports and nothing else. Any other command goes to the shell it would have gone to. Without fork,
 all of them do.
 
-Only libraries are imported beforehand, when the first stage asks that needs them, and never the
+Only libraries are imported beforehand, when the first stage that needs them asks, and never the
 pipeline's own code, which a trial may change.
 """
 
@@ -22,33 +22,33 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from strata.git import git
-from strata.revision import Stage
+from strata.dvc.revision import Stage
+from strata.git import entries
 
 HERE = Path(__file__).parent
 
 
 def libraries(root: Path, stages: Iterable[Stage]) -> dict[str, list[str]]:
-    """The modules from outside of the repository that each program of the stages imports, sorted.
+    """The modules that each program of the stages imports from outside the repository, sorted.
 
     A program is the FILE.py or MODULE of a command. What it imports is found in the sources that
     its stages run or depend on, at their top level: what a function imports it may not need.
     """
-    tracked = git("ls-files", "-z", "--", "*.py", root=root).split("\0")[:-1]
+    tracked = entries("ls-files", "-z", "--", "*.py", root=root)
     inside = {part for path in tracked for part in Path(path).with_suffix("").parts}
     imports = functools.cache(_imports)  # stages share sources
-    found: dict[str, set[str]] = {}
+    programs: dict[str, set[str]] = {}
     for stage in stages:
         sources = {name for name in [*stage.cmd.split(), *stage.deps] if name.endswith(".py")}
         modules = {module for name in sources for module in imports(root / name)}
         outside = {name for name in modules if name.partition(".")[0] not in inside}
         for program in re.findall(r"\bpython (?:-m )?(\S+)", stage.cmd):
-            found.setdefault(program, set()).update(outside)
-    return {program: sorted(names) for program, names in found.items()}
+            programs.setdefault(program, set()).update(outside)
+    return {program: sorted(names) for program, names in programs.items()}
 
 
 def _imports(source: Path) -> list[str]:
-    """What the top level of a source file imports, with ``b`` of ``from a import b`` as a.b."""
+    """What the top level of a source file imports; of ``from a import b`` both a and a.b."""
     try:
         tree = ast.parse(source.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, UnicodeDecodeError):
@@ -65,16 +65,19 @@ def _imports(source: Path) -> list[str]:
 class Warm:
     """A warm server for the stages of one repository, as a child of this process.
 
-    ``folder`` is for it alone, and goes when it ends. ``environment`` is what a process needs for
-    DVC to use it. The server ends, and a stage that it runs with it, when this process ends,
-    however it ends.
+    ``folder`` is for it alone, and removed at its end. ``environment`` has DVC use it. The server,
+    with the stage that it runs, ends when this process does, however that ends.
     """
 
     def __init__(self, root: Path, stages: Iterable[Stage], folder: Path) -> None:
         self.environment: dict[str, str] = {}
         self._server: subprocess.Popen[bytes] | None = None
         python = shutil.which("python")
-        if not hasattr(os, "fork") or not python or Path(python).parent != _programs():
+        if (
+            not hasattr(os, "fork")
+            or not python
+            or Path(python).parent != Path(sys.executable).parent
+        ):
             return  # the stages' Python is not this one
         shutil.rmtree(folder, ignore_errors=True)  # of a server that was killed
         folder.mkdir()
@@ -82,8 +85,8 @@ class Warm:
         shell = folder / "shell"
         shell.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
         shell.chmod(0o700)
-        known = json.dumps(libraries(root, stages))
-        (folder / "libraries.json").write_text(known, encoding="utf-8")
+        text = json.dumps(libraries(root, stages))
+        (folder / "libraries.json").write_text(text, encoding="utf-8")
         self._server = subprocess.Popen(
             [sys.executable, str(HERE / "server.py"), str(folder)],
             stdin=subprocess.PIPE,
@@ -101,7 +104,7 @@ class Warm:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the server, if there is to be one, still runs."""
+        """Whether the server still runs; true if there is none."""
         return self._server is None or self._server.poll() is None
 
     def close(self) -> None:
@@ -109,7 +112,3 @@ class Warm:
         if self._server and self._server.stdin:
             self._server.stdin.close()
             self._server.wait()
-
-
-def _programs() -> Path:
-    return Path(sys.executable).parent

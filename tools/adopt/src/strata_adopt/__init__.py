@@ -1,0 +1,1 @@
+"""The commands `strata look` and `strata adopt`: look at a table, and make a project of it."""

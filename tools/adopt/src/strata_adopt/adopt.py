@@ -1,0 +1,238 @@
+"""Put the user's own table in the place of the demo's: the code, the tests, the first model.
+
+All of it is written and tried in a clone. Only then is the workspace moved to it, whole or not at
+all, and nothing is committed.
+"""
+
+import argparse
+import contextlib
+import difflib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from strata import git
+from strata.core.errors import Fault
+from strata.core.texts import inert
+from strata.core.values import aligned
+from strata.dvc.revision import Revision
+from strata.dvc.store import Store, opened
+from strata.git import refs
+from strata.restore import checkout, workspace
+from strata.restore.obtain import ensure_cached
+from strata_adopt import asking, editing, sources, writing
+from strata_adopt.plan import PARTITIONS, Options, Plan, observe, propose
+from strata_adopt.scan import scan
+from strata_adopt.sources import Source
+
+MOST = 60  # columns that are listed; of more, those with something to say
+NEXT = """\
+Nothing is committed yet. Next:
+  git diff --cached --stat                 # what adopt wrote; REVIEW marks what you know better
+  git commit -m "Put in our own data"
+  make test                                # the tests of your pipeline"""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Adopt a table: 0 if it is in place, or with --dry-run could be, else 1."""
+    root = git.top()
+    check_ready(root)
+    options = Options(
+        args.target, args.time, args.group, tuple(args.key), args.weight, args.positive, args.task,
+        tuple(args.drop),
+    )  # fmt: skip
+    with source_of(args.source, args.query) as source:
+        table = scan(source)
+        notes = observe(table, options.target)
+        plan = propose(table, options, notes)
+        show(plan, args.source)
+        if not args.yes and not args.dry_run:
+            options = asking.late_columns(table, options)
+            options = asking.split(propose(table, options, notes), options)
+            plan = propose(table, options, notes)
+        texts = writing.render(plan, root) | editing.edit(plan, root)
+        gone = [name for name in editing.demo_files(root) if name not in texts]
+        if (root / "data/source.dvc").exists():  # adopted before
+            print(difference(root, texts))
+        elif args.dry_run:
+            print(listing(root, texts, gone))
+        else:
+            print(f"writes {len(texts)} files, and removes {len(gone)} of the demo's")
+        if args.dry_run or not (args.yes or asking.confirm("Write this, and run it?")):
+            print("nothing was written")
+            return int(not args.dry_run)
+        with opened(root) as store:
+            adopt(store, plan, texts, gone)
+    print((root / "metrics/README.md").read_text(encoding="utf-8"))
+    print(NEXT)
+    return 0
+
+
+def check_ready(root: Path) -> None:
+    """Raise Fault if this is no project of the template, or something could be lost."""
+    if (root / "src/partitions.py").is_file():
+        raise Fault(
+            "this project's template had no src/kit yet, which the code that adopt writes stands "
+            "on: docs/template.md says how to move to it"
+        )
+    for name in ("dvc.yaml", "src/kit/base/build.py", "src/params.py", "pyproject.toml"):
+        if not (root / name).is_file():
+            raise Fault(
+                f"{root} has no {name}: adopt works in a repository made from Strata's template"
+            )
+    tracked = git.changes(root, untracked=False)
+    changed = [path for path in tracked if not path.startswith("data/source")]
+    if changed:
+        raise Fault(
+            f"{len(changed)} files differ from the last commit, such as {changed[0]}: commit or "
+            "stash them, so that nothing of yours gets lost"
+        )
+
+
+@contextlib.contextmanager
+def source_of(place: str, query: str | None) -> Iterator[Source]:
+    """The table's source. A database is asked once; its answer is kept for the time of a block."""
+    if query is None:
+        if "://" in place or place.startswith("env:"):
+            raise Fault("a database needs --query, the SQL that gives the table")
+        yield sources.from_files(place)
+        return
+    with tempfile.TemporaryDirectory(prefix="strata-") as folder:
+        yield sources.from_query(place, query, Path(folder))
+
+
+def show(plan: Plan, place: str) -> None:
+    """Print the columns with their roles and remarks, and the plan."""
+    print(f"{place}: {plan.table.rows:,} rows, {len(plan.fields)} columns")
+    rows = [["column", "type", "role", "missing", "distinct", "example", "remark"]]
+    for field in plan.fields:
+        if len(plan.fields) <= MOST or field.role != "feature" or field.remarks:
+            values = plan.table.sample[field.column.name].dropna()
+            *cells, remark = field.described
+            rows.append([*cells, str(next(iter(values), ""))[:24], remark])
+    print(aligned(rows))
+    if more := len(plan.fields) + 1 - len(rows):
+        print(f"and {more} more features")
+    if plan.table.step > 1:
+        print(f"(remarks and roles are by 1 row in {plan.table.step}; types and counts by all)")
+    for remark in plan.remarks:
+        print(inert(remark))
+    print(inert(summary(plan)))
+
+
+def summary(plan: Plan) -> str:
+    """The task, the split and the partitions, in a line."""
+    task = f"{plan.task} of {plan.positive!r}" if plan.task == "binary" else plan.task
+    test, validation, group = plan.test, plan.validation, plan.one("group")
+    if plan.by == "time":
+        split = f"the newest {test} {plan.period}s test, {validation} before them validate"
+    else:
+        rows = {
+            "group": f"in whole groups by {group.name if group else ''}",
+            "stratified": "at random, each class in its share",
+            "random": "at random",
+        }[plan.by]
+        split = f"{test:.0%} test, {validation:.0%} validate, {rows}"
+    return f"task: {task}; {split}; one partition {PARTITIONS[plan.partition]}"
+
+
+def listing(root: Path, texts: dict[str, str], gone: list[str]) -> str:
+    """The files that are written and removed, a line each."""
+    lines = [
+        f"{'edit ' if (root / name).exists() else 'write'}  {name}  {text.count(chr(10))} lines"
+        for name, text in sorted(texts.items())
+    ]
+    return "\n".join([*lines, *(f"remove {name}" for name in gone)])
+
+
+def difference(root: Path, texts: dict[str, str]) -> str:
+    """What changes in a project that was adopted before, as a diff."""
+    lines: list[str] = []
+    for name, text in sorted(texts.items()):
+        old = (root / name).read_text(encoding="utf-8") if (root / name).exists() else ""
+        both = (old.splitlines(keepends=True), formatted(name, text).splitlines(keepends=True))
+        lines += difflib.unified_diff(*both, f"a/{name}", f"b/{name}")
+    return "".join(lines) or "nothing of the code changes"
+
+
+def formatted(name: str, text: str) -> str:
+    """A file's text as the formatter has it."""
+    if not name.endswith(".py"):
+        return text
+    return ruff("format", "--stdin-filename", name, "-", stdin=text)
+
+
+def ruff(*arguments: str, stdin: str = "", root: Path | None = None) -> str:
+    """Run ruff, and return what it prints. Raises Fault if it fails."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "ruff", *arguments],
+        cwd=root, input=stdin, capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise Fault(f"ruff {arguments[0]}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def adopt(store: Store, plan: Plan, texts: dict[str, str], gone: list[str]) -> None:
+    """Make the project in a clone, run it there, and move the workspace to it.
+
+    Raises Fault, with the workspace as it was, if any of it fails.
+    """
+    root, place = store.root, store.root / ".dvc/tmp"
+    place.mkdir(parents=True, exist_ok=True)
+    for left in place.glob("adopt-*"):  # by an adoption that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="adopt-", dir=place) as folder:
+        clone = checkout.clone(store, refs.commit_of("HEAD", root), Path(folder) / root.name)
+        write(clone, texts, gone)
+        shutil.rmtree(clone / "data/source", ignore_errors=True)
+        (clone / "data/source").mkdir(parents=True)
+        for name, path in plan.table.source.files.items():
+            shutil.copyfile(path, clone / "data/source" / name)
+        checkout.dvc("add", "--quiet", "data/source", root=clone)
+        print("running the pipeline", file=sys.stderr, flush=True)
+        env = checkout.programs() | {"TMPDIR": folder}  # what is killed leaves nothing elsewhere
+        tests = "pytest -q -p no:cacheprovider tests"
+        for name, command in {
+            "strata repro": checkout.strata_command("repro"),
+            tests: [sys.executable, "-P", "-m", *tests.split()],
+        }.items():
+            if checkout.run(command, clone, env):
+                raise Fault(
+                    f"`{name}` fails on what was written; its own message is above. Your "
+                    "repository is as it was"
+                )
+        who = ("-c", "user.name=strata", "-c", "user.email=strata@localhost")
+        git.add(clone, "--all")
+        git.git(*git.QUIET, *who, "commit", "--quiet", "--no-verify", "-m", "Adopt", root=clone)
+        git.git("fetch", "--quiet", str(clone), "HEAD", root=root)
+        move(store, refs.commit_of("HEAD", clone))
+
+
+def write(root: Path, texts: dict[str, str], gone: list[str]) -> None:
+    """Write and remove files, formatted as all code here is."""
+    for name in gone:
+        (root / name).unlink(missing_ok=True)
+    shutil.rmtree(root / "metrics/plots", ignore_errors=True)
+    for name, text in texts.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8", newline="\n")
+    code = [name for name in texts if name.endswith(".py")]
+    ruff("check", "--quiet", "--fix-only", "--select", "I,F401", *code, root=root)
+    ruff("format", "--quiet", *code, root=root)
+
+
+def move(store: Store, commit: str) -> None:
+    """Move the workspace to a commit, proven, and leave what it changes in the index."""
+    root, target = store.root, Revision(store, commit)
+    branch = git.git("branch", "--show-current", root=root)
+    head = refs.commit_of("HEAD", root)
+    with ensure_cached(store, target, target.outputs) as outs:
+        workspace.move(store, target, commit, outs)
+    if branch:
+        git.git("symbolic-ref", "HEAD", f"refs/heads/{branch}", root=root)
+    else:
+        git.git("update-ref", "--no-deref", "HEAD", head, root=root)

@@ -1,0 +1,53 @@
+"""What only the user knows, and is asked for."""
+
+from dataclasses import replace
+
+from strata.core.errors import Fault
+from strata_adopt.plan import Options, Plan, check_names
+from strata_adopt.scan import Table
+
+
+def ask(question: str) -> str:
+    """The answer, without the space around it. Raises Fault if nobody gives one."""
+    try:
+        return input(f"{question} ").strip()
+    except EOFError:
+        raise Fault("nobody answers: --yes takes what is proposed") from None
+
+
+def confirm(question: str) -> bool:
+    """Whether the answer is yes, or nothing."""
+    return ask(f"{question} [Y/n]").lower() in ("", "y", "yes")
+
+
+def late_columns(table: Table, options: Options) -> Options:
+    """The options, less the columns that are known too late."""
+    while True:
+        answer = ask(
+            "Which of these columns would you not know yet when the prediction is due?\n"
+            "(names with commas between them, nothing for none)"
+        )
+        late = tuple(name.strip() for name in answer.split(",") if name.strip())
+        changed = replace(options, drop=tuple(dict.fromkeys([*options.drop, *late])))
+        try:
+            check_names(table, changed)
+            return changed
+        except Fault as fault:
+            print(fault)
+
+
+def split(plan: Plan, options: Options) -> Options:
+    """The options, with what the user says of a split that was only proposed."""
+    if options.time or options.group:
+        return options
+    if (time := plan.one("time")) and not confirm(
+        f"Will the model predict what comes after {time.facts.high}, so that the newest rows by "
+        f"{time.column.name!r} are held out?"
+    ):
+        return replace(options, time="")
+    if (group := plan.one("group")) and not confirm(
+        f"Will the model meet a {group.column.name!r} that it has not seen, so that whole ones are "
+        "held out?"
+    ):
+        return replace(options, group="")
+    return options

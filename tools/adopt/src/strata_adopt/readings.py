@@ -1,0 +1,115 @@
+"""How the texts of a column are read: as numbers, moments, truths, or as the texts they are.
+
+A column of a text file has no type. It is read in the strictest way that fits all of its values.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A"]  # in any text file
+MARKS = re.compile(r"[?.\-–*/]+|(?i:unknown|missing|none|n\.?a\.?|undefined|not available)")
+FEW = 3  # marks of a missing value that one column of numbers has at most
+FORMATS = [  # a day before a month where either may be meant, and a full year before a short one
+    "ISO8601",
+    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y"),
+    *("%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%Y/%m/%d %H:%M"),
+    *("%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S"),
+    *("%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
+]
+DATED = re.compile(r"\d{1,4}[-/. ]\w{1,9}[-/. ,]+\d{1,4}([T ].*)?|[A-Z][a-z]{2,8} \d{1,2}, \d{4}")
+ZONED = re.compile(r".*[T ].*(Z|[+-]\d\d:?\d\d)")
+NUMBERS = {
+    ".": r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?",
+    ",": r"[-+]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?",
+}
+AROUND = r"(?P<before>(?:[€$£¥]|EUR|USD|GBP|CHF)?\s*){}(?P<after>\s*[^\d\s.,]\S{{0,8}})?"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a column.
+
+    ``kind`` is whole number, number, truth, moment or text. A number may have something before or
+    after it, a decimal comma, and marks that stand for a missing one; a moment has a format.
+    """
+
+    kind: str
+    before: str = ""
+    after: str = ""
+    decimal: str = "."
+    marks: frozenset[str] = frozenset()
+    format: str = ""
+    zoned: bool = False
+
+    def typed(self, texts: Any) -> "pa.Array | Reading | None":
+        """Read texts, none of them missing: None where they are no such thing; another reading
+        where they are, but for a few marks, which become null."""
+        match self.kind:
+            case "text":
+                return texts
+            case "truth":
+                lower = pc.utf8_lower(texts)
+                known = pc.is_in(lower, pa.array(["true", "false"], lower.type))
+                return pc.equal(lower, "true") if pc.all(known).as_py() else None
+            case "moment":
+                return self._moments(pd.Series(texts.to_pylist(), dtype="str"))
+        return self._numbers(texts)
+
+    def _moments(self, texts: pd.Series) -> Any:
+        """Texts as moments, in UTC where they name their zone."""
+        distinct = pd.Series(texts.unique(), dtype="str")
+        try:
+            moments = pd.to_datetime(distinct, format=self.format, utc=self.zoned)
+            moments = moments.astype("datetime64[us, UTC]" if self.zoned else "datetime64[us]")
+        except (ValueError, AttributeError, TypeError):  # of other forms; or some with a zone
+            return None
+        return pa.array(texts.map(dict(zip(distinct, moments, strict=True))))
+
+    def _numbers(self, texts: Any) -> Any:
+        # A needless 0 before it, or more digits than a number holds, make a code of it.
+        if pc.any(pc.match_substring_regex(texts, r"^[-+]?(0\d|\d{17,}$)")).as_py():
+            return None
+        try:
+            if self.kind == "whole number":
+                return texts.cast(pa.int64())
+            if self == Reading("number"):
+                return texts.cast(pa.float64())
+        except pa.ArrowInvalid:
+            if self.kind == "whole number":
+                return None
+        number = f"(?P<number>{NUMBERS[self.decimal]})"
+        parsed = pc.extract_regex(
+            texts, f"^{re.escape(self.before)}{number}{re.escape(self.after)}$"
+        )
+        strange = set(pc.unique(texts.filter(parsed.is_null())).to_pylist()) - self.marks
+        if strange:
+            marks = self.marks | strange
+            known = len(marks) <= FEW and all(map(MARKS.fullmatch, marks))
+            return replace(self, marks=marks) if known else None
+        bare = pc.struct_field(parsed, "number")
+        if self.decimal == ",":
+            bare = pc.replace_substring(pc.replace_substring(bare, ".", ""), ",", ".")
+        return bare.cast(pa.float64())
+
+
+TEXT = Reading("text")
+
+
+def readings(head: list[str]) -> list[Reading]:
+    """The ways in which a column that begins with these texts may be read, the strictest first."""
+    ways = [Reading("whole number"), Reading("number"), Reading("number", decimal=",")]
+    for decimal, number in NUMBERS.items():
+        matches = filter(None, (re.fullmatch(AROUND.format(number), text) for text in head))
+        around = ((match["before"] or "", match["after"] or "") for match in matches)
+        if first := next(filter(any, around), None):
+            ways.append(Reading("number", *first, decimal))
+    ways.append(Reading("truth"))
+    if head and all(map(DATED.fullmatch, head)):
+        zoned = bool(ZONED.fullmatch(head[0]))
+        ways += [Reading("moment", format=form, zoned=zoned) for form in FORMATS]
+    return [*ways, TEXT]

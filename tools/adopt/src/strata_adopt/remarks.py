@@ -1,0 +1,260 @@
+"""What in a table spoils projects: each remark says what was seen, and what it leads to.
+
+The rows that are given may be a sample: what is rare can be missed.
+"""
+
+import re
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import cross_val_score
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+FEW = 20  # classes that a target of whole numbers has at most; rows that a class has at least
+SAMPLE = 10_000  # rows on which a column alone is tried
+ALIKE = 0.9999  # correlation from which on two columns are almost one
+TOO_GOOD = 0.97  # balanced accuracy or R² of one column, from which on it is suspect
+PERSONAL = re.compile(
+    r"(^|_|\b)(first|last|full|sur|user|given|family)_?name|e?_?mail|phone|mobile|birth|passport"
+    r"|address|street|(^|_)(ssn|iban|dob|ip)($|_)|salary|gender|religion",
+    re.IGNORECASE,
+)
+NAMED = re.compile(r"(^|[_\W])(id|ids|key|uuid|guid|no|nr|number|code|index)$|Id$|ID$|Unnamed: 0")
+COMMA = re.compile(r"[-+]?\d{1,3}(\.?\d{3})*,\d+")
+UNIT = re.compile(
+    r"[-+]?\d+([.,]\d+)?\s*([A-Za-zµ°%€$£]{1,5}|[A-Za-z]+/[A-Za-z]+)|[€$£]\s*\d+([.,]\d+)?"
+)
+DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
+
+
+HEADER = ["column", "type", "missing", "distinct", "example", "remark"]
+
+
+@dataclass
+class Column:
+    """A column: its type, how many values miss, how many differ, one of them, and remarks."""
+
+    name: str
+    type: str
+    missing: str
+    distinct: int
+    example: str
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def cells(self) -> list[str]:
+        """Its row under HEADER."""
+        values = [self.name, self.type, self.missing, f"{self.distinct:,}", self.example]
+        return [*values, "; ".join(self.remarks)]
+
+
+def describe(frame: pd.DataFrame, target: str | None) -> list[Column]:
+    """Describe each column, with remarks, also on how it goes with the target if there is one."""
+    others = frame.drop(columns=[] if target is None else target)
+    same = almost_equal(others) | twins(others)
+    return [
+        Column(
+            name=str(name),
+            type=kind(values),
+            missing=share(values.isna().mean()),
+            distinct=int(codes(values).max(initial=-1)) + 1,
+            example=str(next(iter(values.dropna()), ""))[:24],
+            remarks=[
+                *(["the target"] if name == target else []),
+                *of_values(str(name), values),
+                *([same[name]] if name in same else []),
+                *(of_leak(values, frame[target]) if target not in (None, name) else []),
+            ],
+        )
+        for name, values in frame.items()
+    ]
+
+
+def kind(values: pd.Series) -> str:
+    """The type of a column in a word: number, whole number, truth, time, text, mixed, other."""
+    types = pd.api.types
+    for name, is_type in {
+        "truth": types.is_bool_dtype,
+        "whole number": types.is_integer_dtype,
+        "number": types.is_numeric_dtype,
+        "time": types.is_datetime64_any_dtype,
+    }.items():
+        if is_type(values):
+            return name
+    texts = values.dropna().map(lambda value: isinstance(value, str))
+    return "text" if texts.all() else "other" if not texts.any() else "mixed"
+
+
+def share(value: float) -> str:
+    """A share in percent; what is there but rounds to none is below 1%."""
+    return "" if value == 0 else "<1%" if value < 0.01 else f"{value:.0%}"
+
+
+def codes(values: pd.Series) -> Any:
+    """The number of each value, in the order in which they come; -1 for a missing one."""
+    try:
+        return pd.factorize(values)[0]
+    except TypeError:  # lists and the like
+        return pd.factorize(values.astype(str).where(values.notna()))[0]
+
+
+def of_values(name: str, values: pd.Series) -> list[str]:
+    """What the values of a column alone say."""
+    present = values.dropna()
+    if present.empty:
+        return ["empty"]
+    distinct, type_ = int(codes(present).max()) + 1, kind(values)
+    remarks = []
+    if distinct == 1 and len(present) == len(values):
+        remarks.append("constant: a model learns nothing from it")
+    if distinct == len(present) == len(values) > 2 * FEW and is_name(name, present):
+        remarks.append("an identifier: names the row, and says nothing of a new one")
+    if values.isna().mean() > 0.5:
+        remarks.append("mostly missing")
+    if type_ == "mixed":
+        remarks.append("text and other values mixed")
+    if type_ == "time":
+        future = int((present > pd.Timestamp.now(tz=present.dt.tz)).sum())
+        remarks += [f"{future:,} moments in the future, up to {present.max()}"] if future else []
+    if type_ == "text":
+        remarks += of_texts(present)
+    if PERSONAL.search(name):
+        remarks.append("by its name perhaps personal data")
+    return remarks
+
+
+def is_name(name: str, values: pd.Series) -> bool:
+    """Whether values that are all different are names: texts, but not such as people write, or
+    whole numbers that are called so or leave few gaps."""
+    if kind(values) == "text":
+        return not is_free_text(values.head(SAMPLE))
+    if kind(values) != "whole number":
+        return False
+    return bool(NAMED.search(name)) or int(values.max()) - int(values.min()) < 2 * len(values)
+
+
+def is_free_text(texts: pd.Series) -> bool:
+    """Whether texts are such as people write: of many words, and hardly any twice."""
+    return bool(texts.str.count(r"\s").mean() > 4 and texts.nunique() > len(texts) / 2)
+
+
+def of_texts(values: pd.Series) -> list[str]:
+    """What the texts of a column are, that are more than words."""
+    texts = values.head(SAMPLE).str.strip()
+    for pattern, remark in {
+        DATE: "dates as text",
+        COMMA: "numbers as text, with a decimal comma",
+        UNIT: "numbers as text, with a unit",
+    }.items():
+        if texts.str.fullmatch(pattern).mean() > 0.95:
+            return [remark]
+    if pd.to_numeric(texts, errors="coerce").notna().mean() > 0.95:
+        return ["numbers as text"]
+    return ["free text"] if is_free_text(texts) else []
+
+
+def twins(frame: pd.DataFrame) -> dict[Any, str]:
+    """A remark for each column that parts the rows in the same way as one before it."""
+    first: dict[bytes, Any] = {}
+    remarks = {}
+    for name, values in frame.items():
+        numbers = codes(values)
+        if numbers.max(initial=-1) < 1:
+            continue  # constant, which has a remark of its own
+        before = first.setdefault(numbers.tobytes(), name)
+        if before != name and numbers.max() + 1 < len(frame):
+            remarks[name] = f"the same as {before} in other words"
+    return remarks
+
+
+def almost_equal(frame: pd.DataFrame) -> dict[Any, str]:
+    """A remark for each number that rises, or falls, with one before it almost to the point."""
+    numbers = frame.select_dtypes("number").head(SAMPLE)
+    values = numbers.fillna(numbers.mean()).to_numpy(dtype=float, na_value=0.0)
+    varied = values.std(axis=0) > 0
+    names = [name for name, varies in zip(numbers.columns, varied, strict=True) if varies]
+    if len(names) < 2:
+        return {}
+    alike = np.abs(np.corrcoef(values[:, varied], rowvar=False)) > ALIKE
+    firsts = alike.argmax(axis=0)  # with which of those before it, or itself
+    return {
+        names[at]: f"almost the same as {names[first]}"
+        for at, first in enumerate(firsts)
+        if alike[first, at] and first < at
+    }
+
+
+def task(target: pd.Series) -> str:
+    """What predicting a target is: binary, multiclass or regression."""
+    distinct = target.dropna().nunique()
+    if distinct <= 2:
+        return "binary"
+    if kind(target) == "number" or (kind(target) == "whole number" and distinct > FEW):
+        return "regression"
+    return "multiclass"
+
+
+def of_leak(values: pd.Series, target: pd.Series) -> list[str]:
+    """Whether a column alone predicts the target too well to be known beforehand."""
+    labelled = target.notna()
+    rows = pd.DataFrame({"value": values[labelled], "target": target[labelled]})
+    rows = rows.sample(min(SAMPLE, len(rows)), random_state=0)
+    regression = task(target) == "regression"
+    label: Any = rows["target"].to_numpy(dtype=float) if regression else codes(rows["target"])
+    if len(rows) < 2 * FEW or len(np.unique(label)) < 2:
+        return []
+    if kind(values) in ("number", "whole number", "truth"):
+        numbers = rows["value"].to_numpy(dtype=float, na_value=np.nan)
+    else:
+        numbers = codes(rows["value"]).astype(float)
+        if numbers.max() + 1 > len(rows) / 2:
+            return []  # hardly any value comes twice
+    tree = DecisionTreeRegressor if regression else DecisionTreeClassifier
+    model = tree(max_depth=None if regression else 12, min_samples_leaf=2, random_state=0)
+    scoring = "r2" if regression else "balanced_accuracy"
+    data = (numbers[:, None], label)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that are rare, or as many as rows
+        if not get_scorer(scoring)(model.fit(*data), *data) >= TOO_GOOD:
+            return []  # not even of the rows that it has seen
+        score = float(np.mean(cross_val_score(model, *data, cv=3, scoring=scoring)))
+    if not score >= TOO_GOOD:
+        return []
+    measure = "R²" if regression else "balanced accuracy"
+    return [f"alone predicts the target ({measure} {score:.2f}): is it known in time?"]
+
+
+def of_table(frame: pd.DataFrame, target: str | None) -> list[str]:
+    """Remarks on the rows, and on the target."""
+    names = [str(name) for name in frame.columns]
+    remarks = []
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        remarks.append(f"columns of one name: {', '.join(repeated)}")
+    plain = frame.apply(codes) if len(frame.columns) else frame
+    if again := int(plain.duplicated().sum()):
+        remarks.append(f"{again:,} rows repeat another: they may fall on both sides of a split")
+    if target is None:
+        return remarks
+    type_ = task(frame[target])
+    remarks.append(f"predicting {target} is {type_}")
+    if absent := int(frame[target].isna().sum()):
+        remarks.append(f"{target} is missing in {absent:,} rows: nothing to learn from them")
+    if type_ != "regression":
+        counts = frame[target].value_counts()
+        if len(counts) < 2:
+            remarks.append(f"{target} has one class only: there is nothing to tell apart")
+        rare = counts[(counts < FEW) | (counts < 0.01 * len(frame))]
+        if len(rare):
+            classes = ", ".join(f"{name} ({count:,} rows)" for name, count in rare.head(5).items())
+            remarks.append(f"rare classes: {classes}")
+    others = plain.drop(columns=target)
+    if len(others.columns):
+        alike = others.duplicated(keep=False)
+        labels = plain[target][alike].groupby([others[name][alike] for name in others]).nunique()
+        if clashing := int((labels > 1).sum()):
+            remarks.append(f"{clashing:,} times rows alike in all else differ in {target}")
+    return remarks

@@ -1,0 +1,106 @@
+"""One look at all rows of a table: what its columns are, how many rows, a sample of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from strata.core.errors import Fault
+from strata_adopt.facts import Column, Facts
+from strata_adopt.sources import Source
+from strata_adopt.tables import sample
+
+CELLS = 3_000_000  # that a sample has at most
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its columns and what was counted of each, by name; and a sample of its rows.
+
+    ``sample`` is a frame of every ``step``-th row; ``counts`` the rows of each file.
+    """
+
+    source: Source
+    counts: dict[str, int]
+    columns: dict[str, Column]
+    facts: dict[str, Facts]
+    sample: Any
+    step: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(self.counts.values())
+
+
+def scan(source: Source) -> Table:
+    """Read all rows of a source. Raises Fault if they are not one table."""
+    first = source.batches(next(iter(source.files)))
+    width = next((batch.num_columns for batch in first), 0)
+    most = max(2_000, min(100_000, CELLS // max(width, 1)))
+    columns: dict[str, Column] = {}
+    while True:
+        rows = _Pass(source, columns)
+        frame, step, _ = sample(rows.frames(), most)
+        if frame is None:
+            raise Fault("there is a header, and no row below it")
+        if not rows.changed:  # else what was counted before is of another reading
+            typed = {name: _typed(frame[name], column.kind) for name, column in columns.items()}
+            return Table(source, rows.counts, columns, rows.facts, frame.assign(**typed), step)
+
+
+class _Pass:
+    """One pass over all rows."""
+
+    def __init__(self, source: Source, columns: dict[str, Column]) -> None:
+        self.source, self.columns = source, columns
+        self.facts: dict[str, Facts] = {}
+        self.counts: dict[str, int] = {}
+        self.changed = False  # a column that was read in one way is now read in another
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """The rows of all files, typed and counted."""
+        for file in self.source.files:
+            self.counts[file] = 0
+            for batch in self.source.batches(file):
+                self._check_columns(file, batch.schema.names)
+                arrays = [self._typed(file, name, batch.column(name)) for name in self.columns]
+                self.counts[file] += batch.num_rows
+                yield pa.RecordBatch.from_arrays(arrays, list(self.columns)).to_pandas()
+
+    def _check_columns(self, file: str, names: list[str]) -> None:
+        if again := {name for name in names if names.count(name) > 1}:
+            raise Fault(f"{file} has more than one column {min(again)!r}")
+        if not self.columns:
+            self.columns.update((name, Column(name)) for name in names)
+        if new := [name for name in names if name not in self.columns]:
+            raise Fault(f"{file} has a column {new[0]!r}, which the first file has not")
+        if missing := [name for name in self.columns if name not in names]:
+            raise Fault(f"{file} has no column {missing[0]!r}, which the first file has")
+
+    def _typed(self, file: str, name: str, values: Any) -> Any:
+        facts, column = self.facts.setdefault(name, Facts()), self.columns[name]
+        before = (column.kind, column.reading)
+        try:
+            while (typed := column.typed(values)) is None:
+                pass
+        except TypeError as error:
+            raise Fault(
+                f"{file}: column {name!r}, from row {self.counts[file]} on, is of {error}: give it "
+                "one plain type, or leave it out of the source"
+            ) from None
+        if facts.rows > facts.missing and before != (column.kind, column.reading):
+            self.changed = True
+        if not self.changed:
+            facts.add(typed)
+        return typed
+
+
+def _typed(values: Any, kind: str) -> Any:
+    if kind in ("whole number", "number"):
+        return pd.to_numeric(values)
+    if kind == "truth":
+        return values.astype("float64" if values.isna().any() else "bool")
+    return pd.to_datetime(values) if kind == "moment" else values.astype("str")

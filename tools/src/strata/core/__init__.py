@@ -1,0 +1,1 @@
+"""What all rooms stand on: faults, limits, settings, text for terminals and pages."""

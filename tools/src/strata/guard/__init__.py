@@ -1,0 +1,1 @@
+"""Care of the workspace and the cache: status, gc, hooks, storage, doctor."""

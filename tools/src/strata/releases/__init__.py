@@ -1,0 +1,1 @@
+"""A model that is released: named, listed, bundled, verified."""

@@ -1,0 +1,44 @@
+"""A metric with its 95% interval, and as a reader sees it."""
+
+from dataclasses import dataclass
+
+from strata.core.errors import Fault
+from strata.core.markdown import figure
+from strata.core.values import Leaves, is_number, real
+from strata.dvc.revision import Revision
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A finite value, and half the width of its 95% interval, if the commit says it."""
+
+    value: float
+    half: float | None
+
+
+def estimate(metrics: Leaves, name: str) -> Estimate | None:
+    """A metric with its interval, from the standard error beside it, named ``NAME_se``."""
+    value, error = real(metrics.get(name)), real(metrics.get(f"{name}_se"))
+    if value is None:
+        return None
+    return Estimate(value, None if error is None else 1.96 * abs(error))
+
+
+def metrics_of(revision: Revision) -> Leaves | None:
+    """The metrics of a revision, None if they cannot be read."""
+    try:
+        return revision.metrics
+    except Fault:
+        return None
+
+
+def shown(metrics: Leaves | None, name: str) -> str:
+    """A metric as text; None are metrics that cannot be read."""
+    if metrics is None:
+        return "cannot be read"
+    value, metric = metrics.get(name), estimate(metrics, name)
+    if not is_number(value):
+        return "–"
+    if metric is None or metric.half is None:
+        return figure(value)
+    return f"{figure(value)} ± {figure(metric.half, scale=metric.value)}"
