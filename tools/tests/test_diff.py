@@ -2,7 +2,7 @@ import math
 from dataclasses import replace
 
 from strata.compare.evidence import fitting, stage_changes
-from strata.core.values import ABSENT, changes, flatten
+from strata.core.values import ABSENT, changes, error_of, flatten, is_error
 from strata.dvc.revision import Stage
 
 TRAIN = Stage(
@@ -67,3 +67,9 @@ def test_a_stage_that_checks_all_params_is_not_the_one_that_fits() -> None:
     assert list(fitting(stages, "train.lr")) == ["train"]
     assert list(fitting({"check": check}, "train.lr")) == ["check"]
     assert not fitting(stages, "train.none")
+
+
+def test_a_standard_error_is_that_of_a_metric_beside_it() -> None:
+    metrics = {"test.mse": 1.0, "test.mse_se": 0.1, "test.rmse_se": 2.0}
+    assert error_of("test.mse") == "test.mse_se"
+    assert [name for name in metrics if is_error(name, metrics)] == ["test.mse_se"]

@@ -10,7 +10,7 @@ from strata.compare.paired import COMMON, Difference, Group
 from strata.compare.scoring import direction, parts
 from strata.compare.seeds import Seeds
 from strata.core.markdown import code, figure
-from strata.core.values import Leaves, real
+from strata.core.values import Leaves, error_of, real
 
 REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
 KINDS = ("minimum", "maximum", REGRESSION)
@@ -169,7 +169,7 @@ def estimate(name: str, evidence: Evidence) -> Estimate | None:
         return paired(group, metric, evidence.fit(name))
     if not group and not evidence.same_rows:
         return Estimate(was, now, refused=OTHER_ROWS)
-    errors = (real(evidence.base.get(name + "_se")), real(evidence.this.get(name + "_se")))
+    errors = [real(side.get(error_of(name))) for side in (evidence.base, evidence.this)]
     if errors[0] is None or errors[1] is None:
         return Estimate(was, now, refused=relabelled(group))
     half = 1.96 * math.hypot(errors[0], errors[1])

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -62,6 +62,16 @@ def flatten(value: Any, prefix: str = "") -> Leaves:
 def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value is a number; NaN is one, a bool is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def error_of(metric: str) -> str:
+    """What the standard error of a metric is called, which stands beside it."""
+    return f"{metric}_se"
+
+
+def is_error(name: str, metrics: Collection[str]) -> bool:
+    """Whether a name is that of the standard error of one of these metrics."""
+    return name.endswith("_se") and name.removesuffix("_se") in metrics
 
 
 def real(value: Any) -> float | None:

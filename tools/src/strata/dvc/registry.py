@@ -13,7 +13,7 @@ from typing import Any
 
 from strata import git
 from strata.core.errors import Fault
-from strata.core.settings import names_in, section
+from strata.core.settings import check_names, names_in, section
 from strata.dvc import gto_tags
 from strata.dvc.revision import Revision, parsed
 from strata.git import refs
@@ -153,9 +153,8 @@ def missing_from(root: Path, commit: str) -> str:
 
 def checked(settings: dict[str, Any]) -> dict[str, Any]:
     """``[tool.strata.release]``, if all of it is known and of its type. Raises Fault."""
+    check_names(settings, KNOWN, PLACE)
     for key, value in settings.items():
-        if key not in KNOWN:
-            raise Fault(f"{PLACE}: {key} is not known; there are {', '.join(KNOWN)}")
         if not isinstance(value, KNOWN[key]):
             raise Fault(f"{PLACE}: {key} must be a {KINDS[KNOWN[key]]}")
     names_in(settings, "branches", PLACE)

@@ -4,7 +4,7 @@ import argparse
 
 from strata import git
 from strata.core.errors import Fault
-from strata.core.values import is_number
+from strata.core.values import error_of, is_error, is_number
 from strata.dvc import unsaved
 from strata.dvc.revision import Offline, Revision
 from strata.dvc.staleness import stale
@@ -133,8 +133,8 @@ def metrics(here: Revision) -> bool:
         print(f"metrics: {fault}")
         return True
     for key, value in values.items():
-        error = values.get(f"{key}_se")
-        if is_number(value) and key.count(".") < 2 and not key.endswith("_se"):
+        error = values.get(error_of(key))
+        if is_number(value) and key.count(".") < 2 and not is_error(key, values):
             shown = f"{value:g}" + (f" ± {error:.2g}" if isinstance(error, float) else "")
             print(f"  {key:30} {shown}")
     return False

@@ -9,7 +9,7 @@ from strata.compare.paired import COMMON, FEWEST, Group
 from strata.compare.scoring import parts
 from strata.compare.verdict import DUMMIES, Estimate, Evidence, Gate, estimate, judged
 from strata.core.markdown import code, figure, number, table, term
-from strata.core.values import ABSENT, Leaves, changes, is_number, real
+from strata.core.values import ABSENT, Leaves, changes, is_error, is_number, real
 
 
 def shown(value: Any) -> str:
@@ -69,8 +69,7 @@ def ordered(evidence: Evidence, first: Sequence[str]) -> tuple[list[str], list[s
     rest = [
         change.name
         for change in changes(evidence.base, evidence.this)
-        if change.name not in first
-        and not (change.name.endswith("_se") and change.name.removesuffix("_se") in names)
+        if change.name not in first and not is_error(change.name, names)
     ]
     rest.sort(key=lambda name: "test" not in parts(name)[0])
     dummies = [name for name in rest if DUMMIES & {*parts(name)[0]}]

@@ -12,7 +12,7 @@ from strata import git
 from strata.compare.seeds import Seeds, place
 from strata.core.errors import Fault
 from strata.core.settings import section
-from strata.core.values import Leaves, aligned, flatten, is_number
+from strata.core.values import Leaves, aligned, flatten, is_error, is_number
 from strata.dvc.revision import Revision
 from strata.dvc.store import opened
 from strata.git import refs
@@ -93,7 +93,7 @@ def numbers(metrics: Leaves) -> dict[str, float]:
     return {
         name: value
         for name, value in metrics.items()
-        if is_number(value) and not (name.endswith("_se") and name.removesuffix("_se") in metrics)
+        if is_number(value) and not is_error(name, metrics)
     }
 
 

@@ -12,6 +12,7 @@ from strata.compare.held_out import predictions
 from strata.compare.scoring import parts
 from strata.compare.verdict import judged
 from strata.core.errors import Fault, first_line
+from strata.core.values import error_of
 from strata.dvc.revision import Revision
 from strata.dvc.store import Store, opened
 from strata.sweep.plan import Plan
@@ -37,7 +38,7 @@ def sentence(home: Path, plan: Plan, best: str, trials: Mapping[int, Any]) -> st
     except (Fault, ValueError, OSError, ImportError) as fault:
         if error is None:
             why = f"the predictions cannot be compared ({first_line(fault)}), and the metrics have"
-            return f"whether others tie with it cannot be told: {why} no {plan.metric}_se"
+            return f"whether others tie with it cannot be told: {why} no {error_of(plan.metric)}"
         tied = [name for name in others if distances[name] <= error]
         how = f"by its standard error alone ({first_line(fault)})"
     names = ", ".join(tied[:5]) + (", …" if len(tied) > 5 else "")

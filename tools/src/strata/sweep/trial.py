@@ -29,7 +29,7 @@ import psutil
 
 from strata import git
 from strata.core.errors import Fault
-from strata.core.values import Leaves, is_number
+from strata.core.values import Leaves, error_of, is_number
 from strata.sweep import experiments
 from strata.warm import Warm
 
@@ -223,11 +223,11 @@ class Workshop:
 
 
 def value_of(metrics: dict[str, Any], metric: str) -> tuple[float, float | None]:
-    """A metric and its standard error, which has the same key with ``_se``, or None.
+    """A metric and its standard error, or None.
 
     Raises Fault if there is no such number.
     """
-    value, error = metrics.get(metric), metrics.get(metric + "_se")
+    value, error = metrics.get(metric), metrics.get(error_of(metric))
     if not is_number(value) or math.isnan(value):
         raise Fault(f"the metrics have no number {metric}: it is {value}")
     return float(value), error if isinstance(error, int | float) else None

@@ -7,6 +7,7 @@ version.
 import uuid
 from typing import Any
 
+from strata.core.values import is_error
 from strata.dvc.revision import Revision
 from strata.releases.bundle.manifest import Source
 from strata.releases.models.figures import estimate
@@ -108,7 +109,7 @@ def performance(revision: Revision) -> list[dict[str, Any]]:
     figures = []
     for name in revision.metrics:
         metric = estimate(revision.metrics, name)
-        if metric is None or name.endswith("_se"):
+        if metric is None or is_error(name, revision.metrics):
             continue
         part, _, kind = name.rpartition(".")
         figure: dict[str, Any] = {"type": kind, "value": f"{metric.value:.6g}"}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from strata.core.errors import Fault
 from strata.core.markdown import figure
-from strata.core.values import Leaves, is_number, real
+from strata.core.values import Leaves, error_of, is_number, real
 from strata.dvc.revision import Revision
 
 
@@ -17,8 +17,8 @@ class Estimate:
 
 
 def estimate(metrics: Leaves, name: str) -> Estimate | None:
-    """A metric with its interval, from the standard error beside it, named ``NAME_se``."""
-    value, error = real(metrics.get(name)), real(metrics.get(f"{name}_se"))
+    """A metric with its interval, from the standard error beside it."""
+    value, error = real(metrics.get(name)), real(metrics.get(error_of(name)))
     if value is None:
         return None
     return Estimate(value, None if error is None else 1.96 * abs(error))

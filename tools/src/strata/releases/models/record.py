@@ -9,7 +9,7 @@ from strata.compare.evidence import PLACE, usual_headline
 from strata.compare.scoring import parts
 from strata.core.errors import Fault
 from strata.core.settings import names_in
-from strata.core.values import Change, Leaves, changes
+from strata.core.values import Change, Leaves, changes, is_error
 from strata.dvc import registry
 from strata.dvc.registry import Release
 from strata.dvc.revision import Revision
@@ -128,10 +128,9 @@ def _headline(tip: Revision, points: list[Point]) -> str:
 def _others(headline: str, points: list[Point]) -> list[str]:
     """The other metrics of the headline's split, in the order in which files have them."""
     names = dict.fromkeys(name for point in points[::-1] for name in point.metrics or {})
-    errors = {f"{name}_se" for name in names}
     split = parts(headline)[0] if headline else None
     others = [name for name in names if split is None or parts(name)[0] == split]
-    return [name for name in others if name not in {headline, *errors}][:VALUES]
+    return [name for name in others if name != headline and not is_error(name, names)][:VALUES]
 
 
 def _model(store: Store, name: str) -> Model:
