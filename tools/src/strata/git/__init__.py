@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +153,18 @@ def top() -> Path:
 
 def toplevel(root: Path | None = None) -> Path:
     """The top of the Git repository that ``root`` lies in, or this process."""
-    return Path(git("rev-parse", "--show-toplevel", root=root))
+    return Path(_place((root or Path()).absolute(), "--show-toplevel"))
 
 
 def prefix(root: Path) -> str:
     """The path of ``root`` from the top of its repository: empty, or with a slash at its end."""
-    return git("rev-parse", "--show-prefix", root=root)
+    return _place(root.absolute(), "--show-prefix")
+
+
+@cache
+def _place(root: Path, *what: str) -> str:
+    """What `git rev-parse` says of a folder, which stays so for as long as a command runs."""
+    return git("rev-parse", *what, root=root)
 
 
 def blob(root: Path, commit: str, path: str) -> bytes | None:
@@ -364,7 +371,7 @@ def is_stepping(root: Path) -> bool:
 
 def own_path(root: Path, name: str) -> Path:
     """The path of a file of Git's own, those of this worktree where each has its own."""
-    return root / git("rev-parse", "--git-path", name, root=root)
+    return root / _place(root.absolute(), "--git-path", name)
 
 
 def main_worktree(root: Path) -> Path:
