@@ -9,6 +9,7 @@ import pandas as pd
 import pandera.pandas as pa
 from tqdm import tqdm
 
+from kit.base.checks import read_checked
 from kit.base.files import write_bytes
 from kit.base.processes import side_by_side
 from kit.base.reuse import Built, Memory, described, files_beside, files_of, read_declaration
@@ -42,12 +43,7 @@ def _apply(
     name: str,
 ) -> pd.DataFrame:
     path = source / f"{name}.parquet"
-    frame = read(path)
-    if schema is not None:
-        from kit.base.checks import validate  # pandera takes a second to import
-
-        frame = validate(frame, schema, path)
-    return function(frame)
+    return function(read(path) if schema is None else read_checked(path, schema))
 
 
 def build_partitions(
