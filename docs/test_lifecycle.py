@@ -129,12 +129,24 @@ def test_the_story_of_two_releases(tmp_path: Path) -> None:
         assert lines[1].split()[1:3] == ["v2.0.0", "prod"]
         assert "v1.0.0" in lines[2]
 
+        # On a bad day the first is taken back, and then the second again.
+        run("strata", "release", "--rollback", "--force", "calls every Monday flight late")
+        run("git", "push", "--quiet", "--no-verify", "--tags", "origin")
+        month = "data/prepared/2013-04.parquet"
+        said = run(
+            "strata", "predict", month, "--stage", "prod", "-o", str(tmp_path / "bad_day.parquet")
+        )
+        assert "predictions of delays@v1.0.0" in said
+        assert "Monitor: `delays@v1.0.0`" in run("sh", "-c", "strata monitor || test $? -eq 3")
+        run("strata", "release", "--promote", "v2.0.0", "--force", "Monday is past")
+
     # Each says what it said on its day, and the service what the second one says.
     held_out = pd.read_parquet(project.path / "metrics/predictions.parquet")
     known = held_out[held_out["split"] == "test"]["probability"].tolist()
     second = scored(project, "v2.0.0", tmp_path / "second.parquet")
     assert second["probability"].tolist() == known
     first = scored(project, "v1.0.0", tmp_path / "first.parquet")
+    assert first.equals(pd.read_parquet(tmp_path / "bad_day.parquet"))
     assert first["probability"].tolist() != known
     rows = pd.read_parquet(project.path / "data/prepared/2013-04.parquet")[::50]
     asked = rows.drop(columns="disrupted")

@@ -14,7 +14,7 @@ import tiny
 import warm
 from fixtures import home, pytest_configure, pytest_unconfigure, s3
 from hypothesis import settings
-from project import Project, Strata, sandbox
+from project import Project, Strata, publish, sandbox
 
 from strata import cli
 
@@ -90,6 +90,17 @@ def two_models(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) ->
 def versions(two_models: Project, tmp_path: Path) -> Project:
     """A fresh copy of the project with two commits."""
     return two_models.copy(tmp_path / "project")
+
+
+@pytest.fixture
+def published(project: Project, tmp_path: Path) -> Project:
+    """The project with its data and its commit on remotes."""
+    project.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin"))
+    project.run("git", "remote", "add", "origin", str(tmp_path / "origin"))
+    project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
+    project.commit("Set the storage")
+    publish(project)
+    return project
 
 
 @pytest.fixture

@@ -94,6 +94,20 @@ class Project:
         return replace(self, path=path, env=self.env | site)
 
 
+def publish(project: Project) -> None:
+    """Push what is committed, and its data."""
+    project.run("dvc", "push", "--quiet")
+    project.run("git", "push", "--quiet", "--no-verify", "origin", "HEAD:main")
+
+
+def change(project: Project, skill: float) -> None:
+    """Commit and push the tiny pipeline with another skill, reproduced."""
+    project.set(**{"train.skill": skill})
+    project.run("dvc", "repro", "--quiet")
+    project.commit(f"Skill {skill}")
+    publish(project)
+
+
 def kill(number: int) -> list[str]:
     """Kill a process and all that it has started, and say what they were."""
     said = []

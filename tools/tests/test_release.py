@@ -5,36 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from project import Project, Strata
+from project import Project, Strata, change, publish
 
 from strata import git
 from strata.core.errors import end, on_signals
 from strata.git import refs
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def published(project: Project, tmp_path: Path) -> Project:
-    """The project with its data and its commit on remotes."""
-    project.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin"))
-    project.run("git", "remote", "add", "origin", str(tmp_path / "origin"))
-    project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
-    project.commit("Set the storage")
-    publish(project)
-    return project
-
-
-def publish(project: Project) -> None:
-    project.run("dvc", "push", "--quiet")
-    project.run("git", "push", "--quiet", "--no-verify", "origin", "HEAD:main")
-
-
-def change(project: Project, skill: float) -> None:
-    project.set(**{"train.skill": skill})
-    project.run("dvc", "repro", "--quiet")
-    project.commit(f"Skill {skill}")
-    publish(project)
 
 
 def tags(project: Project) -> list[str]:
@@ -237,7 +214,8 @@ def test_a_commit_with_two_versions_has_both_in_the_list(versions: Project, stra
         versions.run("git", "tag", "--annotate", "--message", "x", name, at)
 
     def listed() -> list[list[str]]:
-        return [line.split()[1:3] for line in strata(versions, "models").splitlines()[1:]]
+        table = strata(versions, "models").partition("\n\n")[0]
+        return [line.split()[1:3] for line in table.splitlines()[1:]]
 
     tag("tiny@v0.1.0", "v1")
     tag("tiny#prod#1", "v1")

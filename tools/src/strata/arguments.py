@@ -143,7 +143,12 @@ def _seeds(parser: ArgumentParser) -> None:
 def _release(parser: ArgumentParser) -> None:
     """Name this commit's model, once it is proven and no worse."""
     parser.add_argument("model", nargs="?", help="its name in dvc.yaml, if there are several")
-    parser.add_argument("--bump", choices=("major", "minor", "patch"), default="minor")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--bump", choices=("major", "minor", "patch"), default="minor")
+    what.add_argument("--promote", metavar="VERSION", help="put a version that exists in a stage")
+    what.add_argument(
+        "--rollback", action="store_true", help="put back what was in the stage before"
+    )
     parser.add_argument(
         "--stage", metavar="STAGE", default="prod", help="put it there, in place of what is (prod)"
     )

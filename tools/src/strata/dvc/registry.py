@@ -40,6 +40,18 @@ class Release:
         return f"{self.model} {self.version}"
 
 
+@dataclass(frozen=True)
+class Placement:
+    """A tag that puts a version of a model into a stage or, if ``out``, takes it out again."""
+
+    stage: str
+    version: str
+    commit: str
+    at: datetime
+    tag: str
+    out: bool
+
+
 def names(root: Path) -> list[str]:
     """The models that have a release which counts."""
     models = _tags(root)
@@ -49,14 +61,59 @@ def names(root: Path) -> list[str]:
 
 def releases(root: Path, model: str) -> list[Release]:
     """The releases of a model, the newest version first."""
+    return _releases(model, _counted(root, model), {})
+
+
+def placements(root: Path, model: str) -> list[Placement]:
+    """What was put into the stages of a model, and taken out, the oldest first."""
+    count = _counted(root, model)
+    versions = [(event.version, tag) for tag, event in count if event.version and not event.back]
+    placed = []
+    for tag, event in count:
+        alike = [(version, made) for version, made in versions if made.commit == tag.commit]
+        then = [version for version, made in alike if made.at <= tag.at]
+        names = then or [version for version, _ in alike]
+        if event.stage and names:
+            version = max(names, key=gto_tags.order)
+            placed.append(Placement(event.stage, version, tag.commit, tag.at, tag.name, event.back))
+    return placed
+
+
+def before(root: Path, model: str, stage: str) -> Release | None:
+    """The release that is in a stage again once the one that is there is taken out, if any is."""
+    count = _counted(root, model)
+    current = holder(_releases(model, count, {}), stage)
+    if not current:
+        return None
+    last = max(tag.at for tag, _ in count).isoformat()
+    after = max(event.counter for _, event in count) + 1
+    tag = git.Tag("", current.commit, last)
+    out = gto_tags.Event(model, None, stage, True, False, after)
+    return holder(_releases(model, [*count, (tag, out)], {}), stage)
+
+
+def rolled_back(root: Path, model: str, stage: str) -> list[Release]:
+    """The releases that were taken out of a stage and are not in it again."""
+    last = {
+        placed.commit: placed.out for placed in placements(root, model) if placed.stage == stage
+    }
+    return [release for release in releases(root, model) if last.get(release.commit)]
+
+
+def _counted(root: Path, model: str) -> Events:
+    """The tags of a model that count, with what each says, the oldest first."""
     tags = _tags(root).get(model, [])
-    return _releases(model, tags, _uncounted(root, [tag.name for tag, _ in tags]))
+    without = _uncounted(root, [tag.name for tag, _ in tags])
+    return _sorted([(tag, event) for tag, event in tags if tag.name not in without])
+
+
+def _sorted(tags: Events) -> Events:
+    return sorted(tags, key=lambda pair: (pair[0].at, pair[1].counter))
 
 
 def _releases(model: str, tags: Events, without: Mapping[str, str]) -> list[Release]:
     """The same, of the tags of a model, but for those that do not count."""
-    count = [(tag, event) for tag, event in tags if tag.name not in without]
-    count.sort(key=lambda pair: (pair[0].at, pair[1].counter))
+    count = _sorted([(tag, event) for tag, event in tags if tag.name not in without])
     versions: dict[str, git.Tag] = {}
     placed: dict[tuple[str, str], git.Tag] = {}  # by stage and commit
     for tag, event in count:
@@ -161,8 +218,23 @@ def checked(settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def signed(root: Path) -> bool:
+    """Whether only signed tags count. Raises Fault for settings that are wrong."""
+    return bool(checked(section(root, "release")).get("signed"))
+
+
 def next_tags(root: Path, model: str, how: str, stage: str) -> tuple[str, str]:
     """The tags of a model's next major, minor or patch version, and of its place in a stage.
+
+    Raises Fault as ``next_place`` does.
+    """
+    place, mine = next_place(root, model, stage), _events(root, model)
+    version = gto_tags.bumped([event.version for event in mine if event.version], how)
+    return f"{gto_tags.prefix(model)}@{version}", place
+
+
+def next_place(root: Path, model: str, stage: str, *, out: bool = False) -> str:
+    """The next tag that puts a model into a stage or, if ``out``, takes it out.
 
     Raises Fault for a model or a stage that no tag can name, or that ``.gto`` does not allow.
     """
@@ -176,12 +248,17 @@ def next_tags(root: Path, model: str, how: str, stage: str) -> tuple[str, str]:
             )
     if (allowed := _stages(git.toplevel(root))) is not None and stage not in allowed:
         raise Fault(f"stage {stage!r}: .gto allows {', '.join(allowed) or 'none'}")
-    # Those that were taken back, and tags without a message, count, too: no name is given twice.
+    count = max((event.counter for event in _events(root, model)), default=0)
+    return f"{gto_tags.prefix(model)}#{stage}{'!' * out}#{count + 1}"
+
+
+def _events(root: Path, model: str) -> list[gto_tags.Event]:
+    """What all tags of a model say, those among them that were taken back or have no message.
+
+    So that no name is given twice.
+    """
     events = [event for name in git.lines("tag", root=root) if (event := gto_tags.parse(name))]
-    mine = [event for event in events if event.model == model]
-    version = gto_tags.bumped([event.version for event in mine if event.version], how)
-    count = max((event.counter for event in mine), default=0)
-    return f"{gto_tags.prefix(model)}@{version}", f"{gto_tags.prefix(model)}#{stage}#{count + 1}"
+    return [event for event in events if event.model == model]
 
 
 def _stages(top: Path) -> list[str] | None:

@@ -8,145 +8,52 @@ then stands in the tag.
 import argparse
 
 from strata import git
-from strata.compare import answer, lines
-from strata.compare.evidence import gather, load_settings
-from strata.compare.verdict import REGRESSION, check, useless
 from strata.core.errors import Fault
-from strata.core.settings import section
-from strata.core.texts import inert
-from strata.core.values import is_number
-from strata.dvc import gto_tags, registry
-from strata.dvc.revision import Offline, Revision
-from strata.dvc.staleness import stale
-from strata.dvc.store import Store, opened
+from strata.dvc import registry
+from strata.dvc.revision import Revision
+from strata.dvc.store import opened
 from strata.git import refs
+from strata.releases import stages
+from strata.releases.checks import check_reason, decide, elsewhere, judge, unproven, unpushed
 from strata.restore import verify
 
 
 def run(args: argparse.Namespace) -> int:
     """Release HEAD: 0 if it is tagged, 1 if something speaks against it."""
+    if args.promote or args.rollback:
+        return stages.run(args)
     root = git.top()
     commit = refs.commit_of("HEAD", root)
-    if args.force is not None and not args.force.strip():
-        raise Fault("--force needs a reason: it stands in the tag")
+    check_reason(args.force)
     with opened(root) as store:
         this = Revision(store, commit)
         model = registry.model_of(this, args.model)
         releases = registry.releases(root, model)
         if done := next((release for release in releases if release.commit == commit), None):
-            raise Fault(f"this commit is {done.name} already" + way_to(done, args.stage))
+            way = f"; `strata release --promote {done.version} --stage {args.stage}` puts it there"
+            raise Fault(
+                f"this commit is {done.name} already" + way * (args.stage not in done.stages)
+            )
         tag, place = registry.next_tags(root, model, args.bump, args.stage)
         git.git("var", "GIT_COMMITTER_IDENT", root=root)  # who tags, or what to set
         unproven(store)
         against = elsewhere(store, model)
         current = registry.holder(releases, args.stage)
         base = Revision(store, current.commit) if current else None
-        decision, objections = judge(this, base, current)
+        figures, objections = judge(this, base, current)
         against += [*objections, *unpushed(store, this)]
         against += [why] if (why := registry.missing_from(root, commit)) else []
-        print("\n".join(decision))
-        for why in against:
-            print(f"against it: {why}")
-        if against and args.force is None:
-            print("not released; --force REASON overrules that, and stands in the tag")
+        decision = decide(figures, against, args.force)
+        if decision is None:
             return 1
-    overruled = [f"overruled: {why}" for why in against]
-    overruled += [f"because: {args.force}"] if against else []
     proof = "executed again: every output has the hash in dvc.lock"
-    text = "\n".join([model, "", *decision, proof, *overruled])
+    text = "\n".join([model, "", *decision, proof])
     # The stage's first: without its version it stands for nothing, should a power cut part them.
     texts = {place: f"{tag} is {args.stage}", tag: text}
-    signed = bool(registry.checked(section(root, "release")).get("signed"))
-    tags = git.tag_objects(root, commit, texts, signed=signed)
+    tags = git.tag_objects(root, commit, texts, signed=registry.signed(root))
     if verify.run(argparse.Namespace(revision=commit)):
         raise Fault("not released: dvc.lock is not what the pipeline makes")
     git.place_tags(root, tags)
     print(f"released {tag}, and it is {args.stage} now; to publish it:")
     print(f"  git push {refs.followed(root) or 'REMOTE'} '{tag}' '{place}'")
     return 0
-
-
-def way_to(done: registry.Release, stage: str) -> str:
-    """The command that puts a release into a stage; empty if it is there."""
-    if stage in done.stages:
-        return ""
-    command = f"gto assign {done.model} --version {done.version} --stage {stage}"
-    return f"; to put it in {stage}: {command}"
-
-
-def unproven(store: Store) -> None:
-    """Raise Fault if something is not committed, or dvc.lock is stale."""
-    git.check_committed(store.root)
-    stages, _ = stale(store)
-    if stages:
-        raise Fault(f"dvc.lock is stale ({', '.join(stages)}): `dvc repro`, and commit dvc.lock")
-
-
-def judge(
-    this: Revision, base: Revision | None, current: registry.Release | None
-) -> tuple[list[str], list[str]]:
-    """The figures of this revision against the one in use; and what speaks against a release."""
-    settings = load_settings(this)
-    metric = settings.headline
-    value = this.metrics.get(metric)
-    if not is_number(value):
-        raise Fault(
-            f"this commit has no number {metric or 'to go by'}: set headline in "
-            "[tool.strata.report], or have a stage write it"
-        )
-    figures, against = [f"{metric}: {value:.6g}"], list[str]()
-    if base and current:
-        verdict = answer(base, this, rescore=True)
-        evidence, gates = verdict.evidence, check(settings.gates, verdict.evidence)
-        figures = [f"against {current.tag} ({current.commit[:9]}): {verdict.word}", *lines(verdict)]
-        if verdict.word in ("worse", "cannot tell"):
-            against.append(f"{verdict.word}, against {current.tag}")
-    else:
-        evidence, _ = gather(None, this, settings)
-        figures.append("the first in its stage: nothing to hold it against")
-        gates = [gate for gate in check(settings.gates, evidence) if gate.kind != REGRESSION]
-    if dummy := useless(metric, evidence):
-        against.append(f"by {metric} it is no better than {dummy}")
-    for gate in gates:
-        if gate.passed is False:
-            against.append(
-                f"gate {gate.kind} {gate.metric} {inert(str(gate.limit))}: {gate.why or gate.value}"
-            )
-    held = sum(gate.passed is True for gate in gates)
-    figures.append(f"gates: {held} of {len(gates)} hold")
-    return figures, against
-
-
-def elsewhere(store: Store, model: str) -> list[str]:
-    """Why nobody can tell which releases the remote has. Raises Fault if one of them is not here.
-
-    It is the remote that is followed: on others, anyone may tag.
-    """
-    remote, prefix = refs.followed(store.root), gto_tags.prefix(model)
-    if remote is None:
-        return []
-    try:
-        listed = git.lines("ls-remote", "--tags", "--refs", remote, root=store.root)
-    except Fault:
-        return [f"cannot tell which releases {remote} has: it does not answer"]
-    absent = {line.partition(refs.TAGS)[2] for line in listed}
-    absent -= set(git.lines("tag", root=store.root))
-    if tags := sorted(tag for tag in absent if tag.startswith((f"{prefix}@", f"{prefix}#"))):
-        raise Fault(f"{remote} has {tags[-1]}, which is not here: `git fetch --tags {remote}`")
-    return []
-
-
-def unpushed(store: Store, this: Revision) -> list[str]:
-    """What of this commit is nowhere but here."""
-    against = []
-    if not store.remote():
-        against.append("its data and model are stored nowhere else: `make storage URL=…`")
-    else:
-        try:
-            if outs := store.not_on_remote([out for out in this.outputs if out.is_stored]):
-                against.append(f"{len(outs)} outputs are not on the remote: `dvc push`")
-        except Offline as fault:
-            against.append(f"cannot tell whether its data is stored: {fault}")
-    if not git.git("branch", "--remotes", "--contains", str(this.commit), root=store.root):
-        against.append("no remote branch has this commit: `git push`")
-    return against

@@ -34,6 +34,7 @@ from strata.retrain.decision import (
     GOOD,
     NEVER,
     NO_WORSE,
+    Data,
     arrived,
     branch_of,
     check,
@@ -118,8 +119,8 @@ def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
         data, moved = data_of(after), stage_changes(before.stages, after.stages)
         came = arrived(data_of(before), data)
         remade = [s.outs for s in before.stages.values()] != [s.outs for s in after.stages.values()]
-        if why := refusal(came, moved, remade, GOOD[0]):  # however good it may be
-            return why
+        if why := refusal(came, moved, remade, GOOD[0]) or rolled_back(after, data):
+            return why  # however good it may be
         name, champion = champion_of(root, after, base)
         verdict, notes = compared(store, champion, after)
         word = verdict.word if verdict else "cannot tell"
@@ -149,6 +150,17 @@ def champion_of(root: Path, this: Revision, base: str) -> tuple[str, str]:
     else:
         why = f"dvc.yaml names {len(this.models)} models"
     return f"{code(base[:9])}, as {why}", base
+
+
+def rolled_back(this: Revision, data: Data) -> str:
+    """The release of the same data that was rolled back, as Markdown; empty if none was."""
+    if len(this.models) != 1:
+        return ""
+    model = registry.model_of(this, None)
+    for release in registry.rolled_back(this.root, model, STAGE):
+        if data_of(Revision(this.store, release.commit)) == data:
+            return f"{code(release.tag)} has learned from the same data, and was rolled back"
+    return ""
 
 
 def compared(store: Store, commit: str, this: Revision) -> tuple[Answer | None, list[str]]:

@@ -34,10 +34,24 @@ def run(args: argparse.Namespace) -> int:
         print(aligned([["model", "version", "stage", "commit", "date", metric], *rows]))
     else:
         print("no model is released; `strata release` releases this commit's")
+    moves = [move for name in names for move in _moves(root, name)]
+    if moves:
+        print("\n" + aligned([["model", "stage", "date", "version", "tag"], *moves]))
     for name in names:
         for tag, why in registry.uncounted(root, name).items():
             print(f"{tag} does not count: {why}")
     return 0
+
+
+def _moves(root: Path, model: str) -> list[list[str]]:
+    """The rows of what was put into a model's stages or rolled back, the newest first."""
+    return [
+        [
+            *(model, move.stage, move.at.strftime("%Y-%m-%d")),
+            *(f"{move.version} out" if move.out else move.version, move.tag),
+        ]
+        for move in registry.placements(root, model)[::-1]
+    ]
 
 
 def write_page(root: Path, file: Path, model: str | None) -> int:
