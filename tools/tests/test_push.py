@@ -13,6 +13,8 @@ import pytest
 import zoo
 from project import S3, Project, Strata, heed_ctrl_c, sandbox, sources
 
+from strata.dvc.store import remove
+
 pytestmark = pytest.mark.slow
 
 REFUSED = "the push is refused, by output, commit and hash"
@@ -131,6 +133,22 @@ def test_a_worktree_whose_hooks_never_ran(shape: str, tmp_path: Path, strata: St
     assert len(list((tmp_path / "store").rglob("*"))) > 2
     strata(there, "restore", "HEAD")
     assert "next: nothing" in strata(there, "status")
+
+
+@pytest.mark.fault(
+    "a push of data that was imported from a URL, whose source is another later",
+    "the storage has it, as after `dvc push`, and brings it back",
+)
+def test_what_a_url_gave_is_stored(tmp_path: Path, strata: Strata) -> None:
+    (tmp_path / "store").mkdir()
+    project = shared(tmp_path, "import_url", str(tmp_path / "store"))
+    assert "not on the remote: got.txt" in strata(project, "status")
+    project.run("git", "push", "origin", "main")
+    (tmp_path / "outside.txt").write_text("another\n")
+    for place in (".dvc/cache", "got.txt"):
+        remove(project.path / place)
+    assert sources(strata(project, "restore", "HEAD"))["got.txt"] == "remote"
+    assert project.read("got.txt") == b"outside\n"
 
 
 @pytest.mark.fault(

@@ -673,7 +673,7 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
                     stage=name,
                     source=_origin(stage) if stage.is_import and not stage.cmd else "",
                     remote=out.remote,
-                    push=bool(out.can_push),
+                    is_pushed=bool(out.can_push) and not stage.is_repo_import,
                 )
             )
     if stage.cmd:

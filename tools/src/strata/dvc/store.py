@@ -38,7 +38,8 @@ class Output:
     ``path`` is from the top of the repository. ``hash`` is its MD5, with the suffix ``.dir`` for a
     folder; ``kind`` is ``md5``, or ``md5-dos2unix`` as DVC 2 wrote. ``made`` tells whether a stage
     that can run makes it, so that it can be rebuilt. ``stage`` names that stage or .dvc file;
-    ``source`` is where an import comes from. ``push`` is false if dvc.yaml keeps it from remotes.
+    ``source`` is where an import comes from. ``is_pushed`` tells whether `dvc push` takes it: not
+    with ``push: false``, nor if another repository, from which it was imported, keeps it.
     """
 
     path: str
@@ -48,12 +49,7 @@ class Output:
     stage: str = ""
     source: str = ""
     remote: str | None = None
-    push: bool = True
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether it belongs on a remote; an import is kept where it comes from."""
-        return self.push and not self.source
+    is_pushed: bool = True
 
     @property
     def is_folder(self) -> bool:

@@ -83,10 +83,10 @@ def stored(
 ) -> tuple[list[str], list[str], str]:
     """The outputs that are nowhere, those that only the cache has, and a remote's failure."""
     try:
-        off = store.not_on_remote(out for out in outs if out.is_stored)
+        off = store.not_on_remote(out for out in outs if out.is_pushed)
     except Offline as fault:
         return [], [], str(fault)
-    nowhere = [out.path for out in off if out in absent]
+    nowhere = [out.path for out in off if out in absent and not out.source]
     return nowhere, [o.path for o in off if o not in absent and store.remote(o)], ""
 
 
@@ -95,7 +95,7 @@ def read_remote(store: Store, outs: list[Output]) -> tuple[list[str], str]:
 
     Returns the outputs that are still damaged there, and a remote's failure.
     """
-    kept = [out for out in outs if out.is_stored]
+    kept = [out for out in outs if out.is_pushed]
     if not store.remote() and not any(out.remote for out in kept):
         return [], "no remote is set; `strata storage URL` sets one"
     try:

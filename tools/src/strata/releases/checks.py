@@ -99,7 +99,7 @@ def unpushed(store: Store, this: Revision) -> list[str]:
         against.append("its data and model are stored nowhere else: `make storage URL=…`")
     else:
         try:
-            if outs := store.not_on_remote([out for out in this.outputs if out.is_stored]):
+            if outs := store.not_on_remote([out for out in this.outputs if out.is_pushed]):
                 against.append(f"{len(outs)} outputs are not on the remote: `dvc push`")
         except Offline as fault:
             against.append(f"cannot tell whether its data is stored: {fault}")

@@ -92,9 +92,9 @@ def commit(root: Path, base: str, branch: str, message: str) -> str:
 def keep(store: Store, this: Revision, base: Revision) -> str:
     """Push the data of a commit; returns where it is, as Markdown.
 
-    Raises Stopped if data that nobody can make again is kept nowhere but here.
+    Raises Stopped if data that no stage makes and no source has is kept nowhere but here.
     """
-    left = [out for out in this.outputs if out.is_stored]
+    left = [out for out in this.outputs if out.is_pushed]
     old = {(out.path, out.hash) for out in base.outputs}
     error = ""
     if store.remote():
@@ -104,7 +104,8 @@ def keep(store: Store, this: Revision, base: Revision) -> str:
             left = store.not_on_remote(left)
         except Offline as fault:
             error = str(fault)
-    lost = [out.path for out in left if not out.made and (out.path, out.hash) not in old]
+    own = (out for out in left if not out.made and not out.source)
+    lost = [out.path for out in own if (out.path, out.hash) not in old]
     if lost:
         why = error or "no storage is set: `make storage URL=…`"
         raise Stopped(

@@ -151,7 +151,7 @@ def check_pushed(root: Path, remote: str, commit: str) -> None:
     if not git("branch", "--remotes", "--list", f"{remote}/*", "--contains", commit, root=root):
         raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; `git push` it")
     with opened(root) as store:
-        for out in store.not_on_remote(o for o in Revision(store, commit).outputs if o.is_stored):
+        for out in store.not_on_remote(o for o in Revision(store, commit).outputs if o.is_pushed):
             raise Fault(f"{out.path} is not on the DVC remote; `dvc push` it")
 
 
@@ -171,7 +171,7 @@ def push(root: Path, remote: str, path: str) -> None:
     says the trial is done, and a model that nobody has. Raises Fault if not all of it arrives.
     """
     with opened(root) as store:
-        outs = [out for out in Revision(store, commit_at(root, path)).outputs if out.is_stored]
+        outs = [out for out in Revision(store, commit_at(root, path)).outputs if out.is_pushed]
         error = store.push(outs)
         for out in store.not_on_remote(outs):
             raise Fault(f"{out.path} did not get to the DVC remote{': ' if error else ''}{error}")

@@ -88,7 +88,7 @@ def named(store: Store, tips: list[str], commits: list[str]) -> dict[Output, str
     for commit in dict.fromkeys([*tips, *commits]):
         try:
             for out in Revision(store, commit).outputs:
-                if out.is_stored:
+                if out.is_pushed:
                     outs.setdefault(out, commit)
         except Unreadable as fault:
             if commit in tips:
