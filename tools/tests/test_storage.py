@@ -176,7 +176,7 @@ def test_gc_keeps_every_model_that_git_knows(versions: Project) -> None:
     ("url", "said"),
     [
         ("s3://key:secret@bucket/prefix", "has a secret in it"),
-        ("gs://bucket/prefix", "needs the package dvc-gs"),
+        ("gs://bucket/prefix", "requires 'dvc-gs'"),
         ("ftp://host/path", "DVC has no storage ftp://"),
         ("s3://other/prefix", "there is no bucket 'other'"),
     ],

@@ -707,15 +707,17 @@ def may_use(cache: Path, folder: Path) -> bool:
     return Path(named).resolve() == cache
 
 
-def supports(scheme: str) -> bool:
-    """Whether DVC's plugin for a kind of storage is installed."""
-    from dvc.exceptions import DvcException
-    from dvc.fs import get_cloud_fs, registry
+def check_plugin(scheme: str) -> None:
+    """Raise Fault for a kind of storage that DVC has not, or not without another package."""
+    from dvc.fs import registry
 
+    if scheme not in registry:
+        raise Fault(f"DVC has no storage {scheme}://, but a folder, or {', '.join(registry)}")
     try:
-        return scheme in registry and get_cloud_fs({}, url=f"{scheme}://x")[0] is not None
-    except (DvcException, ImportError):
-        return False
+        registry[scheme]
+    except ImportError as error:
+        how = "add it to the group dev in pyproject.toml, then `make lock setup`"
+        raise Fault(f"{error}: {how}") from None
 
 
 def running(rwlock: Path) -> list[str]:

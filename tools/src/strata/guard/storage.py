@@ -5,19 +5,9 @@ from urllib.parse import urlsplit
 
 from strata import git
 from strata.core.errors import Fault, without_secrets
-from strata.dvc.store import opened, set_remote, supports
+from strata.dvc.store import check_plugin, opened, set_remote
 
 NAME = "storage"
-PLUGINS = {
-    "s3": "dvc-s3",
-    "gs": "dvc-gs",
-    "azure": "dvc-azure",
-    "ssh": "dvc-ssh",
-    "webdav": "dvc-webdav",
-    "webdavs": "dvc-webdav",
-    "hdfs": "dvc-hdfs",
-    "oss": "dvc-oss",
-}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,11 +46,6 @@ def check(url: str) -> str:
             "that URL has a secret in it, which would be committed; take it out, and give "
             "credentials by the environment, an AWS profile, or `dvc remote modify --local`"
         )
-    if scheme and scheme not in PLUGINS and scheme not in ("http", "https"):
-        raise Fault(f"DVC has no storage {scheme}://, but {', '.join(PLUGINS)}, http, and folders")
-    if scheme in PLUGINS and not supports(scheme):
-        raise Fault(
-            f"{scheme}:// needs the package {PLUGINS[scheme]}: add it to the group dev in "
-            "pyproject.toml, then `make lock setup`"
-        )
+    if scheme:
+        check_plugin(scheme)
     return scheme

@@ -74,7 +74,7 @@ def commit(root: Path, base: str, branch: str, message: str) -> str:
     The same base and the same bytes give the same commit: its dates are those of the base. Raises
     Fault if the branch has commits of somebody else.
     """
-    if git.succeeds("show-ref", "--verify", "--quiet", f"refs/heads/{branch}", root=root):
+    if git.has_ref(root, f"refs/heads/{branch}"):
         theirs = git.lines("log", "--format=%ce", f"{base}..refs/heads/{branch}", root=root)
         if set(theirs) - {WHO[1]}:
             raise Fault(f"the branch {branch} has commits of yours: rename it, or remove it")

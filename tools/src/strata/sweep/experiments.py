@@ -8,7 +8,7 @@ from strata.core.errors import Fault
 from strata.core.values import Leaves
 from strata.dvc.revision import Revision, Stage
 from strata.dvc.store import Store, dvc_repo, opened
-from strata.git import add, git, is_tracked, lines, succeeds
+from strata.git import add, entries, find_commit, git, is_tracked, lines, succeeds
 from strata.restore import checkout
 
 
@@ -26,11 +26,6 @@ def commits(root: Path, base: str, remote: str | None) -> dict[str, str]:
         listed = lines("for-each-ref", "--format=%(objectname) %(refname)", pattern, root=root)
     parts = (line.partition(pattern) for line in listed)
     return {name: commit.strip() for commit, _, name in parts}
-
-
-def commit_at(root: Path, ref: str) -> str | None:
-    """The commit at a full reference, or None if the repository does not have it."""
-    return git("for-each-ref", "--format=%(objectname)", ref, root=root) or None
 
 
 def prepare(home: Path, base: str, folder: Path) -> tuple[Path, list[Stage]]:
@@ -129,8 +124,8 @@ def _commit(repo: Any, root: Path, stages: list[Any], message: str) -> None:
     from dvc.stage.utils import _get_stage_files
 
     add(root, "--update")
-    untracked = git("ls-files", "-z", "--others", "--exclude-standard", root=root)
-    new = [PurePath(path) for path in untracked.split("\0")[:-1]]
+    untracked = entries("ls-files", "-z", "--others", "--exclude-standard", root=root)
+    new = list(map(PurePath, untracked))
     if new:
         named = [*BaseExecutor._get_top_level_paths(repo), *chain(*map(_get_stage_files, stages))]
         around = {path for file in new for path in (file, *file.parents)}
@@ -158,7 +153,7 @@ def check_pushed(root: Path, remote: str, commit: str) -> None:
 def fetch_commit(root: Path, remote: str, commit: str) -> None:
     """Fetch a commit and its data, from the Git and the DVC remote. Raises Fault."""
     git("fetch", "--quiet", remote, root=root)
-    if not succeeds("cat-file", "-e", f"{commit}^{{commit}}", root=root):
+    if not find_commit(root, commit):
         raise Fault(f"commit {commit[:7]} is not on the Git remote {remote!r}; `git push` it")
     with opened(root) as store:
         store.fetch(Revision(store, commit).outputs)
@@ -171,7 +166,7 @@ def push(root: Path, remote: str, path: str) -> None:
     says the trial is done, and a model that nobody has. Raises Fault if not all of it arrives.
     """
     with opened(root) as store:
-        outs = [out for out in Revision(store, commit_at(root, path)).outputs if out.is_pushed]
+        outs = [out for out in Revision(store, find_commit(root, path)).outputs if out.is_pushed]
         error = store.push(outs)
         for out in store.not_on_remote(outs):
             raise Fault(f"{out.path} did not get to the DVC remote{': ' if error else ''}{error}")

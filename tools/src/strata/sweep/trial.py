@@ -167,7 +167,7 @@ class Workshop:
     def __init__(self, home: Path, folder: Path) -> None:
         self.home, self._folder = home, folder
         self._place = folder / "none"
-        self.top = git.git("rev-parse", "--show-toplevel", root=home)
+        self.top = str(git.toplevel(home))
         self._base = ""
 
     def run(self, task: Task) -> Result:
@@ -178,8 +178,8 @@ class Workshop:
             experiments.fetch_commit(self.home, remote, base)
         if remote and git.git("ls-remote", remote, ref, root=self.home):
             git.git("fetch", "--quiet", remote, f"+{ref}:{ref}", root=self.home)
-            metrics = experiments.metrics(self.home, str(experiments.commit_at(self.home, ref)))
-        elif not remote and (commit := experiments.commit_at(self.home, ref)):
+            metrics = experiments.metrics(self.home, str(git.find_commit(self.home, ref)))
+        elif not remote and (commit := git.find_commit(self.home, ref)):
             metrics = experiments.metrics(self.home, commit)
         else:
             metrics = self._experiment(base, name, task["overrides"], task["stages"])
@@ -188,7 +188,7 @@ class Workshop:
             if remote:
                 experiments.push(self.home, remote, ref)
         value, error = value_of(metrics, task["metric"])
-        commit = experiments.commit_at(self.home, ref)
+        commit = git.find_commit(self.home, ref)
         return {"name": name, "commit": commit, "value": value, "se": error, "error": None}
 
     def _experiment(self, base: str, name: str, overrides: list[str], stages: list[str]) -> Leaves:

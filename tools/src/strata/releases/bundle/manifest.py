@@ -78,7 +78,7 @@ def predicate(revision: Revision, source: Source, model: str) -> dict[str, Any]:
         "code": {
             "gitCommit": source.commit,
             "gitTree": source.tree,
-            "folder": git.git("rev-parse", "--show-prefix", root=revision.root).rstrip("/"),
+            "folder": git.prefix(revision.root).rstrip("/"),
         },
         "model": {
             "name": model,

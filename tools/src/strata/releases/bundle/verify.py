@@ -7,7 +7,6 @@ and never called proven.
 
 import argparse
 import hashlib
-import re
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from strata.releases.bundle import manifest, signature
 from strata.releases.bundle.manifest import CARD
 
 UNPROVEN = 4
-COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -80,7 +78,7 @@ def of_repository(folder: Path, predicate: dict[str, Any]) -> tuple[list[str], l
         why = "no repository here" if "not a git repository" in str(fault) else str(fault)
         return [], [f"what it was made of: {why}; verify it in a clone"]
     commit, tag = predicate["code"]["gitCommit"], predicate["tag"]
-    if not COMMIT.fullmatch(commit):
+    if not git.HASH.fullmatch(commit):
         return [f"{manifest.NAME}: {commit[:80]!r} is no commit"], []
     name, unproven = commit, []
     if not tag:
@@ -92,7 +90,7 @@ def of_repository(folder: Path, predicate: dict[str, Any]) -> tuple[list[str], l
             return [f"tag {tag['name']}: it is {here[:9]} here, and {theirs} in the manifest"], []
     else:
         unproven.append(f"its tag: no {tag['name']} in this repository; `git fetch --tags`")
-    if not git.succeeds("cat-file", "-e", f"{name}^{{commit}}", root=root):
+    if not git.find_commit(root, name):
         return [], [*unproven, f"what it was made of: no commit {commit[:9]} in this repository"]
     with opened(root) as store:
         wrong, unknown = of_commit(store, folder, predicate, name)

@@ -105,7 +105,7 @@ def read(store: Store, model: str | None) -> Record:
         branch=branch,
         line=line,
         shallow=git.is_shallow(root),
-        prefix=git.git("rev-parse", "--show-prefix", root=root),
+        prefix=git.prefix(root),
         forge=forge_of(refs.url(root)),
         headline=headline,
         others=_others(headline, points),
