@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import ROOT, Project, Strata
 
-from strata.core import frames, limits, pages, trust
+from strata.core import frames, limits, parquet_pages, trust
 from strata.core.errors import Fault
 from strata.core.limits import Limit
 from strata.dvc.revision import parsed
@@ -324,7 +324,9 @@ def test_pages_are_as_large_as_a_true_footer_says(tmp_path: Path, version: str, 
     chunk = pq.read_metadata(path).row_group(0).column(0)
     start = chunk.dictionary_page_offset or chunk.data_page_offset
     found = list(
-        pages.sizes(memoryview(path.read_bytes()), start, start + chunk.total_compressed_size)
+        parquet_pages.sizes(
+            memoryview(path.read_bytes()), start, start + chunk.total_compressed_size
+        )
     )
     assert len(found) > 4
     assert sum(found) <= chunk.total_uncompressed_size < sum(found) + 100 * len(found)

@@ -22,7 +22,7 @@ from servers import Server
 
 from strata.releases.models.card import rendered
 from strata.releases.models.chart import chart, ticks
-from strata.releases.models.figures import Estimate, estimate, shown
+from strata.releases.models.figures import Metric, metric_of, shown
 from strata.releases.models.forge import Forge, forge_of
 
 GITHUB = Forge("https://github.com/o/n", "o/n", "")
@@ -156,11 +156,11 @@ ANY = st.floats() | st.integers() | st.just(10**400)
 def test_any_numbers_are_points_inside_the_picture(
     values: list[tuple[float, float | None] | None], steps: int
 ) -> None:
-    found: list[Estimate | None] = []
+    found: list[Metric | None] = []
     for each in values:
         metrics = {"m": each[0], "m_se": each[1]} if each else {}
         shown(metrics, "m")
-        found.append(estimate(metrics, "m"))
+        found.append(metric_of(metrics, "m"))
     drawn = chart(found, 100, 10, steps)
     assert (drawn is None) == (not any(found))
     for dot in drawn.dots if drawn else []:

@@ -44,7 +44,7 @@ def test_what_dvcignore_leaves_out_of_a_folder(tmp_path: Path) -> None:
     with Repo.init(str(tmp_path), no_scm=True) as repo:
         (stage,) = repo.add(str(tmp_path / "data"))
         found = stage.outs[0].hash_info.value
-        store, out = Store(tmp_path, repo), Output("data", found, made=False)
+        store, out = Store(tmp_path, repo), Output("data", found, is_rebuildable=False)
         folder = tmp_path / "data"
         assert hash_of(folder, "md5", tmp_path) == found != hash_of(folder, "md5")
         assert set(store.listing(out)) == {"a.txt", "keep.tmp", "sub/deep/b.x", "l/x"}
@@ -70,14 +70,14 @@ def test_a_folder_has_the_hash_that_dvc_gives_it_and_is_kept_as_dvc_keeps_it(
             (stage,) = repo.add(str(folder))
             found = stage.outs[0].hash_info.value
             assert hash_of(folder, "md5") == found
-            store, out = Store(Path(root), repo), Output("data", found, made=False)
+            store, out = Store(Path(root), repo), Output("data", found, is_rebuildable=False)
             by_dvc = store.path(found, "md5").read_bytes()
             for path in (Path(root) / ".dvc/cache/files").rglob("*"):
                 if path.is_file():
                     path.chmod(0o644)
                     path.unlink()
             assert store.missing(out) == {found}
-            store.keep(out, Path(root))
+            store.add(out, Path(root))
             assert store.path(found, "md5").read_bytes() == by_dvc
             assert store.missing(out) == set()
             listed = store.listing(out)

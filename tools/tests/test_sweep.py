@@ -18,7 +18,7 @@ import yaml
 from project import Project, heed_ctrl_c, ref_of, run_queue, sandbox, sources
 from tiny import create
 
-from strata.sweep import trial
+from strata.sweep import worker
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ KILLER = """\
 import psutil
 
 if step["x"] == 3:
-    [each.kill() for each in psutil.Process().parents() if "strata.sweep.trial" in each.cmdline()]
+    [each.kill() for each in psutil.Process().parents() if "strata.sweep.worker" in each.cmdline()]
     time.sleep(60)
 """
 
@@ -551,7 +551,7 @@ def test_a_hundred_trials_survive_killed_workers(tiny: Project) -> None:
     sweep, chance, killed = psutil.Process(process.pid), random.Random(0), 0
     while process.poll() is None and killed < 8:
         time.sleep(chance.uniform(0.5, 4))
-        workers = [child for child in sweep.children() if "strata.sweep.trial" in child.cmdline()]
+        workers = [child for child in sweep.children() if "strata.sweep.worker" in child.cmdline()]
         if workers:
             chance.choice(workers).kill()
             killed += 1
@@ -613,12 +613,12 @@ def test_without_fork_the_trials_are_the_same(tiny: Project, tmp_path: Path) -> 
 
 
 def test_clones_of_dead_workers_go_but_those_of_other_hosts(tmp_path: Path) -> None:
-    mine = Path(trial.folder_in(tmp_path))
+    mine = Path(worker.folder_in(tmp_path))
     host, dead = socket.gethostname(), str(2**22 + 1)  # no process has that number on Linux
     gone = mine.with_name(mine.name.replace(str(os.getpid()), dead))
     theirs = mine.with_name(gone.name.replace(host, f"{host}-2"))
     older = mine.with_name(f"worker-{dead}-abc")  # of a version that named no host
     for folder in (gone, theirs, older):
         folder.mkdir()
-    trial.clear(tmp_path)
+    worker.clear(tmp_path)
     assert set(tmp_path.iterdir()) == {mine, theirs, older}

@@ -64,19 +64,19 @@ def parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
         "\n".join([f"{title}:", *(f"  {name:{width}}{commands[name].summary}" for name in names)])
         for title, names in GROUPS.items()
     ]
-    found = argparse.ArgumentParser(
+    top = argparse.ArgumentParser(
         prog="strata",
         usage="strata COMMAND ...",
         description="Work with model versions. `strata COMMAND --help` shows what a command takes.",
         epilog="\n\n".join(groups),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parsers = found.add_subparsers(
+    parsers = top.add_subparsers(
         prog="strata", dest="command", required=True, help=argparse.SUPPRESS
     )
     for name, command in commands.items():
         command.declare(parsers.add_parser(name, description=command.summary))
-    return found
+    return top
 
 
 def private_site_cache() -> None:

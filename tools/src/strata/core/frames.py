@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from strata.core import limits, pages
+from strata.core import limits, parquet_pages
 from strata.core.errors import Fault, first_line
 
 Source = Path | bytes
@@ -101,7 +101,7 @@ def _least(source: Source, file: pq.ParquetFile, columns: Sequence[str] | None) 
     tops = [meta.schema.column(at).path.partition(".")[0] for at in range(meta.num_columns)]
     used = [at for at, top in enumerate(tops) if columns is None or top in columns]
     whole = source if isinstance(source, bytes) else pa.memory_map(str(source)).read_buffer()
-    data, found = memoryview(whole).cast("B"), list[int]()
+    data, sizes = memoryview(whole).cast("B"), list[int]()
     for group in range(meta.num_row_groups):
         size = 0
         for at in used:
@@ -110,10 +110,10 @@ def _least(source: Source, file: pq.ParquetFile, columns: Sequence[str] | None) 
             if chunk.has_dictionary_page and chunk.dictionary_page_offset:
                 start = min(start, chunk.dictionary_page_offset)
             end = start + (chunk.total_compressed_size if chunk.num_values else 0)
-            held = sum(pages.sizes(data, start, end))
+            held = sum(parquet_pages.sizes(data, start, end))
             size += max(chunk.num_values * max(CELL, meta.schema.column(at).length), held)
-        found.append(size)
-    return found
+        sizes.append(size)
+    return sizes
 
 
 def _batches(

@@ -77,7 +77,7 @@ def figure(value: float, sign: bool = False, scale: float | None = None) -> str:
 
 def plain(text: str) -> str:
     """A sentence for a terminal: without the HTML that keeps a text inert in a comment."""
-    return inert(re.sub(r"<code>(.*?)</code>", lambda found: html.unescape(found[1]), text))
+    return inert(re.sub(r"<code>(.*?)</code>", lambda match: html.unescape(match[1]), text))
 
 
 def block(text: str) -> str:

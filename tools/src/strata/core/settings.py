@@ -24,7 +24,7 @@ def section(root: Path, name: str) -> dict[str, Any]:
 
 
 def section_of(text: Callable[[str], str | None], name: str) -> dict[str, Any]:
-    """The same, where ``text`` gives a file's text, or None if there is no such file."""
+    """The settings of one command, where ``text`` gives a file's text, or None if it is absent."""
     for path, keys in PLACES:
         try:
             table: Any = tomllib.loads(text(path) or "")

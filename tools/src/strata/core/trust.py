@@ -23,7 +23,7 @@ OURS = (".git", ".dvc")
 
 def hashes_in(data: bytes) -> set[str]:
     """Whatever looks like an MD5 in a text: of a dvc.lock, a list of files, or anything."""
-    return {found.decode() for found in LIKE_ONE.findall(data)}
+    return {oid.decode() for oid in LIKE_ONE.findall(data)}
 
 
 def checked_hash(value: object) -> str:
@@ -45,7 +45,7 @@ def checked_path(value: object) -> str:
 
 
 def within(root: Path, path: Path) -> Path:
-    """The same path, to be written to. Raises Fault if a symbolic link on the way leads out."""
+    """Return a path to write to. Raises Fault if a symbolic link on the way leads out."""
     inside = path.parent.resolve()
     home = root.resolve()
     if not inside.is_relative_to(home) or set(inside.relative_to(home).parts) & set(OURS):
@@ -69,10 +69,10 @@ def listing(data: bytes) -> dict[str, str]:
         entries = [(entry["relpath"], entry["md5"]) for entry in json.loads(data)]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Fault("not a list of files as DVC writes it") from None
-    found = {checked_path(path): checked_hash(oid) for path, oid in entries}
-    if len(found) < len(entries) or any(oid.endswith(".dir") for oid in found.values()):
+    hashes = {checked_path(path): checked_hash(oid) for path, oid in entries}
+    if len(hashes) < len(entries) or any(oid.endswith(".dir") for oid in hashes.values()):
         raise Fault("a list of files that names one twice, or a folder")
-    return found
+    return hashes
 
 
 def check_yaml(data: bytes, place: str) -> None:

@@ -112,7 +112,7 @@ def _sorted(tags: Events) -> Events:
 
 
 def _releases(model: str, tags: Events, without: Mapping[str, str]) -> list[Release]:
-    """The same, of the tags of a model, but for those that do not count."""
+    """The releases that a model's tags stand for, without those that do not count."""
     count = _sorted([(tag, event) for tag, event in tags if tag.name not in without])
     versions: dict[str, git.Tag] = {}
     placed: dict[tuple[str, str], git.Tag] = {}  # by stage and commit
@@ -129,7 +129,7 @@ def _releases(model: str, tags: Events, without: Mapping[str, str]) -> list[Rele
         return []
     holders: dict[str, str] = {}  # the version in each stage: of its newest tag
     for (stage, commit), tag in placed.items():
-        alike = [version for version, made in versions.items() if made.commit == commit]
+        alike = [version for version, its in versions.items() if its.commit == commit]
         then = [version for version in alike if versions[version].at <= tag.at]
         if alike:  # of several the one that was the newest then
             holders[stage] = max(then or alike, key=gto_tags.order)
@@ -291,8 +291,8 @@ def model_of(revision: Revision, asked: str | None) -> str:
 def in_stage(here: Revision, stage: str) -> Release:
     """The release that is in a stage. Raises Fault if there is none."""
     model = model_of(here, None)
-    if found := holder(releases(here.root, model), stage):
-        return found
+    if current := holder(releases(here.root, model), stage):
+        return current
     for tag, why in uncounted(here.root, model).items():
         if (event := gto_tags.parse(tag)) and event.stage == stage:
             raise Fault(

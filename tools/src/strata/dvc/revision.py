@@ -78,7 +78,7 @@ class Plot:
 
 
 @dataclass
-class _Read:
+class _Contents:
     """What DVC's index of a revision says, in our words."""
 
     outputs: list[Output] = field(default_factory=list)
@@ -101,23 +101,23 @@ class Revision:
     # What it consists of
 
     @cached_property
-    def _read(self) -> _Read:
+    def _contents(self) -> _Contents:
         """Raises Unreadable if DVC cannot make sense of the repository at all."""
-        known: _Read | None = self.store.read.get(self.commit or "")
+        known: _Contents | None = self.store.read.get(self.commit or "")
         if known is None:
-            known = self._read_anew()
+            known = self._read_contents()
             if self.commit:
                 self.store.read[self.commit] = known
         return known
 
-    def _read_anew(self) -> _Read:
+    def _read_contents(self) -> _Contents:
         try:
             if self.commit:
                 repo = at_commit(self.root, self.commit)
                 there = repo.fs.exists(repo.fs.join(repo.root_dir, ".dvc"))
-                return self._indexed(repo) if there else _Read()
+                return self._indexed(repo) if there else _Contents()
             if not (self.root / ".dvc").is_dir():
-                return _Read()
+                return _Contents()
             if not self._reread:
                 return self._indexed(self.store.repo)
             with dvc_repo(self.root) as repo:
@@ -127,7 +127,7 @@ class Revision:
         except Exception as error:  # what a broken .dvc/config raises has no common class
             raise Unreadable(f"{self.name}: {reason(error)}") from None
 
-    def _indexed(self, repo: Any) -> _Read:
+    def _indexed(self, repo: Any) -> _Contents:
         """DVC's index, once all files that it is made of are safe to parse."""
         listed = (
             git.files(self.root, self.commit) if self.commit else git.workspace_files(self.root)
@@ -150,10 +150,10 @@ class Revision:
                     stages, size = stages + count, size + become
                     limits.STAGES.check(stages, path)
                     limits.EXPANDED.check(size, path)
-        found = _index(repo)
-        found.leaves_out = leaves_out
-        self._checked(found.params)  # these it parses when it runs the stages
-        return found
+        contents = _index(repo)
+        contents.leaves_out = leaves_out
+        self._checked(contents.params)  # these it parses when it runs the stages
+        return contents
 
     def _texts(self, names: Iterable[str]) -> dict[str, bytes]:
         """The bytes of those files that are there. Raises Fault if they are too many."""
@@ -162,18 +162,18 @@ class Revision:
             raise Fault(f"{odd!r} has a newline in its name, so it cannot be read")
         if self.commit:
             objects = {f"{self.commit}:./{name}": name for name in names}
-            found = git.sizes(self.root, list(objects))
-            sizes = {objects[at]: size for at, size in found.items()}
+            known = git.sizes(self.root, list(objects))
+            sizes = {objects[at]: size for at, size in known.items()}
         else:
             files = {name: self.root / name for name in names}
             sizes = {name: at.stat().st_size for name, at in files.items() if at.is_file()}
         limits.TEXT.check(sum(sizes.values()), max(sizes, key=lambda name: sizes[name], default=""))
         if self.commit:
-            return {objects[at]: text for at, text in git.objects(self.root, list(found)).items()}
+            return {objects[at]: text for at, text in git.objects(self.root, list(known)).items()}
         return {name: files[name].read_bytes() for name in sizes}
 
     def _checked(self, names: Iterable[str]) -> dict[str, bytes]:
-        """The same. Raises Fault for what is not safe to parse."""
+        """The bytes of those files that are there. Raises Fault for what is not safe to parse."""
         texts = self._texts(names)
         for name, text in texts.items():
             if _is_yaml(name):
@@ -189,18 +189,18 @@ class Revision:
 
     def leaves_out(self, path: str) -> bool:
         """Whether .dvcignore leaves out a file of this path."""
-        return self._read.leaves_out(path)
+        return self._contents.leaves_out(path)
 
     def check(self) -> None:
         """Raise Unreadable if a dvc.yaml, dvc.lock or .dvc file cannot be read."""
-        for path, why in self._read.broken.items():
+        for path, why in self._contents.broken.items():
             raise Unreadable(f"{path} of {self.name} cannot be read: {why}")
 
     @property
-    def _whole(self) -> _Read:
+    def _whole(self) -> _Contents:
         """What was read, if no file of DVC's is broken. Raises Unreadable."""
         self.check()
-        return self._read
+        return self._contents
 
     @property
     def outputs(self) -> list[Output]:
@@ -261,22 +261,22 @@ class Revision:
     @cached_property
     def pins(self) -> dict[str, str]:
         """Each package that the requirements files pin, with its version; of several, all."""
-        found: dict[str, list[str]] = {}
+        versions_of: dict[str, list[str]] = {}
         for path in self.pin_files:
             text = self.text(path)
             pattern = r"^([\w.-]+)(?:\[[^]\n]*\])?==([^\s;\\]+)"
             for name, version in re.findall(pattern, text, re.MULTILINE):
-                if version not in found.setdefault(name.lower(), []):
-                    found[name.lower()].append(version)
-        return {name: ", ".join(versions) for name, versions in found.items()}
+                if version not in versions_of.setdefault(name.lower(), []):
+                    versions_of[name.lower()].append(version)
+        return {name: ", ".join(versions) for name, versions in versions_of.items()}
 
     @cached_property
     def pin_files(self) -> list[str]:
         """The requirements files that stages depend on; else the first of the usual ones."""
         deps = {dep for stage in self.stages.values() for dep in stage.deps}
-        found = sorted(d for d in deps if PurePosixPath(d).name.startswith("requirements"))
+        needed = sorted(d for d in deps if PurePosixPath(d).name.startswith("requirements"))
         usual = ("requirements.lock", "requirements.txt", "requirements-dev.lock")
-        return found or [name for name in usual if self.paths(name)][:1]
+        return needed or [name for name in usual if self.paths(name)][:1]
 
     # Files
 
@@ -288,12 +288,12 @@ class Revision:
         if self.is_file(path):
             return [path]
         if self.commit:
-            found = git.files(self.root, self.commit, path + "/")
+            names = git.files(self.root, self.commit, path + "/")
         else:
             inside = (file for file in (self.root / path).rglob("*") if file.is_file())
-            found = sorted(file.relative_to(self.root).as_posix() for file in inside)
-        if found:
-            return found
+            names = sorted(file.relative_to(self.root).as_posix() for file in inside)
+        if names:
+            return names
         if not self.output(path):
             return []
         try:
@@ -314,10 +314,10 @@ class Revision:
         Raises Unreadable where a file of DVC's that cannot be read may name it.
         """
         at = PurePosixPath(path)
-        found = next((out for out in self._read.outputs if at.is_relative_to(out.path)), None)
-        if found is None:
+        output = next((out for out in self._contents.outputs if at.is_relative_to(out.path)), None)
+        if output is None:
             self.check()
-        return found
+        return output
 
     def files(self, path: str) -> dict[str, str]:
         """Each file in an output of DVC, with its hash, its path from the top.
@@ -354,15 +354,16 @@ class Revision:
         """Make sure that the cache has an object of an output."""
         if self.store.intact(oid, out.kind):
             return
-        what, name, said = f"{out.path} of {self.name}", self.store.remote(out), ""
+        what, name, complaint = f"{out.path} of {self.name}", self.store.remote(out), ""
         try:
-            said = self.store.fetch_object(name, oid, out.kind) if name else ""
+            complaint = self.store.fetch_object(name, oid, out.kind) if name else ""
         except Offline as fault:
             raise Offline(f"{what} is not in the cache, and {fault}") from None
         if self.store.intact(oid, out.kind):
             return
         where = f"its remote {name!r}" if name else "a remote, since none is set"
-        nowhere = f"{what} is neither in the cache nor on {where}" + (f" ({said})" if said else "")
+        why = f" ({complaint})" if complaint else ""
+        nowhere = f"{what} is neither in the cache nor on {where}{why}"
         if out.source:
             raise Offline(f"{nowhere}; it comes from {out.source}")
         raise Unreadable(nowhere)
@@ -417,7 +418,7 @@ def parsed(data: bytes, path: str, revision: str = "") -> Any:
 
 
 def _values(text: str, path: str, place: str) -> Any:
-    """The same. Raises Fault for what passes a limit, and any error for what cannot be parsed."""
+    """The values in a text. Raises Fault for what passes a limit, or what DVC's parser raises."""
     from dvc.utils.serialize import PARSERS
 
     if _is_yaml(path):
@@ -465,7 +466,7 @@ def _value_files(path: str, text: bytes, listed: list[str]) -> list[str]:
     from dvc.utils.serialize import PARSERS
 
     folder = posixpath.dirname(path)
-    found = [posixpath.join(folder, "params.yaml")]
+    paths = [posixpath.join(folder, "params.yaml")]
     try:
         content = PARSERS[".yaml"](text.decode(), path) if b"vars" in text or b"\\" in text else {}
         stages = [stage.get("do", stage) for stage in content.get("stages", {}).values()]
@@ -473,10 +474,10 @@ def _value_files(path: str, text: bytes, listed: list[str]) -> list[str]:
             for name in [str(each).partition(":")[0] for each in entry.get("vars", [])]:
                 place = posixpath.normpath(posixpath.join(folder, entry.get("wdir") or "", name))
                 end = "/" + posixpath.basename(name)
-                found += [n for n in listed if f"/{n}".endswith(end)] if "${" in place else [place]
+                paths += [n for n in listed if f"/{n}".endswith(end)] if "${" in place else [place]
     except Exception:  # of whatever shape it is: who asks for the index is told
-        return found
-    return found
+        return paths
+    return paths
 
 
 def _expanded(repo: Any, path: str, largest: int) -> tuple[int, int]:
@@ -503,7 +504,7 @@ def _expanded(repo: Any, path: str, largest: int) -> tuple[int, int]:
         def become(template: Any, item: int) -> int:
             text = str(template)
             closed = text[: text.rfind("}") + 1]  # else the end of each would be sought in vain
-            names = Counter(found["inner"] for found in KEYCRE.finditer(closed))
+            names = Counter(match["inner"] for match in KEYCRE.finditer(closed))
             known = ((ITEM.match(name), name, times) for name, times in names.items())
             return len(text) + sum((item if own else length(n)) * at for own, n, at in known)
 
@@ -531,8 +532,8 @@ def _expanded(repo: Any, path: str, largest: int) -> tuple[int, int]:
 # DVC's index, in our words
 
 
-def _index(repo: Any) -> _Read:
-    found, fs = _Read(), repo.fs
+def _index(repo: Any) -> _Contents:
+    contents, fs = _Contents(), repo.fs
 
     def inside(path: str) -> str:
         return PurePosixPath(fs.relpath(path, repo.root_dir).replace("\\", "/")).as_posix()
@@ -544,29 +545,29 @@ def _index(repo: Any) -> _Read:
         if repo.dvcignore.is_ignored_file(fs.abspath(path)):
             return  # DVC passes over it on disk, and not in Git
         guilty = getattr(error, "path", path)  # the dvc.lock beside it, perhaps
-        found.broken[inert(inside(fs.abspath(guilty)))] = reason(error)
+        contents.broken[inert(inside(fs.abspath(guilty)))] = reason(error)
 
     repo.stage_collection_error_handler = broken
     index = repo.index
     if fs.exists(fs.join(repo.root_dir, "params.yaml")):
-        found.params.append("params.yaml")
+        contents.params.append("params.yaml")
     _check_edges(index)
     for stage in in_order(index):
         file = inside(stage.path)  # of a commit it can't be renamed, so it may be any
         name = inert(getattr(stage, "name", None) or "")  # a .dvc file has none
         name = file if not name else name if file == "dvc.yaml" else f"{file}:{name}"
-        _add_stage(found, stage, name, relative)
+        _add_stage(contents, stage, name, relative)
         for out in stage.outs:
             path = relative(out.fs_path)
             if out.metric:
-                found.metrics.append(path)
+                contents.metrics.append(path)
             if out.plot:
-                found.plots.append(_plot(path, path, out.plot))
-    found.outputs.sort(key=lambda out: out.path)
+                contents.plots.append(_plot(path, path, out.plot))
+    contents.outputs.sort(key=lambda out: out.path)
     for file, names in index._metrics.items():
-        found.metrics += [relative(name, beside=file) for name in names]
+        contents.metrics += [relative(name, beside=file) for name in names]
     for file, names in index._params.items():
-        found.params += [relative(name, beside=file) for name in names]
+        contents.params += [relative(name, beside=file) for name in names]
     for file, entries in index._plots.items():
         for entry in entries if isinstance(entries, list) else [entries]:
             for title, options in (entry if isinstance(entry, dict) else {entry: {}}).items():
@@ -574,14 +575,16 @@ def _index(repo: Any) -> _Read:
                 sources = y if isinstance(y, dict) else {title: y}
                 for path, columns in sources.items():
                     name = title if len(sources) == 1 else f"{title}: {path}"
-                    found.plots.append(_plot(name, relative(path, beside=file), options, columns))
+                    contents.plots.append(
+                        _plot(name, relative(path, beside=file), options, columns)
+                    )
     for file, artifacts in index._artifacts.items():
         folder = relative(".", beside=file)
         for name, artifact in artifacts.items():
             if artifact.get("type") == "model" and artifact.get("path"):
                 path = relative(artifact["path"], beside=file)
-                found.models[path] = inert(name if folder == "." else f"{folder}:{name}")
-    return found
+                contents.models[path] = inert(name if folder == "." else f"{folder}:{name}")
+    return contents
 
 
 def _check_edges(index: Any) -> None:
@@ -614,9 +617,9 @@ def in_order(index: Any) -> list[Any]:
             if isinstance(dep, DatasetDependency):
                 continue
             key = dep.fs.parts(dep.fs_path)
-            found = [node.value for node in outs.prefixes(key)]
-            found += outs.values(prefix=key) if outs.has_subtrie(key) else []
-            needs[stage] += [out.stage for out in found]
+            nodes = [node.value for node in outs.prefixes(key)]
+            nodes += outs.values(prefix=key) if outs.has_subtrie(key) else []
+            needs[stage] += [out.stage for out in nodes]
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
@@ -634,7 +637,7 @@ def in_order(index: Any) -> list[Any]:
     return list(order)
 
 
-def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
+def _add_stage(contents: _Contents, stage: Any, name: str, relative: Any) -> None:
     from dvc.dependency.param import ParamsDependency
 
     deps: dict[str, str | None] = {}
@@ -642,7 +645,7 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
     for dep in stage.deps:
         if isinstance(dep, ParamsDependency):
             path = relative(dep.fs_path)
-            found.params.append(path)
+            contents.params.append(path)
             values = dep.hash_info.value if isinstance(dep.hash_info.value, dict) else {}
             before = "" if path == "params.yaml" else f"{path}:"
             for key, value in values.items():
@@ -662,13 +665,13 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
                 trust.checked_path(posixpath.normpath(written))
                 named = trust.checked_path(path), trust.checked_hash(value)
             except Fault as fault:
-                found.broken[relative(stage.path)] = f"output {path!r}: {fault}"
+                contents.broken[relative(stage.path)] = f"output {path!r}: {fault}"
                 continue
-            found.outputs.append(
+            contents.outputs.append(
                 Output(
                     path=named[0],
                     hash=named[1],
-                    made=bool(stage.cmd) and not stage.frozen,
+                    is_rebuildable=bool(stage.cmd) and not stage.frozen,
                     kind=str(out.hash_info.name),
                     stage=name,
                     source=_origin(stage) if stage.is_import and not stage.cmd else "",
@@ -677,7 +680,7 @@ def _add_stage(found: _Read, stage: Any, name: str, relative: Any) -> None:
                 )
             )
     if stage.cmd:
-        found.stages[name] = Stage(
+        contents.stages[name] = Stage(
             name=name,
             cmd=stage.cmd if isinstance(stage.cmd, str) else " && ".join(stage.cmd),
             deps=deps,

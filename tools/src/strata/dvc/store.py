@@ -13,6 +13,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,15 +37,15 @@ class Output:
     """A file or folder that DVC keeps.
 
     ``path`` is from the top of the repository. ``hash`` is its MD5, with the suffix ``.dir`` for a
-    folder; ``kind`` is ``md5``, or ``md5-dos2unix`` as DVC 2 wrote. ``made`` tells whether a stage
-    that can run makes it, so that it can be rebuilt. ``stage`` names that stage or .dvc file;
-    ``source`` is where an import comes from. ``is_pushed`` tells whether `dvc push` takes it: not
-    with ``push: false``, nor if another repository, from which it was imported, keeps it.
+    folder; ``kind`` is ``md5``, or ``md5-dos2unix`` as DVC 2 wrote. ``is_rebuildable`` tells
+    whether a stage that can run makes it; ``stage`` names that stage, or the .dvc file. ``source``
+    is where an import comes from. ``is_pushed`` tells whether `dvc push` takes it: not with
+    ``push: false``, nor if it is imported from another repository, which keeps it.
     """
 
     path: str
     hash: str
-    made: bool
+    is_rebuildable: bool
     kind: str = "md5"
     stage: str = ""
     source: str = ""
@@ -205,8 +206,8 @@ def own_settings(root: Path) -> bytes:
     config = root / ".dvc/config"
     if config.exists():
         return config.read_bytes()
-    found = (git.blob(root, name, ".dvc/config") for name in refs.default_branches(root))
-    return next((text for text in found if text is not None), b"")
+    texts = (git.blob(root, name, ".dvc/config") for name in refs.default_branches(root))
+    return next((text for text in texts if text is not None), b"")
 
 
 def settings_in(config: str) -> dict[str, dict[str, str]]:
@@ -217,10 +218,10 @@ def settings_in(config: str) -> dict[str, dict[str, str]]:
     from configobj import ConfigObj, ConfigObjError
 
     try:
-        found = ConfigObj(config.splitlines()).dict()
+        content = ConfigObj(config.splitlines()).dict()
     except ConfigObjError as error:
         raise Fault(f".dvc/config: {first_line(error)}") from None
-    sections = {name: values for name, values in found.items() if isinstance(values, dict)}
+    sections = {name: values for name, values in content.items() if isinstance(values, dict)}
     return {
         name.strip("'"): {key: v if isinstance(v, str) else ",".join(v) for key, v in of.items()}
         for name, of in sections.items()
@@ -295,7 +296,7 @@ class Store:
             if out.use_cache and out.is_in_repo and "modified" in out.workspace_status().values()
         }
 
-    def follow_lock(self) -> None:
+    def dvc_checkout(self) -> None:
         """Do what `dvc checkout` does, without questions, in this process: a start costs more.
 
         Raises Fault if something is not in the cache, or what lies there would be lost.
@@ -396,7 +397,7 @@ class Store:
             with suppress(OSError):
                 path.rmdir()
 
-    def holds(self, out: Output) -> bool:
+    def is_checked_out(self, out: Output) -> bool:
         """Whether the workspace has an output, and no file more that DVC would take for its."""
         path = self.root / out.path
         if not out.is_folder:
@@ -454,8 +455,11 @@ class Store:
                 stack.enter_context(_locked(home, by_hardlink))
             yield
 
-    def keep(self, out: Output, root: Path) -> None:
-        """Put an output that lies in a project's folder, and has its hash, into the cache."""
+    def add(self, out: Output, root: Path) -> None:
+        """Put an output that lies in a project's folder, and has its hash, into the cache.
+
+        As `dvc commit` does, but for dvc.lock.
+        """
         from dvc.fs import localfs
 
         cache, path = self._cache(out.kind), root / out.path
@@ -529,14 +533,18 @@ class Store:
         """Get one object; returns a complaint, if any. Check yourself whether it came."""
         return self._transfer("pull", remote, {(oid, kind)})
 
-    def push(self, outs: Iterable[Output]) -> str:
-        """Push the outputs that the cache has whole; returns the last complaint."""
-        complaint = ""
-        for name, ours in self._by_remote(outs).items():
+    def push(self, outs: Iterable[Output]) -> tuple[list[Output], str]:
+        """Push what remotes lack of outputs, if the cache has them whole.
+
+        Returns those that are not on their remotes afterwards, and the last complaint. Raises
+        Offline if a remote does not answer.
+        """
+        absent, complaint = self.not_on_remote(outs), ""
+        for name, ours in self._by_remote(absent).items():
             whole = [out for out in ours if not self.missing(out)]
             oids = {(oid, o.kind) for o in whole for oid in (o.hash, *self.listing(o).values())}
             complaint = self._transfer("push", name, oids) or complaint
-        return complaint
+        return self.not_on_remote(absent), complaint
 
     def _by_remote(self, outs: Iterable[Output]) -> dict[str, list[Output]]:
         remotes: dict[str, list[Output]] = {}
@@ -726,8 +734,8 @@ def running(rwlock: Path) -> list[str]:
 
     try:
         held = json.loads(rwlock.read_text(encoding="utf-8") or "{}")
-        readers = [one for those in held.get("read", {}).values() for one in those]
-        holders = {(one["pid"], one["cmd"]) for one in [*readers, *held.get("write", {}).values()]}
+        entries = [*chain(*held.get("read", {}).values()), *held.get("write", {}).values()]
+        holders = {(entry["pid"], entry["cmd"]) for entry in entries}
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, AttributeError, TypeError):
@@ -799,8 +807,8 @@ def files_of(
     with what is ``named``.
     """
     paths = {*_inside(folder, root), *(folder / name for name in named)}
-    found = sorted(path for path in paths if path.is_file())
-    return {path.relative_to(folder).as_posix(): md5_of(path, kind) for path in found}
+    there = sorted(path for path in paths if path.is_file())
+    return {path.relative_to(folder).as_posix(): md5_of(path, kind) for path in there}
 
 
 def _inside(folder: Path, root: Path | None) -> list[Path]:
@@ -810,11 +818,11 @@ def _inside(folder: Path, root: Path | None) -> list[Path]:
 
     ignores = DvcIgnoreFilter(localfs, str(root)) if root else None
     walk = ignores.walk(localfs, str(folder)) if ignores else os.walk(folder)
-    found = []
+    paths = []
     for at, folders, names in walk:
-        found += [Path(at, name) for name in names]
-        found += [path for name in folders if (path := Path(at, name)).is_symlink()]
-    return found
+        paths += [Path(at, name) for name in names]
+        paths += [path for name in folders if (path := Path(at, name)).is_symlink()]
+    return paths
 
 
 def hash_of(path: Path, kind: str, root: Path | None = None) -> str | None:

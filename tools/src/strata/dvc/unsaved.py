@@ -42,12 +42,12 @@ def snapshot(root: Path, path: Path, kind: str, named: Iterable[str] = ()) -> Sn
     return Snapshot({"": md5_of(path, kind)} if path.is_file() else None, kind)
 
 
-def keep(store: Store, here: Revision) -> None:
+def refill_cache(store: Store, here: Revision) -> None:
     """Put the workspace's outputs back into a cache that has lost them; no dvc.lock changes."""
     for out in here.outputs:
         path = store.root / out.path
         if store.missing(out) and hash_of(path, out.kind, store.root) == out.hash:
-            store.keep(out, store.root)
+            store.add(out, store.root)
 
 
 def check(store: Store, revisions: list[Revision], target: Revision, cut_off: bool) -> list[Path]:
@@ -138,7 +138,7 @@ def _in_the_way(
     """
     tracked = set(git.files(top, "HEAD")) | left
     difference = ("diff", "--name-only", "--no-renames", "--diff-filter=A", "-z", "HEAD", target)
-    found: dict[str, None] = {}
+    blocking: dict[str, None] = {}
     for name in git.entries(*difference, root=top):
         path = PurePosixPath(name)
         way = [*reversed(path.parents[:-1]), path]
@@ -147,13 +147,13 @@ def _in_the_way(
             continue
         if at is None:
             inside = (f.relative_to(top).as_posix() for f in (top / path).rglob("*") if f.is_file())
-            found |= dict.fromkeys(f for f in inside if f not in tracked)
+            blocking |= dict.fromkeys(f for f in inside if f not in tracked)
         elif os.path.lexists(file := top / at) and (
             str(at) not in tracked
             and (at != path or git.smudged(top, f"{target}:{name}") != _bytes(file))
         ):
-            found[str(at)] = None
-    return list(found)
+            blocking[str(at)] = None
+    return list(blocking)
 
 
 def _ignores(top: Path, revision: Revision) -> list[str]:

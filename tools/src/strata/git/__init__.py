@@ -87,13 +87,15 @@ def git(*arguments: str, root: Path | None = None, **options: Any) -> str:
     """
     done = run(*arguments, root=root, **options)
     if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        lines = [line for line in said if line.startswith(("fatal: ", "error: "))] or said[-1:]
+        printed = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+        lines = [line for line in printed if line.startswith(("fatal: ", "error: "))] or printed[
+            -1:
+        ]
         name = next(a for a in arguments if not a.startswith("-") and "=" not in a)
         why = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "no message"
         if why.endswith(":"):  # a list of files follows
-            why += " " + ", ".join(line.strip() for line in said if line.startswith("\t"))
-        elif advice := [line.strip() for line in said if line.startswith("\tgit ")]:
+            why += " " + ", ".join(line.strip() for line in printed if line.startswith("\t"))
+        elif advice := [line.strip() for line in printed if line.startswith("\tgit ")]:
             why += f"; its advice: {advice[0]}"
         if done.returncode < 0:
             why = f"killed by signal {-done.returncode}"
@@ -210,7 +212,10 @@ def objects(root: Path, names: list[str]) -> dict[str, bytes]:
 
 
 def contents(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-    """The same, one after another: each name with its bytes, None if it does not exist."""
+    """Each name of an object with its bytes, None if it does not exist, one after another.
+
+    Raises Fault for one that is damaged.
+    """
     names = list(names)
     with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as errors:
         request.write(b"".join(os.fsencode(name) + b"\n" for name in names))
@@ -389,8 +394,10 @@ def main_worktree(root: Path) -> Path:
 
 def worktrees(root: Path) -> list[Path]:
     """The top of each worktree of the repository that is on this disk, that of ``root`` first."""
-    said = lines("worktree", "list", "--porcelain", root=root)
-    tops = (Path(line.removeprefix("worktree ")) for line in said if line.startswith("worktree "))
+    printed = lines("worktree", "list", "--porcelain", root=root)
+    tops = (
+        Path(line.removeprefix("worktree ")) for line in printed if line.startswith("worktree ")
+    )
     # Of a bare repository, or a submodule, Git lists its own folder as one.
     return list(dict.fromkeys([toplevel(root), *(top for top in tops if (top / ".git").exists())]))
 
@@ -448,16 +455,16 @@ class Commit:
 def first_parents(root: Path, tip: str) -> list[Commit]:
     """A commit and all its first parents, the oldest first; what each changed in ``root``."""
     how = ("--raw", "-z", "--no-abbrev", "--no-renames", "--relative", "--format=%H%x00%cs%x00%s")
-    said = git("log", "--first-parent", "-m", *how, tip, "--", root=root)
-    found: list[Commit] = []
-    parts = iter(said.split("\0"))
+    printed = git("log", "--first-parent", "-m", *how, tip, "--", root=root)
+    commits: list[Commit] = []
+    parts = iter(printed.split("\0"))
     for part in parts:
         if (entry := part.lstrip("\n")).startswith(":"):
             *_, blob, status = entry.split()
-            found[-1].changed[next(parts)] = None if status == "D" else blob
+            commits[-1].changed[next(parts)] = None if status == "D" else blob
         elif entry:
-            found.append(Commit(entry, next(parts), next(parts), {}))
-    return found[::-1]
+            commits.append(Commit(entry, next(parts), next(parts), {}))
+    return commits[::-1]
 
 
 def is_shallow(root: Path) -> bool:

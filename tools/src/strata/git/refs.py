@@ -116,7 +116,7 @@ def _references(name: str, root: Path | None) -> dict[str, str]:
     targets = ((ref, find_commit(root, ref)) for ref in names if ref in there)
     commits = {ref: commit for ref, commit in targets if commit}  # a tag may be of something else
     if not is_full:
-        commits |= {trial.ref: trial.commit for trial in experiments(root) if trial.name == name}
+        commits |= {each.ref: each.commit for each in experiments(root) if each.name == name}
     if commits and (hexed := LIKE_HASH.fullmatch(name)):
         for oid in lines("rev-parse", f"--disambiguate={hexed[1].lower()}", root=root):
             if git("cat-file", "-t", oid, root=root) == "commit":
@@ -137,12 +137,12 @@ class Experiment:
 def experiments(root: Path | None) -> list[Experiment]:
     """The experiments of DVC's that are here, the newest first."""
     how = ("--sort=refname", "--sort=-committerdate", "--format=%(objectname) %(refname)")
-    trials = []
+    known = []
     for line in lines("for-each-ref", *how, "refs/exps", root=root):
         commit, _, ref = line.partition(" ")
         if parts := re.fullmatch(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38,})/(.+)", ref):
-            trials.append(Experiment(ref, parts[1] + parts[2], parts[3], commit))
-    return trials
+            known.append(Experiment(ref, parts[1] + parts[2], parts[3], commit))
+    return known
 
 
 def followed(root: Path) -> str | None:

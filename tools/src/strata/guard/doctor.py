@@ -34,9 +34,9 @@ def run(args: argparse.Namespace) -> int:
     del args
     root = git.top()
     parts = (environment, tools, hooks, cache, storage, secrets, template)
-    found = [finding for part in parts for finding in part(root)]
-    print(aligned([(what, how, todo) for what, how, todo in found]))
-    return int(any(todo for _, _, todo in found))
+    findings = [finding for part in parts for finding in part(root)]
+    print(aligned([(what, how, todo) for what, how, todo in findings]))
+    return int(any(todo for _, _, todo in findings))
 
 
 def environment(root: Path) -> Iterator[Finding]:
@@ -52,8 +52,8 @@ def environment(root: Path) -> Iterator[Finding]:
         for name, pin, marker in pins
         if (not marker or Marker(marker).evaluate()) and installed(name) != pin
     ]
-    said = listed(wrong, 3, "; ") or f"as {DEV_LOCK} has it"
-    yield "environment", said, "make setup" if wrong else ""
+    state = listed(wrong, 3, "; ") or f"as {DEV_LOCK} has it"
+    yield "environment", state, "make setup" if wrong else ""
 
 
 def installed(name: str) -> str | None:
@@ -89,8 +89,8 @@ def hooks(root: Path) -> Iterator[Finding]:
         if not (file := git.own_path(root, f"hooks/{name}")).is_file()
         or not re.search("pre-commit|strata", file.read_text("utf-8", errors="replace"))
     ]
-    said = f"missing: {', '.join(absent)}" if absent else "installed"
-    yield "hooks", said, "make hooks" if absent else ""
+    state = f"missing: {', '.join(absent)}" if absent else "installed"
+    yield "hooks", state, "make hooks" if absent else ""
 
 
 def cache(root: Path) -> Iterator[Finding]:
@@ -98,34 +98,34 @@ def cache(root: Path) -> Iterator[Finding]:
     try:
         with opened(root) as store:
             used, able = store.links()
-            said = size(store, root)
+            state = size(store, root)
     except Fault as fault:
         yield "cache", f"cannot tell: {first_line(fault)}", ""
         return
     if used != "copy":
-        yield "cache", f"{said}the workspace shares it ({used})", ""
+        yield "cache", f"{state}the workspace shares it ({used})", ""
     elif able:
         how = f"`dvc config --local cache.type {able[0]}` shares it, read-only"
-        yield "cache", f"{said}copied to the workspace; {how}: docs/storage.md", ""
+        yield "cache", f"{state}copied to the workspace; {how}: docs/storage.md", ""
     else:
-        yield "cache", f"{said}copied to the workspace; the disk of the cache can't link", ""
+        yield "cache", f"{state}copied to the workspace; the disk of the cache can't link", ""
 
 
 def size(store: Store, root: Path) -> str:
     """The bytes of HEAD's data and models, and how many of them its parent lacks."""
     now = Revision(store, refs.commit_of("HEAD", root)).outputs
     new = store.sizes(now)
-    said = f"{sum(new.values()) / 1e6:,.1f} MB of this commit"
+    state = f"{sum(new.values()) / 1e6:,.1f} MB of this commit"
     if absent := [out.path for out in now if out.hash not in new]:
-        said += f" (not here: {listed(absent, 3)})"
+        state += f" (not here: {listed(absent, 3)})"
     if parent := git.find_commit(root, "HEAD~1"):
         last = Revision(store, parent).outputs
         old = store.sizes(last)
         if any(out.is_folder and out.hash not in old for out in last):  # which files it had
-            return f"{said}, and the data of the last is not here; "
+            return f"{state}, and the data of the last is not here; "
         added = sum(size for oid, size in new.items() if oid not in old)
-        said += f", {added / 1e6:,.1f} MB not of the last"
-    return f"{said}; "
+        state += f", {added / 1e6:,.1f} MB not of the last"
+    return f"{state}; "
 
 
 def storage(root: Path) -> Iterator[Finding]:
@@ -136,8 +136,8 @@ def storage(root: Path) -> Iterator[Finding]:
     except Fault as fault:
         yield "storage", f"cannot tell: {first_line(fault)}", ""
         return
-    said = "a remote is set; `strata status --remote` reads it"
-    yield "storage", said if remote else "none; `make storage URL=…` sets it up", ""
+    state = "a remote is set; `strata status --remote` reads it"
+    yield "storage", state if remote else "none; `make storage URL=…` sets it up", ""
 
 
 def secrets(root: Path) -> Iterator[Finding]:
@@ -157,8 +157,8 @@ def secrets(root: Path) -> Iterator[Finding]:
         yield "secrets", f"cannot tell whether {', '.join(sorted(used))} are set: `gh` fails", ""
         return
     absent = used - {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
-    said = f"not set: {', '.join(sorted(absent))}" if absent else "set"
-    yield "secrets", said, f"gh secret set {min(absent)}" if absent else ""
+    state = f"not set: {', '.join(sorted(absent))}" if absent else "set"
+    yield "secrets", state, f"gh secret set {min(absent)}" if absent else ""
 
 
 def template(root: Path) -> Iterator[Finding]:
@@ -180,10 +180,10 @@ def template(root: Path) -> Iterator[Finding]:
         tags = git.lines("tag", root=Path(folder))
         newer = [tag for tag in tags if _is_newer(tag, commit)]
         newest = max(newer, key=_version, default="")
-        said = f"{commit}, and {newest} is there" if newer else f"{commit}, the newest"
+        state = f"{commit}, and {newest} is there" if newer else f"{commit}, the newest"
         if _version(commit) == Version("0"):
-            said = f"{commit}; not a version, so it cannot be told whether it is the newest"
-        yield "template", said, "uvx copier update --trust --defaults" if newer else ""
+            state = f"{commit}; not a version, so it cannot be told whether it is the newest"
+        yield "template", state, "uvx copier update --trust --defaults" if newer else ""
         rules = (git.blob(Path(folder), commit, "copier.yml") or b"").decode(errors="replace")
         own = ["/copier.yml", f"/{ANSWERS}", "*.copier", *OWN.findall(rules)]
         changed = [

@@ -65,7 +65,7 @@ def homes(store: Store, clones: list[Path]) -> list[Path]:
 
 
 def places(store: Store, clones: list[Path]) -> list[Path]:
-    """The same, and the folders in which DVC runs their experiments."""
+    """The homes, and the folders in which DVC runs their experiments."""
     folders = homes(store, clones)
     apart = (".dvc/tmp/exps/*/.git", ".dvc/tmp/exps/*/*/.git")
     inside = (path.parent for home in folders for form in apart for path in home.glob(form))

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         show("in neither the cache nor the remote", nowhere)
         bad = list[str]()
         if args.remote and not trouble:
-            unsaved.keep(store, head)
+            unsaved.refill_cache(store, head)
             bad, trouble = read_remote(store, outs)
         if trouble:
             print(f"storage: {trouble}")

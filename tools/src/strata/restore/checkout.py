@@ -124,7 +124,7 @@ def make_again(store: Store, revision: Revision) -> None:
 
     What it makes is in the cache afterwards. Raises Fault if it fails, or a remote is offline.
     """
-    absent = [out for out in revision.outputs if out.made and store.missing(out)]
+    absent = [out for out in revision.outputs if out.is_rebuildable and store.missing(out)]
     store.fetch(absent)
     if stages := list(dict.fromkeys(out.stage for out in absent if store.missing(out))):
         with rebuilt(store, revision, stages):
@@ -188,7 +188,7 @@ def fetch_inputs(store: Store, revision: Revision) -> tuple[list[str], str]:
 
     What is absent is no error: only the stages know whether they need it.
     """
-    inputs = [out for out in revision.outputs if not out.made]
+    inputs = [out for out in revision.outputs if not out.is_rebuildable]
     try:
         complaint = store.fetch(out for out in inputs if store.missing(out))
     except Offline as fault:

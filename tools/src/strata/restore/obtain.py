@@ -62,7 +62,7 @@ def ensure_cached(
         if lost := ", ".join(
             f"{out.path} (import of {out.source})" if out.source else out.path
             for out in absent
-            if not out.made
+            if not out.is_rebuildable
         ):
             raise Fault(
                 f"{lost} of {revision.name}: neither in the cache nor on a remote, and no stage "
@@ -79,7 +79,7 @@ def ensure_cached(
                 continue
             same = hash_of(folder / out.path, out.kind, folder) == out.hash
             if same:
-                store.keep(out, folder)
+                store.add(out, folder)
             items.append(Obtained(out, "rebuilt", None if same else folder / out.path, folder))
         if damaged:
             store.mend(absent, damaged)

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
             return 1
         with rebuilt(store, revision, None) as folder:
             for out in outs:
-                if not out.made:
+                if not out.is_rebuildable:
                     idle += 1
                     rows.append((out.path, "not executed", out.hash[:8], "–"))
                     continue

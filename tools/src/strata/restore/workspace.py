@@ -74,7 +74,7 @@ def refuse_to_lose(store: Store, target: Revision) -> list[Path]:
         option = end if what == "bisect" else f"--{end}"
         raise Fault(f"a {what} is in progress: finish it, or `git {what} {option}`")
     note, revisions = cut_off(store.root), _around(store)
-    unsaved.keep(store, revisions[0])
+    unsaved.refill_cache(store, revisions[0])
     return unsaved.check(store, revisions, target, note is not None)
 
 
@@ -151,7 +151,7 @@ def _switch(
         deferred.check()
     wrong = git.edits(root, SUBMODULES, untracked=False)
     outs = [item.output for item in items if not item.differing]
-    wrong += [out.path for out in outs if not store.holds(out)]
+    wrong += [out.path for out in outs if not store.is_checked_out(out)]
     if refs.commit_of("HEAD", root) != target.commit or wrong:
         raise Fault(f"not as {target.name} has it after the switch: {', '.join(wrong) or 'HEAD'}")
 

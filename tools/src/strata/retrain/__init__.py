@@ -132,7 +132,7 @@ def retrain(root: Path, base: str, command: str | None) -> Proposal | str:
         branch = branch_of(data)
         commit = steps.commit(root, base, branch, message)
     with opened(root) as store:
-        storage = steps.keep(store, Revision(store, commit), Revision(store, base))
+        storage = steps.push_data(store, Revision(store, commit), Revision(store, base))
     title = ", ".join(["Retrain on new data" if came else "Retrain", *knobs])[:80] + f": {word}"
     news = f"New data: {', '.join(map(code, came))}" if came else "No new data; dvc.lock was stale"
     parts = [f"## Retrained: {word}", f"{news}.", f"The model against {name}: **{word}**."]

@@ -89,7 +89,7 @@ def commit(root: Path, base: str, branch: str, message: str) -> str:
     return refs.commit_of("HEAD", root)
 
 
-def keep(store: Store, this: Revision, base: Revision) -> str:
+def push_data(store: Store, this: Revision, base: Revision) -> str:
     """Push the data of a commit; returns where it is, as Markdown.
 
     Raises Stopped if data that no stage makes and no source has is kept nowhere but here.
@@ -99,12 +99,10 @@ def keep(store: Store, this: Revision, base: Revision) -> str:
     error = ""
     if store.remote():
         try:
-            left = store.not_on_remote(left)
-            error = store.push(left)
-            left = store.not_on_remote(left)
+            left, error = store.push(left)
         except Offline as fault:
             error = str(fault)
-    own = (out for out in left if not out.made and not out.source)
+    own = (out for out in left if not out.is_rebuildable and not out.source)
     lost = [out.path for out in own if (out.path, out.hash) not in old]
     if lost:
         why = error or "no storage is set: `make storage URL=…`"

@@ -1,7 +1,7 @@
 """The command ``strata sweep``: many experiments, over a grid or by a search, and none lost.
 
 Each trial is an experiment of DVC's, on the commit at which the sweep began. joblib hands the
-trials to workers (see trial.py), here or on a Dask cluster. Optuna chooses the parameters and
+trials to workers (see worker.py), here or on a Dask cluster. Optuna chooses the parameters and
 keeps its journal in sweeps/NAME/journal.log, so that a sweep can go on after anything.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from strata import git
 from strata.core.errors import Fault, first_line
 from strata.restore.checkout import dvc
-from strata.sweep import experiments, plan, ranking, space, trial
+from strata.sweep import experiments, plan, ranking, space, worker
 from strata.sweep.plan import Plan
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _dask(client: Any) -> Any:
     return Backend(client=client)
 
 
-def _blaming_dask(results: Iterator[trial.Result]) -> Iterator[trial.Result]:
+def _blaming_dask(results: Iterator[worker.Result]) -> Iterator[worker.Result]:
     """Pass results on. Raises Fault if the cluster fails: no scheduler, workers without Strata.
 
     Dask's errors have no class in common, hence the ``except Exception``.
@@ -211,7 +211,7 @@ class Sweep:
         """Have the study ask for these parameters, under this number."""
         self.study.enqueue_trial(params, user_attrs={"number": number})
 
-    def tasks(self, threads: int, cluster: bool) -> Iterator[trial.Task]:
+    def tasks(self, threads: int, cluster: bool) -> Iterator[worker.Task]:
         """Ask for the trials that are not settled, each when a worker is about to take it."""
         distributions = space.distributions(self.dimensions, self.plan.trials is not None)
         for _ in range(self.total - len(self.settled())):
@@ -235,7 +235,7 @@ class Sweep:
         """Run all trials that are not settled. Ctrl-C ends the workers and is raised again."""
         from joblib import Parallel, delayed, parallel_config
 
-        trial.begin()
+        worker.begin()
         processors = os.cpu_count() or 1
         jobs = jobs or processors
         threads = 1 if cluster else max(1, processors // jobs)
@@ -248,7 +248,7 @@ class Sweep:
                     return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs"
                 )
                 tasks = self.tasks(threads, cluster is not None)
-                results = parallel(delayed(trial.run)(task) for task in tasks)
+                results = parallel(delayed(worker.run)(task) for task in tasks)
                 for result in _blaming_dask(results) if cluster else results:
                     self._settle(result, cluster)
         except (Fault, KeyboardInterrupt):
@@ -256,12 +256,12 @@ class Sweep:
             print(f"{done}; go on: --resume {self.plan.name}", flush=True)
             raise
         finally:
-            trial.end_all()
+            worker.end_all()
         remote = [n for n, t in self.settled().items() if t.user_attrs.get("far")]
         if remote:
             dvc("exp", "pull", REMOTE, *map(self.plan.trial, remote), root=self.home)
 
-    def _settle(self, result: trial.Result, cluster: Any) -> None:
+    def _settle(self, result: worker.Result, cluster: Any) -> None:
         """Record the outcome of a trial, and print it."""
         from optuna.trial import TrialState
 

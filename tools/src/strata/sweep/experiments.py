@@ -167,7 +167,7 @@ def push(root: Path, remote: str, path: str) -> None:
     """
     with opened(root) as store:
         outs = [out for out in Revision(store, find_commit(root, path)).outputs if out.is_pushed]
-        error = store.push(outs)
-        for out in store.not_on_remote(outs):
+        absent, error = store.push(outs)
+        for out in absent:
             raise Fault(f"{out.path} did not get to the DVC remote{': ' if error else ''}{error}")
     git("push", "--quiet", "--no-verify", remote, f"+{path}:{path}", root=root)

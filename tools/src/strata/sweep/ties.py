@@ -65,8 +65,8 @@ def alike(store: Store, metric: str, best: str, near: Mapping[str, str]) -> list
     for trial, commit in near.items():
         theirs, _ = predictions(Revision(store, commit), columns)
         sides = (held_out(ours), held_out(theirs))
-        name, found = of_predictions(sides, bare, settings, seeds, SAMPLES)
-        estimate = judged(name, found)
+        name, evidence = of_predictions(sides, bare, settings, seeds, SAMPLES)
+        estimate = judged(name, evidence)
         if estimate is None or estimate.interval is None:
             raise Fault(f"the predictions do not tell the noise of {metric}")
         low, high = estimate.interval

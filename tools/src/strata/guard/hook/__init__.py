@@ -87,7 +87,7 @@ def follow(root: Path) -> None:
         if store.shared:  # so that DVC's own commands find it, too
             dvc("cache", "dir", "--local", str(store.shared), root=root)
         try:
-            store.follow_lock()
+            store.dvc_checkout()
         except Fault:
             print(
                 "some outputs are not in the cache, or the workspace has data that is not stored: "

@@ -18,10 +18,10 @@ NAMING = ("dvc.lock", "dvc.yaml", "*.dvc")  # a commit that changes none names w
 PATHS = [f":(glob)**/{name}" for name in NAMING]
 
 
-def push(root: Path, arguments: list[str], refs: str) -> None:
+def push(root: Path, arguments: list[str], updates: str) -> None:
     """Push the data of the commits that Git is about to push, if storage is set up.
 
-    ``arguments`` and ``refs`` are what Git hands to pre-push: the name and the address of the
+    ``arguments`` and ``updates`` are what Git hands to pre-push: the name and the address of the
     repository, and for each ref a line of its local name and object, remote name and object.
     Raises Fault if some of the data is not on its remote afterwards.
     """
@@ -30,7 +30,7 @@ def push(root: Path, arguments: list[str], refs: str) -> None:
             "Git did not say what is pushed to where: `strata hook install` writes a hook that "
             "hands it on. Without the data: `git push --no-verify`"
         )
-    lines = [line.split(" ") for line in refs.split("\n") if line]
+    lines = [line.split(" ") for line in updates.split("\n") if line]
     sent = {line[1] for line in lines if line[1].strip("0")}  # others are refs to remove
     tips = [commit for oid in sent if (commit := git.find_commit(root, oid))]
     with opened(root) as store:
@@ -39,9 +39,7 @@ def push(root: Path, arguments: list[str], refs: str) -> None:
         store.reach(str(store.remote()))
         known = {line[3] for line in lines if line[3].strip("0")} | on_remote(root, arguments[1])
         outs = named(store, tips, new(root, tips, known))
-        absent = store.not_on_remote(outs)
-        complaint = store.push(absent)
-        absent = store.not_on_remote(absent)
+        absent, complaint = store.push(outs)
         theirs = never_here(store, tips, absent)
     rows = {out: f"{out.path} of {outs[out][:7]} ({out.hash})" for out in absent}
     if theirs:

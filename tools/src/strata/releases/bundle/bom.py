@@ -10,7 +10,7 @@ from typing import Any
 from strata.core.values import is_error
 from strata.dvc.revision import Revision
 from strata.releases.bundle.manifest import Source
-from strata.releases.models.figures import estimate
+from strata.releases.models.figures import metric_of
 
 
 def bom(
@@ -108,7 +108,7 @@ def performance(revision: Revision) -> list[dict[str, Any]]:
     """The metrics: ``test.auc`` is the metric auc on the slice test, with its 95% interval."""
     figures = []
     for name in revision.metrics:
-        metric = estimate(revision.metrics, name)
+        metric = metric_of(revision.metrics, name)
         if metric is None or is_error(name, revision.metrics):
             continue
         part, _, kind = name.rpartition(".")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from strata.releases.models.figures import Estimate
+from strata.releases.models.figures import Metric
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Chart:
     grid: list[tuple[float, str]]
 
 
-def chart(estimates: Sequence[Estimate | None], height: int, head: int, steps: int) -> Chart | None:
-    """Draw estimates, the oldest first; None if there are none.
+def chart(metrics: Sequence[Metric | None], height: int, head: int, steps: int) -> Chart | None:
+    """Draw metrics, the oldest first; None if there are none.
 
     A line has a gap where a value is missing. ``head`` is the room left free above, in pixels.
     """
-    values = [(at, each.value, each.half or 0.0) for at, each in enumerate(estimates) if each]
+    values = [(at, each.value, each.half or 0.0) for at, each in enumerate(metrics) if each]
     if not values:
         return None
     low = min(value - half for _, value, half in values)
@@ -49,7 +49,7 @@ def chart(estimates: Sequence[Estimate | None], height: int, head: int, steps: i
     def down(value: float) -> float:
         return round(head + (height - head - 8) * (high - value) / (high - low), 1)
 
-    across = 96 / max(1, len(estimates) - 1)
+    across = 96 / max(1, len(metrics) - 1)
     dots = [
         Dot(at, round(2 + at * across, 2), down(value), down(value + half), down(value - half))
         for at, value, half in values

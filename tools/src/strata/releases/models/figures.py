@@ -9,19 +9,19 @@ from strata.dvc.revision import Revision
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Metric:
     """A finite value, and half the width of its 95% interval, if the commit says it."""
 
     value: float
     half: float | None
 
 
-def estimate(metrics: Leaves, name: str) -> Estimate | None:
+def metric_of(metrics: Leaves, name: str) -> Metric | None:
     """A metric with its interval, from the standard error beside it."""
     value, error = real(metrics.get(name)), real(metrics.get(error_of(name)))
     if value is None:
         return None
-    return Estimate(value, None if error is None else 1.96 * abs(error))
+    return Metric(value, None if error is None else 1.96 * abs(error))
 
 
 def metrics_of(revision: Revision) -> Leaves | None:
@@ -36,7 +36,7 @@ def shown(metrics: Leaves | None, name: str) -> str:
     """A metric as text; None are metrics that cannot be read."""
     if metrics is None:
         return "cannot be read"
-    value, metric = metrics.get(name), estimate(metrics, name)
+    value, metric = metrics.get(name), metric_of(metrics, name)
     if not is_number(value):
         return "–"
     if metric is None or metric.half is None:

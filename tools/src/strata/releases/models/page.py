@@ -9,7 +9,7 @@ from strata.core.texts import inert
 from strata.core.values import ABSENT
 from strata.releases.models.card import rendered
 from strata.releases.models.chart import chart
-from strata.releases.models.figures import Estimate, estimate, shown
+from strata.releases.models.figures import Metric, metric_of, shown
 from strata.releases.models.record import Record, Version
 
 
@@ -41,11 +41,11 @@ def render(record: Record) -> str:
 
 
 def _curve(record: Record, name: str) -> dict[str, Any]:
-    estimates: list[Estimate | None] = [
-        None if point.metrics is None else estimate(point.metrics, name) for point in record.points
+    metrics: list[Metric | None] = [
+        None if point.metrics is None else metric_of(point.metrics, name) for point in record.points
     ]
     large = name == record.headline
-    drawn = chart(estimates, *((300, 44, 4) if large else (120, 10, 2)))
+    drawn = chart(metrics, *((300, 44, 4) if large else (120, 10, 2)))
     return {"chart": drawn, "large": large}
 
 

@@ -21,7 +21,7 @@ from strata.releases.history import Point
 from strata.releases.models.figures import metrics_of
 from strata.releases.models.forge import Forge, forge_of
 
-POINTS, TRIALS, VALUES = 500, 30, 12  # how many of each are shown
+POINTS, EXPERIMENTS, VALUES = 500, 30, 12  # how many of each are shown
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Experiment:
     """An experiment of DVC's; ``params`` are those it changes, or None if they cannot be read."""
 
     name: str
@@ -67,7 +67,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Record:
-    """What the page shows; ``older`` and ``more`` count the points and trials left out."""
+    """What the page shows; ``older`` and ``more`` count the points and experiments left out."""
 
     branch: str
     line: list[git.Commit]
@@ -79,7 +79,7 @@ class Record:
     models: list[Model]
     points: list[Point]
     older: int
-    trials: list[Trial]
+    experiments: list[Experiment]
     more: int
 
 
@@ -100,7 +100,7 @@ def read(store: Store, model: str | None) -> Record:
     headline = _headline(tip, points)
     bases = {refs.commit_of("HEAD", root): "HEAD", line[-1].hash: branch}
     bases |= {v.release.commit: v.release.tag for m in models for v in m.versions[::-1]}
-    trials = [trial for trial in refs.experiments(root) if trial.base in bases]
+    experiments = [each for each in refs.experiments(root) if each.base in bases]
     return Record(
         branch=branch,
         line=line,
@@ -112,8 +112,8 @@ def read(store: Store, model: str | None) -> Record:
         models=models,
         points=points[-POINTS:],
         older=max(0, len(points) - POINTS),
-        trials=_trials(store, trials[:TRIALS], bases),
-        more=max(0, len(trials) - TRIALS),
+        experiments=_experiments(store, experiments[:EXPERIMENTS], bases),
+        more=max(0, len(experiments) - EXPERIMENTS),
     )
 
 
@@ -158,11 +158,11 @@ def _card(revision: Revision, model: str) -> tuple[str, str] | None:
     return (card, revision.text(card)) if card else None
 
 
-def _trials(
+def _experiments(
     store: Store, experiments: list[refs.Experiment], bases: Mapping[str, str]
-) -> list[Trial]:
+) -> list[Experiment]:
     params: dict[str, Leaves] = {}
-    trials = []
+    shown = []
     for each in experiments:
         this = Revision(store, each.commit)
         try:
@@ -172,5 +172,5 @@ def _trials(
         except Fault:
             changed = None
         base = bases[each.base]
-        trials.append(Trial(each.name, each.commit, base, each.base, metrics_of(this), changed))
-    return trials
+        shown.append(Experiment(each.name, each.commit, base, each.base, metrics_of(this), changed))
+    return shown

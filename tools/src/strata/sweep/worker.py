@@ -52,7 +52,7 @@ class Worker:
         clear(place)
         self._folder = folder_in(place)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", *AS_PROGRAM, "strata.sweep.trial", str(home), self._folder],
+            [sys.executable, "-P", *AS_PROGRAM, "strata.sweep.worker", str(home), self._folder],
             cwd=home,
             env=_threads(task["threads"]) | os.environ,
             stdin=subprocess.PIPE,

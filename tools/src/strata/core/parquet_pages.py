@@ -31,16 +31,16 @@ class _Header:
 
     def fields(self, level: int = 0) -> dict[int, int]:
         """The whole numbers of a structure, by the number of the field."""
-        found, field = dict[int, int](), 0
+        values, field = dict[int, int](), 0
         if level > DEEP:
             raise ValueError("the header of a page nests too deep")
         while head := self._byte():
             field = field + (head >> 4) if head >> 4 else self._number()
             if head & 15 == 5:
-                found[field] = self._number()
+                values[field] = self._number()
             else:
                 self._skip(head & 15, level)
-        return found
+        return values
 
     def _byte(self) -> int:
         self.at += 1
