@@ -1,10 +1,12 @@
 """One row per request over HTTP: on one connection, and on 50 at once for 20 seconds.
 
-`make serve`, which computes the model as ONNX, beside the same service with scikit-learn's
-`predict_proba`, and beside MLflow's scoring server with a model that makes the features and calls
-scikit-learn. Time is the median of answers on one connection, and the time per answer on 50; CPU is
-the server's. First the service predicts 100,000 rows, which must equal scikit-learn's to nine
-places; no request may fail, and from 5 seconds on memory must stay within 5%.
+`make serve`, which computes the model as ONNX, and at once what comes at the same time, beside the
+same service with each request by itself, and with scikit-learn's `predict_proba`; and beside
+MLflow's scoring server and LitServe (batches of what comes in 5 ms) with a model that makes the
+features and calls scikit-learn. Time is the median of answers on one connection, and the time per
+answer on 50; CPU is the server's. Last comes a request of 100 rows beside one of a row. First the
+service predicts 100,000 rows, which must equal scikit-learn's to nine places; no request may fail,
+and from 5 seconds on memory must stay within 5%.
 """
 
 import json
@@ -16,11 +18,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 import joblib
@@ -34,6 +36,7 @@ ROUNDS, ASKED = 3, 200
 CONNECTIONS, SECONDS = 50, 20
 ROWS, AT_ONCE = 100_000, 1000
 ONE, MANY = "1,000 rows, one by one", f"1,000 rows, on {CONNECTIONS} connections"
+LONG = 100  # rows of a long request
 PEERS = HOME / "benchmarks/peers"
 
 
@@ -99,28 +102,31 @@ def serving(
         process.wait()
 
 
-def one_by_one(server: Server, rows: list[dict[str, Any]]) -> Cost:
-    """What a row costs on one connection."""
+def one_by_one(server: Server, rows: list[dict[str, Any]], size: int = 1) -> Cost:
+    """What a request of so many rows costs on one connection."""
     connection, took, before = server.connect(), [], server.cpu()
-    for row in rows:
-        body = server.body([row])
+    for at in range(len(rows)):
+        body = server.body([rows[(at + more) % len(rows)] for more in range(size)])
         start = time.perf_counter()
         server.ask(connection, body)
         took.append(time.perf_counter() - start)
     return Cost(median(took), (server.cpu() - before) / len(rows), server.memory())
 
 
-def all_at_once(server: Server, rows: list[dict[str, Any]]) -> Cost:
-    """What a row costs on many connections. Ends the run if memory grows, or one fails."""
-    done, failed = [0] * CONNECTIONS, list[BaseException]()
+def all_at_once(server: Server, rows: list[dict[str, Any]]) -> tuple[Cost, str]:
+    """What a row costs on many connections, and in words how long answers took.
+
+    Ends the run if memory grows, or one fails.
+    """
+    took, failed = list[float](), list[BaseException]()
     end = time.monotonic() + SECONDS
 
     def keep_asking(number: int) -> None:
         connection, at = server.connect(), number
         try:
-            while time.monotonic() < end:
+            while (start := time.monotonic()) < end:
                 server.ask(connection, server.body([rows[at % len(rows)]]))
-                done[number] += 1
+                took.append(time.monotonic() - start)
                 at += CONNECTIONS
         except BaseException as error:
             failed.append(error)
@@ -135,10 +141,22 @@ def all_at_once(server: Server, rows: list[dict[str, Any]]) -> Cost:
         thread.join()
     if failed:
         raise SystemExit(f"{len(failed)} of {CONNECTIONS} connections failed: {failed[0]}")
-    late, count = server.memory(), sum(done)
+    late, count = server.memory(), len(took)
     if late > early * 1.05:
         raise SystemExit(f"memory grew from {early:.0f} to {late:.0f} MB")
-    return Cost(SECONDS / count, (server.cpu() - before) / count, late)
+    places = quantiles(took, n=100)
+    words = f"answers in {places[49] * 1000:.0f} ms, 99% in {places[98] * 1000:.0f} ms"
+    return Cost(SECONDS / count, (server.cpu() - before) / count, late), words
+
+
+def until_it_answers(server: Server, row: dict[str, Any]) -> None:
+    """Wait for a server whose workers start after its port does. Ends the run if it ends."""
+    while server.process.poll() is None:
+        with suppress(SystemExit, OSError, HTTPException):
+            server.ask(server.connect(), server.body([row]))
+            return
+        time.sleep(0.1)
+    raise SystemExit("a server ended before it answered")
 
 
 def check(server: Server, project: Path) -> list[dict[str, Any]]:
@@ -167,34 +185,56 @@ def rows(sizes: list[int]) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         project = clone(Path(name) / "project", data=True)
         run(project, sys.executable, "src/export.py", "serving")
-        with (
-            serving(project, sys.executable, "-m", "service") as ours,
-            serving(project, sys.executable, PEERS / "serving_sklearn.py") as same,
-            serving(
-                project, program("python"), PEERS / "serving_mlflow.py", "PORT",
-                records="dataframe_records", path="/invocations",
-            ) as mlflow,
-        ):  # fmt: skip
+        peers = {
+            "alone": (sys.executable, PEERS / "serving_alone.py"),
+            "same": (sys.executable, PEERS / "serving_sklearn.py"),
+            "mlflow": (program("python"), PEERS / "serving_mlflow.py", "PORT"),
+            "litserve": (program("python"), PEERS / "serving_litserve.py", "PORT"),
+        }
+        names = {
+            "alone": "each request by itself",
+            "same": "`predict_proba` in the same service",
+            "mlflow": "MLflow's scoring server",
+            "litserve": "LitServe",
+        }
+        forms = {"mlflow": {"records": "dataframe_records", "path": "/invocations"}}
+        with ExitStack() as stack:
+            ours = stack.enter_context(serving(project, sys.executable, "-m", "service"))
             some = check(ours, project)
-            servers = {"ours": ours, "same": same, "mlflow": mlflow}
-            peers = {
-                "same": "`predict_proba` in the same service",
-                "mlflow": "MLflow's scoring server",
+            servers = {"ours": ours} | {
+                key: stack.enter_context(serving(project, *command, **forms.get(key, {})))
+                for key, command in peers.items()
             }
+            for server in servers.values():
+                until_it_answers(server, some[0])
             alone: dict[str, list[Cost]] = {key: [] for key in servers}
+            long = list[Cost]()
             for _ in range(ROUNDS):
                 for key, server in servers.items():
                     alone[key].append(one_by_one(server, some))
+                long.append(one_by_one(ours, some, LONG))
             many = {key: all_at_once(server, some) for key, server in servers.items()}
             single = {key: middle(costs) for key, costs in alone.items()}
-            for what, costs in {ONE: single, MANY: many}.items():
-                for key, peer in peers.items():
-                    yield Row(
-                        f"{what}: {costs['ours'].wall * 1000:.1f} ms a row",
-                        f"{peer}: {costs[key].wall * 1000:.1f} ms",
-                        costs["ours"].times(1000),
-                        costs[key].times(1000),
-                    )
+            for key, peer in names.items():
+                yield Row(
+                    f"{ONE}: {single['ours'].wall * 1000:.1f} ms a row",
+                    f"{peer}: {single[key].wall * 1000:.1f} ms",
+                    single["ours"].times(1000),
+                    single[key].times(1000),
+                )
+            for key, peer in names.items():
+                yield Row(
+                    f"{MANY}: {many['ours'][0].wall * 1000:.1f} ms a row, {many['ours'][1]}",
+                    f"{peer}: {many[key][0].wall * 1000:.1f} ms, {many[key][1]}",
+                    many["ours"][0].times(1000),
+                    many[key][0].times(1000),
+                )
+            yield Row(
+                f"1,000 requests of {LONG} rows: {middle(long).wall * 1000:.1f} ms a request",
+                f"of one row: {single['ours'].wall * 1000:.1f} ms",
+                middle(long).times(1000),
+                single["ours"].times(1000),
+            )
 
 
-SECTION = Section("8. Serving", __doc__, rows, ["mlflow-skinny"])
+SECTION = Section("8. Serving", __doc__, rows, ["mlflow-skinny", "litserve"])

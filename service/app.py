@@ -6,22 +6,23 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from fastapi import FastAPI, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field, create_model
 from starlette.requests import ClientDisconnect
 
 import schema
-from service.contract import Contract, Wrong
+from service.batches import Batches
+from service.contract import Columns, Contract, Wrong, joined
 from service.figures import Figures
 from service.log import Log
 from service.model import Model
-from service.settings import Settings
+from service.settings import Settings, load
 
-THREADS = 2  # that compute: more would wait for Python's lock
 FAULTS = 20  # that an answer names
 
 
@@ -46,12 +47,11 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.model = Model(settings.model)
         self.contract = Contract(schema.ROWS, settings.max_rows)
+        self.model = Model(settings.model, self.contract.frame)
         self.figures = Figures(probabilities=self.model.about["task"] != "regression")
-        columns = [each.name for each in self.contract.columns]
-        self.log = Log(settings, columns, self.model.columns, self.figures.unlogged.inc)
-        self.threads = ThreadPoolExecutor(THREADS, "predict")
+        self.log = Log(settings, self.contract, self.model.columns, self.figures.unlogged.inc)
+        self.batches = Batches(self.compute, settings.max_bytes)
         self.running = 0
         self.ready = False
         self.example = self.tried()
@@ -61,7 +61,7 @@ class Service:
         done; None if the manifest has none, or one that does not keep the contract."""
         example = self.model.about.get("example")
         try:
-            self.model(self.contract.frame(json.dumps(example).encode()))
+            self.model(self.contract.read(json.dumps(example).encode()))
         except Wrong:
             return None
         return example
@@ -88,17 +88,49 @@ class Service:
             raise Wrong(408, f"no whole body came in {self.settings.body_seconds:g} s") from None
         return b"".join(parts)
 
-    def compute(self, body: bytes, name: str) -> bytes:
-        """The answer to a body."""
-        rows = self.contract.frame(body)
-        found = self.model(rows)
-        self.log.add(rows, found, name)
-        self.figures.rows.inc(len(rows))
+    def compute(self, bodies: list[bytes]) -> list[bytes | Exception]:
+        """The answer to each body, or what is wrong with it."""
+        parts = dict[int, Columns]()
+        answers: list[bytes | Exception] = []
+        for at, body in enumerate(bodies):
+            answers.append(b"")
+            try:
+                parts[at] = self.contract.read(body)
+            except Exception as wrong:
+                answers[at] = wrong
+        for at, scores in zip(parts, self.score(list(parts.values())), strict=True):
+            if isinstance(scores, Exception):
+                answers[at] = scores
+            else:
+                answers[at] = self.answer(parts[at], scores)
+        return answers
+
+    def score(self, parts: list[Columns]) -> list[npt.NDArray[np.float64] | Exception]:
+        """The predictions of the rows of each request, or what is wrong with it.
+
+        All are computed at once, and one by one if that fails, so that a bad row refuses its own.
+        """
+        if not parts:
+            return []
+        try:
+            rows = joined(parts)
+            self.contract.check(parts, rows)
+            scores = self.model(rows)
+        except Exception as wrong:
+            return [wrong] if len(parts) == 1 else [self.score([part])[0] for part in parts]
+        counts = [len(next(iter(part.values()))) for part in parts]
+        return list(np.split(scores, np.cumsum(counts)[:-1]))
+
+    def answer(self, rows: Columns, scores: npt.NDArray[np.float64]) -> bytes:
+        """The answer to a request, which is logged and counted."""
+        name = uuid.uuid4().hex
+        self.log.add(rows, scores, name)
+        self.figures.rows.inc(len(scores))
         for at, column in enumerate(self.model.columns):
             figure = self.figures.predicted.labels(column)
-            for value in found[:, at].tolist():
+            for value in scores[:, at].tolist():
                 figure.observe(value)
-        predictions = [dict(zip(self.model.columns, row, strict=True)) for row in found.tolist()]
+        predictions = [dict(zip(self.model.columns, row, strict=True)) for row in scores.tolist()]
         answer = {"model": self.settings.version, "request": name, "predictions": predictions}
         return json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
 
@@ -107,16 +139,22 @@ class Service:
         if self.running >= self.settings.max_requests:
             raise Wrong(503, f"{self.running} requests are in work, and more are not taken")
         self.running += 1
+        self.figures.running.inc()
         try:
             body = await self.body(request)
-            loop, seconds = asyncio.get_running_loop(), self.settings.compute_seconds
-            work = loop.run_in_executor(self.threads, self.compute, body, uuid.uuid4().hex)
+            seconds = self.settings.compute_seconds
             try:
-                return await asyncio.wait_for(work, seconds)
+                return await asyncio.wait_for(self.batches.answer(body), seconds)
             except TimeoutError:
                 raise Wrong(503, f"no prediction was there in {seconds:g} s") from None
         finally:
             self.running -= 1
+            self.figures.running.dec()
+
+    def close(self) -> None:
+        """Finish what runs, and write the log."""
+        self.batches.close()
+        self.log.close()
 
 
 def create(settings: Settings) -> FastAPI:
@@ -128,8 +166,7 @@ def create(settings: Settings) -> FastAPI:
         service.ready = True
         yield
         service.ready = False
-        service.threads.shutdown()
-        service.log.close()
+        service.close()
 
     app = FastAPI(title="Predictions", version=settings.version, lifespan=life)
     figures, about = service.figures, service.model.about
@@ -179,12 +216,16 @@ def create(settings: Settings) -> FastAPI:
     @app.get("/metrics", response_class=Response)
     def metrics() -> Response:
         """Figures for Prometheus."""
-        figures.running.set(service.running)
-        return Response(generate_latest(figures.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(figures.text(), media_type=CONTENT_TYPE_LATEST)
 
     # Not by FastAPI, which would round the limits of whole numbers.
     app.openapi()["paths"]["/predict"]["post"]["requestBody"] = body_of(service)
     return app
+
+
+def of_environment() -> FastAPI:
+    """The application of a worker, which the process that starts it has found to start."""
+    return create(load())
 
 
 def answered(columns: list[str]) -> type[BaseModel]:

@@ -1,14 +1,13 @@
-"""What a row must be, out of schema.ROWS: as JSON Schema for the page, and as a frame of a body.
+"""What a row must be, out of schema.ROWS: as JSON Schema for the page, and as columns of a body.
 
-Ranges, lengths and lists of values are part of the JSON Schema, and each value is held against
-them as it comes, which costs microseconds. Other checks of a column are asked as they are, of the
-frame. What is wrong is said as rows.py says it.
+Ranges, lengths and lists of values are part of the JSON Schema, and hold for a column as a whole;
+only if that fails are values read one by one. Other checks of a column are asked as they are. What
+is wrong is worded as rows.py does it.
 """
 
 import operator
 import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
@@ -34,7 +33,7 @@ TEXTS: Words = {
     "str_length": {"minLength": "min_value", "maxLength": "max_value"},
     "isin": {"enum": "allowed_values"},
 }
-KEEPS: dict[str, Callable[[Any, Any], bool]] = {
+KEEPS: dict[str, Callable[[Any, Any], Any]] = {  # of numbers, an array may be asked at once
     **{"minimum": operator.ge, "exclusiveMinimum": operator.gt},
     **{"maximum": operator.le, "exclusiveMaximum": operator.lt},
     "minLength": lambda text, least: len(text) >= least,
@@ -48,7 +47,13 @@ KINDS: dict[str, tuple[dict[str, str], tuple[type, ...], Words]] = {
     "text": ({"type": "string"}, (str,), TEXTS),
     "moment": ({"type": "string", "format": "date-time"}, (str,), {}),
 }
+KNOWN = 10_000  # values that a check is known to pass, and is not asked again
 LARGEST = sys.float_info.max  # JSON may have larger ones
+
+
+Columns = dict[
+    str, Any
+]  # by name, arrays of one length: NumPy's, or pandas' where a gap needs them
 
 
 class Wrong(Exception):
@@ -85,9 +90,41 @@ class Field:
         if self.rest:
             shown["description"] = "; ".join(str(each.error or each.name) for each in self.rest)
         self.json_schema = {"anyOf": [shown, {"type": "null"}]} if column.optional else shown
-        dtype = pd.api.types.pandas_dtype(column.dtype)
-        make: Any = np.array if isinstance(dtype, np.dtype) else pd.array
-        self.made = partial(pd.Series if dtype == "object" else make, dtype=dtype)
+        self._dtype = pd.api.types.pandas_dtype(column.dtype)
+        is_plain = isinstance(self._dtype, np.dtype) or column.kind == "text"
+        self._make: Any = np.array if is_plain else pd.array
+        self._made = object if column.kind == "text" else self._dtype
+
+    def array(self, values: list[Any]) -> Any | None:
+        """Values as an array, a gap as None in it or as its dtype has it.
+
+        None if one of them breaks a rule: ``read`` says which.
+        """
+        types = set(map(type, values))
+        if not types <= {*self._types, *([type(None)] if self.column.optional else [])}:
+            return None
+        given = [value for value in values if value is not None]
+        try:
+            if self.column.kind in ("number", "whole number"):
+                numbers: Any = np.array(given)
+                if not all(keeps(numbers, limit).all() for keeps, limit, _ in self._limits):
+                    return None
+            elif self.column.kind != "truth":
+                some = dict.fromkeys(given)
+                if MISSING in some or not all(
+                    keeps(value, limit) for value in some for keeps, limit, _ in self._limits
+                ):
+                    return None
+                if self.column.kind == "moment":
+                    some = {text: moment(text, zoned=self.column.zoned) for text in some}
+                    values = [None if text is None else some[text] for text in values]
+            return self._make(values, dtype=self._made)
+        except (ValueError, OverflowError):
+            return None
+
+    def series(self, values: Any) -> pd.Series:
+        """Such an array as its column has it."""
+        return pd.Series(values, dtype=self._dtype)
 
     def read(self, value: Any) -> tuple[Any, str]:
         """A value as its column has it, and the rule that it breaks, or ''."""
@@ -107,12 +144,20 @@ class Field:
 
 
 class Contract:
-    """The JSON Schema of a body, and what makes a frame of one that keeps it."""
+    """The JSON Schema of a body, and what makes columns of one that keeps it.
+
+    The checks of a column that JSON Schema has no words for, which cost more than all else, are
+    asked once of a value, so each must judge a value by itself. Checks of rows see those of one
+    request.
+    """
 
     def __init__(self, rules: pa.DataFrameSchema, most: int) -> None:
         self.rules, self.most = rules, most
         self.columns = columns_of(rules)
         self._fields = {each.name: Field(each) for each in self.columns}
+        self._rest = [
+            (name, check, set[Any]()) for name, each in self._fields.items() for check in each.rest
+        ]
 
     @property
     def json_schema(self) -> dict[str, Any]:
@@ -123,8 +168,8 @@ class Contract:
         rows = {"type": "array", "items": row, "minItems": 1, "maxItems": self.most}
         return {"oneOf": [row, rows]}
 
-    def frame(self, body: bytes) -> pd.DataFrame:
-        """The rows of a body. Raises Wrong, which names what is wrong with it."""
+    def read(self, body: bytes) -> Columns:
+        """The columns of a body's rows, but for ``check``. Raises Wrong with all of one row."""
         try:
             found = from_json(body)
         except ValueError as error:
@@ -133,27 +178,69 @@ class Contract:
         if not 1 <= len(rows) <= self.most:
             said = f"at most {self.most} items" if rows else "at least 1 item"
             raise Wrong(422, f"the body: list should have {said}")
-        cells: dict[str, list[Any]] = {name: [] for name in self._fields}
         for at, row in enumerate(rows):
             if not isinstance(row, dict):
+                self._read_each(rows[:at])
                 what = f"row {at + 1}" if rows is found else "the body"
                 raise Wrong(422, f"{what}: must be an object, with a field for each column")
+        cells = {name: [row.get(name) for row in rows] for name in self._fields}
+        columns = {name: self._fields[name].array(values) for name, values in cells.items()}
+        if any(values is None for values in columns.values()):
+            self._read_each(rows)
+        return columns
+
+    def _read_each(self, rows: list[dict[str, Any]]) -> None:
+        """Raise Wrong for the first row that breaks a rule."""
+        for at, row in enumerate(rows):
             wrong = []
             for name, field in self._fields.items():
                 value, rule = field.read(row.get(name))
-                cells[name].append(value)
                 if rule:
                     wrong.append(Failure(at, name, value, rule))
             if wrong:
                 raise _refused(wrong)
-        frame = pd.DataFrame({name: self._fields[name].made(cells[name]) for name in cells})
-        rest = ((name, check) for name, each in self._fields.items() for check in each.rest)
-        passed = all(check(frame[name]).check_passed for name, check in rest)
-        if not passed or self.rules.checks or self.rules.unique:
-            frame, wrong = hold(frame, self.rules)
+
+    def frame(self, columns: Columns) -> pd.DataFrame:
+        """Columns as a frame of the types that the schema has."""
+        return pd.DataFrame({name: self._fields[name].series(columns[name]) for name in columns})
+
+    def check(self, parts: Sequence[Columns], whole: Columns) -> None:
+        """Raise Wrong for requests, one by one and joined, if one breaks a check."""
+        passed = all(
+            self._passes(name, whole[name], check, known) for name, check, known in self._rest
+        )
+        if passed and not self.rules.checks and not self.rules.unique:
+            return
+        for part in parts:
+            _, wrong = hold(self.frame(part), self.rules)
             if wrong:
                 raise _refused(wrong)
-        return frame
+
+    def _passes(self, name: str, values: Any, check: pa.Check, known: set[Any]) -> bool:
+        """Whether values pass a check, which is asked of those that are not ``known`` to."""
+        gaps = not check.ignore_na  # which it judges as well
+        some = {value for value in values.tolist() if gaps or not pd.isna(value)}
+        if not (new := some - known):
+            return True
+        if not check(self._fields[name].series(list(new))).check_passed:
+            return False
+        if len(known) + len(new) > KNOWN:
+            known.clear()
+        known |= new
+        return True
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """The columns of several requests one below the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return {name: _concatenated([part[name] for part in parts]) for name in parts[0]}
+
+
+def _concatenated(arrays: list[Any]) -> Any:
+    if isinstance(arrays[0], np.ndarray):
+        return np.concatenate(arrays)
+    return pd.concat(map(pd.Series, arrays), ignore_index=True).array
 
 
 def _refused(found: list[Failure]) -> Wrong:

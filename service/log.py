@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from service.contract import Columns, Contract
 from service.settings import Refused, Settings
 
 MOST = 100_000  # rows that wait
@@ -30,7 +31,7 @@ SECONDS = 5.0  # between files
 class Entry:
     """A request that was answered: its rows and their predictions, when, and its name."""
 
-    rows: pd.DataFrame
+    rows: Columns
     said: npt.NDArray[np.float64]
     moment: datetime.datetime
     request: str
@@ -43,9 +44,10 @@ class Log:
     """
 
     def __init__(
-        self, settings: Settings, columns: list[str], said: list[str], lost: Callable[[int], Any]
+        self, settings: Settings, contract: Contract, said: list[str], lost: Callable[[int], Any]
     ) -> None:
         self._settings, self._said, self._lost = settings, said, lost
+        self._frame, columns = contract.frame, [column.name for column in contract.columns]
         self._key = (settings.log_secret or "").encode()
         self._queue: queue.Queue[Entry | None] = queue.Queue()
         self._lock, self._rows = threading.Lock(), 0
@@ -66,17 +68,17 @@ class Log:
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
-    def add(self, rows: pd.DataFrame, said: npt.NDArray[np.float64], request: str) -> None:
+    def add(self, rows: Columns, said: npt.NDArray[np.float64], request: str) -> None:
         """Keep some rows, if there is room."""
         if self._thread is None:
             return
         with self._lock:
-            fits = self._rows + len(rows) <= MOST
-            self._rows += len(rows) if fits else 0
+            fits = self._rows + len(said) <= MOST
+            self._rows += len(said) if fits else 0
         if fits:
             self._queue.put(Entry(rows, said, datetime.datetime.now(datetime.UTC), request))
         else:
-            self._lost(len(rows))
+            self._lost(len(said))
 
     def close(self) -> None:
         """Write what waits, and end."""
@@ -99,7 +101,7 @@ class Log:
                 entry = self._queue.get()
 
     def _write(self, entries: list[Entry]) -> None:
-        rows = sum(len(each.rows) for each in entries)
+        rows = sum(len(each.said) for each in entries)
         try:
             for day in sorted({each.moment.date() for each in entries}):
                 some = [self._kept(each) for each in entries if each.moment.date() == day]
@@ -116,7 +118,7 @@ class Log:
             self._rows -= rows
 
     def _kept(self, entry: Entry) -> pd.DataFrame:
-        rows = entry.rows.drop(columns=self._settings.log_drop)
+        rows = self._frame(entry.rows).drop(columns=self._settings.log_drop)
         for name in set(self._settings.log_hash) & set(rows):
             rows[name] = rows[name].map(self._hashed).astype("str")
         about = {

@@ -1,7 +1,8 @@
-"""The model as ONNX, held against its manifest, and what it says of rows."""
+"""The model as ONNX, held against its manifest, and its predictions."""
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,20 @@ import pandas as pd
 
 import featurize
 from kit.serve.session import feeds, open_session
-from service.contract import Wrong
+from service.contract import Columns, Wrong
 from service.settings import Refused
 
 PLACES = 9  # as evaluate rounds
 
 
 class Model:
-    """A graph and its manifest. Raises Refused unless the one is what the other says."""
+    """A graph and its manifest. Raises Refused unless the one is what the other says.
 
-    def __init__(self, folder: Path) -> None:
+    ``frame`` makes a frame of columns, for a project whose features are made of one.
+    """
+
+    def __init__(self, folder: Path, frame: Callable[[Columns], pd.DataFrame]) -> None:
+        self._frame = frame
         manifest, graph = folder / "model.json", folder / "model.onnx"
         try:
             self.about: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
@@ -40,18 +45,30 @@ class Model:
         self._session = open_session(content)
         self.columns: list[str] = self.about["columns"]
 
-    def __call__(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+    def __call__(self, rows: Columns) -> npt.NDArray[np.float64]:
         """Predictions of shape (rows, columns). Raises Wrong for a row that there is none for."""
+        return self._predict(rows, 0)
+
+    def _predict(self, rows: Columns, first: int) -> npt.NDArray[np.float64]:
+        """The same of rows that come after ``first`` others of the request."""
+        count = len(next(iter(rows.values())))
         try:
-            features = featurize.of_rows(rows)
-            found = self._session.run(None, feeds(features, self.about["inputs"]))[0]
+            tensors = feeds(self._features(rows), self.about["inputs"])
+            found = self._session.run(None, tensors)[0]
         except (ArithmeticError, ValueError) as error:  # such as a day that no calendar has
-            if len(rows) == 1:
-                raise Wrong(422, f"row {int(rows.index[0]) + 1}: no features: {error}") from None
-            half = len(rows) // 2  # one of them has the row, which has to be named
-            return np.concatenate([self(rows[:half]), self(rows[half:])])
+            if count == 1:
+                raise Wrong(422, f"row {first + 1}: no features: {error}") from None
+            half = count // 2  # one of them has the row, which has to be named
+            ends = ((0, half), (half, count))
+            parts = [({name: rows[name][a:b] for name in rows}, a) for a, b in ends]
+            return np.concatenate([self._predict(part, first + at) for part, at in parts])
         if not np.isfinite(found).all():
             at = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
-            number = int(rows.index[at]) + 1
-            raise Wrong(422, f"row {number}: no finite prediction: a value of it is too large")
+            raise Wrong(422, f"row {first + at + 1}: no finite prediction: a value is too large")
         return np.asarray(found.round(PLACES), dtype=np.float64)
+
+    def _features(self, rows: Columns) -> Any:
+        """By ``of_columns`` of the project's featurize.py if it has it, else by ``of_rows``."""
+        if of_columns := getattr(featurize, "of_columns", None):
+            return of_columns(rows)
+        return featurize.of_rows(self._frame(rows))

@@ -32,6 +32,7 @@ class Settings(BaseModel):
     version: str = "unknown"  # of the model, told with each answer; `make serve` asks Git
     address: Annotated[str, Field(pattern=r"^[^:]+:\d+$")] = "127.0.0.1:8000"
 
+    workers: Count = 1  # processes; what follows holds for each of them
     max_bytes: Count = 1_000_000  # of a body
     max_rows: Count = 1000  # of a request
     max_requests: Count = 100  # that are answered at the same time; more are sent away

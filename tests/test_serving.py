@@ -1,5 +1,6 @@
 """The service as it runs: a process that answers over HTTP, on the demo's flights."""
 
+import itertools
 import json
 import signal
 import socket
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from conftest import Project
 
@@ -129,6 +131,28 @@ def test_predictions_are_those_of_evaluate(
     found = [each["probability"] for each in answer["predictions"]]
     np.testing.assert_array_equal(found, known["probability"])
     assert served.predict(rows[0])[1]["predictions"] == answer["predictions"][:1]
+
+
+def test_a_row_has_the_same_prediction_in_any_mix_of_requests(
+    served: Served, rows: list[dict[str, Any]]
+) -> None:
+    expected = served.predict(rows)[1]["predictions"]
+    sizes = np.random.default_rng(0).integers(1, 12, 60)
+    ends = np.minimum(np.cumsum(sizes), len(rows)).tolist()
+    spans = [(a, b) for a, b in itertools.pairwise([0, *ends]) if a < b]
+    bad = {"humid": 200}
+
+    def ask(span: tuple[int, int] | None) -> Any:
+        return served.predict(rows[slice(*span)] if span else [rows[0], rows[1] | bad])
+
+    mix = [part for span in spans for part in (span, None)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, mix))
+    for span, (status, answer) in zip(mix, answers, strict=True):
+        if span is None:
+            assert (status, answer["faults"][0]["row"]) == (422, 2)
+        else:
+            assert answer["predictions"] == expected[slice(*span)]
 
 
 def test_the_page_has_an_example_that_works(served: Served) -> None:
@@ -269,6 +293,38 @@ def test_what_runs_is_finished_when_it_is_told_to_end_and_the_log_is_written(
     assert kept["origin"].tolist() == [rows[0]["origin"]]
     assert kept["model"].tolist() == ["v1"]
     assert 0 < kept["probability"][0] < 1
+
+
+def is_ready(served: Served) -> bool:
+    with suppress(ConnectionError):
+        return served.ask("GET", "/ready")[0] == 200
+    return False
+
+
+def test_several_processes_answer_on_one_port_and_add_up_their_figures(
+    exported: Project, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    with serving(exported, SERVE_WORKERS="2", SERVE_LOG=str(tmp_path)) as served:
+        while not is_ready(served):
+            assert served.process.poll() is None
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(served.predict, rows[:200]))
+        assert {status for status, _ in answers} == {200}
+        workers = psutil.Process(served.process.pid).children(recursive=True)
+        busy = [worker for worker in workers if "spawn_main" in "".join(worker.cmdline())]
+        assert len(busy) == 2
+        metrics = served.ask("GET", "/metrics")[1]
+        assert 'predict_requests_total{status="200"} 200.0' in metrics
+        assert "predict_running 0.0" in metrics
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(30) in (0, -signal.SIGTERM)
+        _, alive = psutil.wait_procs(busy, 30)
+        assert not alive
+    kept = pd.concat(pd.read_parquet(path) for path in tmp_path.rglob("*.parquet"))
+    assert len(kept) == 200
+    said = exported.run("python", "-m", "service", fails=True, **{
+        "PYTHONPATH": "src", "SERVE_WORKERS": "2", "SERVE_MODEL": "nowhere"})  # fmt: skip
+    assert "`make serve` writes it" in said
 
 
 def test_it_does_not_start_with_another_graph_than_its_manifest_names(

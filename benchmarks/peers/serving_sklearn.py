@@ -2,9 +2,9 @@
 
 import joblib
 import numpy as np
-import pandas as pd
 import service.__main__
 import service.app
+from service.contract import Columns
 from service.model import PLACES, Model
 
 import featurize
@@ -13,8 +13,8 @@ model = joblib.load("models/model.joblib")
 
 
 class Pickled(Model):
-    def __call__(self, rows: pd.DataFrame) -> np.ndarray:
-        features = featurize.of_rows(rows)[model.feature_names_in_]
+    def __call__(self, rows: Columns) -> np.ndarray:
+        features = featurize.of_rows(self._frame(rows))[model.feature_names_in_]
         return model.predict_proba(features)[:, 1:].round(PLACES)
 
 

@@ -46,7 +46,9 @@ def of_file(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> str:
 
 def of_request(contract: Contract, value: Any) -> str:
     try:
-        contract.rules.validate(contract.frame(json.dumps({"x": value}).encode()))
+        columns = contract.read(json.dumps({"x": value}).encode())
+        contract.check([columns], columns)
+        contract.rules.validate(contract.frame(columns))
     except Wrong as wrong:
         return wrong.error
     return ""

@@ -52,8 +52,15 @@ def body(**changes: Any) -> bytes:
     return json.dumps(ROW | changes).encode()
 
 
+def frame_of(contract: Contract, sent: bytes) -> pd.DataFrame:
+    """The rows of a body as a frame, once they keep the contract."""
+    columns = contract.read(sent)
+    contract.check([columns], columns)
+    return contract.frame(columns)
+
+
 def test_rows_become_a_frame_of_the_types_that_the_schema_has() -> None:
-    found = CONTRACT.frame(f"[{json.dumps(ROW)}, {json.dumps(ROW | {'new': [1]})}]".encode())
+    found = frame_of(CONTRACT, f"[{json.dumps(ROW)}, {json.dumps(ROW | {'new': [1]})}]".encode())
     assert RULES.validate(found).shape == (2, len(ROW))
     assert found["large"].tolist() == [2**53 + 1] * 2
     assert found["moment"][0] == pd.Timestamp("2024-02-29T10:00", tz="UTC")
@@ -65,11 +72,11 @@ def test_rows_become_a_frame_of_the_types_that_the_schema_has() -> None:
 
 
 def test_what_may_be_missing_may_be_null_or_left_out() -> None:
-    assert CONTRACT.frame(body(at="2024-02-29"))["at"][0] == pd.Timestamp("2024-02-29")
+    assert frame_of(CONTRACT, body(at="2024-02-29"))["at"][0] == pd.Timestamp("2024-02-29")
     gone = dict.fromkeys(("Größe (m²)", "moment", "some"))
     fewer = {name: value for name, value in ROW.items() if name not in gone}
-    rows = [CONTRACT.frame(json.dumps(ROW | gone).encode())]
-    rows.append(CONTRACT.frame(json.dumps(fewer).encode()))
+    rows = [frame_of(CONTRACT, json.dumps(ROW | gone).encode())]
+    rows.append(frame_of(CONTRACT, json.dumps(fewer).encode()))
     for found in rows:
         assert found[list(gone)].isna().all(axis=None)
         RULES.validate(found)
@@ -79,12 +86,14 @@ def test_types_of_pandas_that_hold_gaps_are_made_and_others_hold_none() -> None:
     rules = pa.DataFrameSchema(
         {name: pa.Column(name, nullable=True) for name in ("Int64", "boolean", "Float64", "int8")}
     )
-    gaps = Contract(rules, 3).frame(b'{"Int64": null, "boolean": null, "int8": 1}')
+    gaps = frame_of(Contract(rules, 3), b'{"Int64": null, "boolean": null, "int8": 1}')
     assert rules.validate(gaps).isna().sum(axis=None) == 3
-    values = Contract(rules, 3).frame(b'{"Int64": 9007199254740993, "boolean": true, "int8": 1}')
+    values = frame_of(
+        Contract(rules, 3), b'{"Int64": 9007199254740993, "boolean": true, "int8": 1}'
+    )
     assert rules.validate(values)["Int64"].tolist() == [2**53 + 1]
     with pytest.raises(Wrong, match="int8 is missing"):
-        Contract(rules, 3).frame(b'{"int8": null}')
+        frame_of(Contract(rules, 3), b'{"int8": null}')
 
 
 def test_each_of_two_checks_holds() -> None:
@@ -93,10 +102,10 @@ def test_each_of_two_checks_holds() -> None:
         "w": pa.Column("str", [pa.Check.isin(["a", "long"]), pa.Check.str_length(1, 3)]),
     }
     contract = Contract(pa.DataFrameSchema(columns), 3)
-    assert len(contract.frame(b'{"x": 5, "w": "a"}')) == 1
+    assert len(frame_of(contract, b'{"x": 5, "w": "a"}')) == 1
     for sent in (b'{"x": 3, "w": "a"}', b'{"x": 5, "w": "long"}'):
         with pytest.raises(Wrong, match="row 1: "):
-            contract.frame(sent)
+            frame_of(contract, sent)
 
 
 REFUSED: dict[str, list[Any]] = {
@@ -114,7 +123,7 @@ REFUSED: dict[str, list[Any]] = {
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in REFUSED.items() for v in vs])
 def test_a_wrong_value_names_its_row_and_field(name: str, value: Any) -> None:
     with pytest.raises(Wrong) as wrong:
-        CONTRACT.frame(b"[" + body() + b"," + body(**{name: value}) + b"]")
+        frame_of(CONTRACT, b"[" + body() + b"," + body(**{name: value}) + b"]")
     assert wrong.value.status == 422
     assert {(fault["row"], fault["field"]) for fault in wrong.value.faults} == {(2, name)}
     assert wrong.value.error.startswith(f"row 2: {name} is ")
@@ -146,7 +155,7 @@ def test_a_wrong_value_names_its_row_and_field(name: str, value: Any) -> None:
 )
 def test_a_wrong_body_is_said(sent: bytes, said: str) -> None:
     with pytest.raises(Wrong) as wrong:
-        CONTRACT.frame(sent)
+        frame_of(CONTRACT, sent)
     assert wrong.value.error.startswith(said)
     assert wrong.value.status in (400, 422)
 
@@ -158,7 +167,36 @@ def test_a_wrong_body_is_said(sent: bytes, said: str) -> None:
 def test_any_json_is_a_frame_or_wrong(value: Any) -> None:
     for sent in (value, ROW | value if isinstance(value, dict) else [ROW, value]):
         with contextlib.suppress(Wrong):
-            RULES.validate(CONTRACT.frame(json.dumps(sent).encode()))
+            RULES.validate(frame_of(CONTRACT, json.dumps(sent).encode()))
+
+
+@given(st.lists(st.sampled_from(["1.5", "-1", "null", "2", '"x"']), min_size=1, max_size=3))
+def test_a_column_is_read_at_once_as_it_is_value_by_value(numbers: list[str]) -> None:
+    """What is refused at once has a value at fault, and what is not has none."""
+    rows = [body().replace(b"1.5", number.encode()) for number in numbers]
+    wrong = [number in ("-1", '"x"') for number in numbers]
+    sent = b"[" + b",".join(rows) + b"]"
+    if any(wrong):
+        with pytest.raises(Wrong, match=f"row {wrong.index(True) + 1}: Größe"):
+            CONTRACT.read(sent)
+    else:
+        assert len(CONTRACT.read(sent)["word"]) == len(rows)
+
+
+def test_a_check_is_asked_once_of_a_value() -> None:
+    asked = list[float]()
+
+    def even(values: pd.Series) -> pd.Series:
+        asked.extend(values)
+        return values % 2 == 0
+
+    contract = Contract(pa.DataFrameSchema({"x": pa.Column(float, pa.Check(even))}), 3)
+    for _ in range(2):
+        frame_of(contract, b'[{"x": 2}, {"x": 4}]')
+    with pytest.raises(Wrong, match=r"row 2: x is 3\.0"):
+        frame_of(contract, b'[{"x": 2}, {"x": 3}]')
+    assert sorted(asked[:2]) == [2, 4]
+    assert asked[2] == 3
 
 
 def test_the_page_has_the_ranges_and_the_words_of_other_checks() -> None:
@@ -174,9 +212,9 @@ def test_checks_of_whole_rows_are_asked() -> None:
         {"low": pa.Column(float), "high": pa.Column(float)},
         checks=pa.Check(lambda rows: rows["low"] <= rows["high"], error="low is not above high"),
     )
-    assert len(Contract(rules, 3).frame(b'{"low": 1, "high": 2}')) == 1
+    assert len(frame_of(Contract(rules, 3), b'{"low": 1, "high": 2}')) == 1
     with pytest.raises(Wrong, match="low is not above high"):
-        Contract(rules, 3).frame(b'{"low": 3, "high": 2}')
+        frame_of(Contract(rules, 3), b'{"low": 3, "high": 2}')
 
 
 def test_settings_come_from_the_environment_and_wrong_ones_are_named() -> None:
@@ -195,18 +233,22 @@ def test_settings_come_from_the_environment_and_wrong_ones_are_named() -> None:
         assert said in str(refused.value)
 
 
-def said(rows: pd.DataFrame) -> Any:
-    return np.linspace(0, 1, len(rows)).reshape(-1, 1)
+def scores(rows: int) -> Any:
+    return np.linspace(0, 1, rows).reshape(-1, 1)
 
 
 def test_the_log_is_whole_files_of_rows_predictions_and_what_names_them(tmp_path: Path) -> None:
     settings = Settings(
         log=tmp_path / "log", log_hash=["word"], log_drop=["class"], log_secret="s", version="v1"
     )
-    kept = log.Log(settings, list(ROW), ["probability"], lost=lambda _: None)
-    rows = CONTRACT.frame(b"[" + body() + b"," + body(word="b") + b"]")
-    kept.add(rows, said(rows), "first")
-    kept.add(rows[:1], said(rows[:1]), "second")
+    kept = log.Log(settings, CONTRACT, ["probability"], lost=lambda _: None)
+    first, second = (
+        CONTRACT.read(b"[" + body() + b"," + body(word="b") + b"]"),
+        CONTRACT.read(body()),
+    )
+    rows = CONTRACT.frame(first)
+    kept.add(first, scores(2), "first")
+    kept.add(second, scores(1), "second")
     kept.close()
     (path,) = tmp_path.rglob("*.*")
     found = pd.read_parquet(path)
@@ -233,17 +275,17 @@ def test_a_log_that_cannot_be_written_holds_nothing_up_and_is_counted(
 
     monkeypatch.setattr(log, "MOST", 3)
     monkeypatch.setattr(log, "SECONDS", 0.01)
-    kept = log.Log(Settings(log=tmp_path / "log"), [], ["probability"], lose)
+    contract = Contract(pa.DataFrameSchema({"a": pa.Column(int)}), 4)
+    kept = log.Log(Settings(log=tmp_path / "log"), contract, ["probability"], lose)
     (tmp_path / "log").rmdir()
-    rows = pd.DataFrame({"a": [1, 2]})
-    kept.add(rows, said(rows), "one")
+    kept.add({"a": np.array([1, 2])}, scores(2), "one")
     assert told.wait(10)
     assert lost == [2]
-    kept.add(pd.concat([rows, rows]), said(rows), "too many")
+    kept.add({"a": np.arange(4)}, scores(4), "too many")
     assert lost == [2, 4]
     kept.close()
     with pytest.raises(Refused, match="'b', and rows have no such column"):
-        log.Log(Settings(log=tmp_path, log_drop=["b"]), ["a"], [], lost.append)
+        log.Log(Settings(log=tmp_path, log_drop=["b"]), contract, [], lost.append)
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:

@@ -5,6 +5,7 @@ MISSING stands for it. What serves a model needs this file, and no scikit-learn.
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,16 +25,23 @@ def open_session(content: bytes) -> Any:
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def feeds(features: pd.DataFrame, inputs: list[dict[str, str]]) -> dict[str, Any]:
-    """The tensors that ``inputs`` ask for by name, each a ``number`` or a ``text``."""
-    numbers = [each["name"] for each in inputs if each["type"] == NUMBER]
-    cells = features[numbers].to_numpy(dtype=np.float64, na_value=np.nan)
-    columns = np.asfortranarray(cells)  # so that each of them lies in one piece
-    found = {name: columns[:, at : at + 1] for at, name in enumerate(numbers)}
-    for each in inputs:
-        if each["type"] == TEXT:
-            values = features[each["name"]]
-            texts = values.to_numpy(dtype=object, copy=True)
-            texts[values.isna().to_numpy()] = MISSING
-            found[each["name"]] = texts.reshape(-1, 1)
-    return found
+def feeds(
+    features: Mapping[str, Any] | pd.DataFrame, inputs: list[dict[str, str]]
+) -> dict[str, Any]:
+    """The tensors that ``inputs`` ask for by name, each a ``number`` or a ``text``.
+
+    ``features`` are columns: arrays of NumPy or of pandas, or a frame.
+    """
+    kinds = {each["name"]: each["type"] for each in inputs}
+    tensors = {}
+    for name, kind in kinds.items():
+        values = features[name]
+        if kind == TEXT:
+            values = np.array(values, dtype=object)  # a copy
+            values[pd.isna(values)] = MISSING
+        elif isinstance(values, np.ndarray):
+            values = values.astype(np.float64)
+        else:
+            values = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        tensors[name] = values.reshape(-1, 1)
+    return tensors
