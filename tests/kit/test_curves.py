@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from frames import SETTINGS, features, rows_of, unfitted
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.special import expit, softmax
 from sklearn.metrics import auc
 
 from kit.learn import feature_names, fit
@@ -53,13 +54,44 @@ def test_curves_are_small_and_run_from_0_to_1(rows: list[tuple[bool, float]]) ->
     assert binary.roc(*columns(rows))["tpr"].is_monotonic_increasing
 
 
-def test_a_thinned_curve_has_the_area_of_the_whole() -> None:
-    rng = np.random.default_rng(0)
-    guess = rng.random(5000)
-    label = (rng.random(5000) < guess).astype(float)
-    curve = binary.roc(label, guess)
-    area = binary.scores(label, guess)(np.ones(5000))["roc_auc"]
-    assert auc(curve["fpr"], curve["tpr"]) == pytest.approx(area, abs=0.003)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.integers(2, 5000),
+    share=st.floats(0, 1),
+    apart=st.floats(-1, 8),
+    digits=st.sampled_from([1, 2, 16]),
+)
+def test_the_area_of_a_stored_roc_curve_is_the_auc(
+    seed: int, rows: int, share: float, apart: float, digits: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    label = np.append((rng.random(rows) < share) * 1.0, [0.0, 1.0])
+    guess = expit(rng.normal(size=len(label)) + apart * label).round(digits)
+    assert_area_is_auc(binary.roc(label, guess), label, guess)
+
+
+@given(rows=st.integers(2, 3000), run=st.integers(1, 50), up=st.booleans())
+def test_so_it_is_of_the_curve_with_the_most_corners(rows: int, run: int, up: bool) -> None:
+    label = (np.arange(rows * run) // run % 2 == up) * 1.0
+    guess = np.linspace(1, 0, rows * run)
+    assert_area_is_auc(binary.roc(label, guess), label, guess)
+
+
+def assert_area_is_auc(curve: pd.DataFrame, label: Floats, guess: Floats) -> None:
+    area = binary.scores(label, guess)(np.ones(len(label)))["roc_auc"]
+    assert auc(curve["fpr"], curve["tpr"]) == pytest.approx(area, abs=0.002)
+
+
+@given(rows=BOTH)
+def test_the_area_under_the_steps_of_precision_is_the_average_precision(
+    rows: list[tuple[bool, float]],
+) -> None:
+    label, guess = columns(rows)
+    assume(label.sum() < curves.POINTS - 1)  # of more positives some are left out
+    curve = binary.precision_recall(label, guess)
+    area = (curve["recall"].diff() * curve["precision"]).sum()
+    average = binary.scores(label, guess)(np.ones(len(label)))["average_precision"]
+    assert area == pytest.approx(average, abs=1e-4)
 
 
 def test_calibration_compares_the_mean_prediction_with_the_rate() -> None:
@@ -98,12 +130,16 @@ def test_the_confusion_matrix_counts_from_the_threshold_on_and_has_its_empty_cel
     assert counts(cells(0.9)).tolist() == [2, 0, 2, 0]
 
 
-def test_several_classes_have_a_curve_each() -> None:
-    likely = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7], [0.4, 0.5, 0.1]])
-    label = np.array([0.0, 1, 2, 0])
-    found = multiclass.plots(label, likely, SETTINGS.explain, ["a", "b", "c"])
-    assert found["roc"]["class"].unique().tolist() == ["a", "b", "c"]
-    assert counts(found["confusion"]).tolist() == [1, 1, 0, 0, 1, 0, 0, 0, 1]
+def test_several_classes_have_a_curve_each_with_its_own_area() -> None:
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 3, 2000).astype(float)
+    likely = softmax(rng.normal(size=(2000, 3)) + 4 * np.eye(3)[label.astype(int)], axis=1)
+    plots = multiclass.plots(label, likely, SETTINGS.explain, ["a", "b", "c"])
+    for number, (name, curve) in enumerate(plots["roc"].groupby("class")):
+        assert name == "abc"[number]
+        assert_area_is_auc(curve, (label == number) * 1.0, likely[:, number])
+    assert counts(plots["confusion"]).sum() == 2000
+    assert plots["confusion"]["actual"].tolist() == [*"aaabbbccc"]
 
 
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=200))

@@ -9,7 +9,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from kit.learn.outcomes import Floats
 from kit.params import Explain
-from kit.report.curves import confusion, groups, thin
+from kit.report.curves import POINTS, confusion, groups
 from kit.report.scores import DIGITS, Scores, mean
 
 METRICS = {
@@ -81,15 +81,29 @@ def plots(
 
 
 def roc(label: Floats, probability: Floats) -> pd.DataFrame:
-    """False against true positive rate; columns fpr, tpr, both from 0 to 1."""
+    """False against true positive rate; columns fpr, tpr, both from 0 to 1.
+
+    Of a curve with more corners than POINTS so many points, evenly spaced along it, steps up and
+    to the right alike: of ``n`` such pieces none cuts more off than 2 / n², half its square.
+    """
     fpr, tpr, _ = roc_curve(label, probability)
-    return thin(pd.DataFrame({"fpr": fpr, "tpr": tpr}))
+    if len(fpr) > POINTS:
+        along, even = fpr + tpr, np.linspace(0, 2, POINTS)
+        fpr, tpr = np.interp(even, along, fpr), np.interp(even, along, tpr)
+    return pd.DataFrame({"fpr": fpr, "tpr": tpr}).round(DIGITS)
 
 
 def precision_recall(label: Floats, probability: Floats) -> pd.DataFrame:
-    """Recall against precision; columns recall, precision, both from 0 to 1."""
+    """Recall against precision; columns recall, precision, both from 0 to 1.
+
+    Of each recall the first, best precision, with which the average precision is reckoned: it
+    holds back to the recall before. The last row is the base rate, of all rows as positives.
+    """
     precision, recall, _ = precision_recall_curve(label, probability)
-    return thin(pd.DataFrame({"recall": recall[::-1], "precision": precision[::-1]}))
+    precision, recall = precision[::-1], recall[::-1]
+    at = np.searchsorted(recall, np.linspace(0, 1, POINTS))
+    curve = pd.DataFrame({"recall": recall, "precision": precision})
+    return curve.iloc[np.unique(np.append(at, len(curve) - 1))].round(DIGITS)
 
 
 def calibration(label: Floats, probability: Floats, bins: int) -> pd.DataFrame:

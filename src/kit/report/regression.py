@@ -5,7 +5,7 @@ import pandas as pd
 
 from kit.learn.outcomes import Floats
 from kit.params import Explain
-from kit.report.curves import POINTS, groups
+from kit.report.curves import groups
 from kit.report.scores import DIGITS, Scores, mean
 
 METRICS = {
@@ -69,6 +69,6 @@ def predicted(label: Floats, value: Floats, bins: int) -> pd.DataFrame:
 def residuals(label: Floats, value: Floats) -> pd.DataFrame:
     """How far off the predictions are: columns share (of rows, from 0 to 1) and residual, the
     actual value less the predicted one that this share of rows stays below."""
-    share = np.linspace(0, 1, POINTS)
+    share = np.linspace(0, 1, 101)
     off = np.quantile(label - value, share)
     return pd.DataFrame({"share": share, "residual": off}).round(DIGITS)
