@@ -9,7 +9,9 @@ import pytest
 import tiny
 from project import Project
 
+from strata.compare.verdict import Evidence
 from strata.core.markdown import plain
+from strata.report import sections
 
 pytestmark = pytest.mark.slow
 
@@ -157,6 +159,24 @@ def test_the_fits_own_randomness_is_covered_where_it_is_measured(repo: Project) 
     assert "randomness moves a metric is not measured here" in text
 
 
+def test_each_side_is_held_against_the_seeds_that_it_measured(repo: Project) -> None:
+    def measure() -> None:
+        commit = repo.run("git", "rev-parse", "HEAD").strip()
+        measured = {"commit": commit, "param": "train.seed", "seeds": [0, 1, 2]}
+        text = json.dumps(measured | {"sd": {"test.roc_auc": 0.2}})
+        (repo.path / "seeds.json").write_text(text)
+        repo.commit("Measure the seeds")
+
+    measure()
+    repo.run("git", "branch", "--force", "main")
+    change(repo, **{"train.skill": 3.0})
+    assert "with another `train.skill` than the workspace has; `strata seeds` on" in report(repo)
+    measure()
+    text = report(repo)
+    assert text.count("3 seeds of `train.seed` at") == 2
+    assert "measured with another" not in text
+
+
 def test_the_head_of_a_pull_request_is_named_not_its_merge(repo: Project, tmp_path: Path) -> None:
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"pull_request": {"head": {"sha": "abcdef0123456789"}}}))
@@ -247,7 +267,7 @@ METRICS = 'Path("metrics/metrics.json").write_text(json.dumps({}))\n'
         ({"test": {"n": 400}}, "| `test.roc_auc` | 0.7", True),
         ({"test": {"roc_auc": math.nan}}, "| nan | – | – |  | **no value** |", True),
         ({"test": {"roc_auc": None}}, "| `null` | – | – |  | **no value** |", True),
-        ({"test": {"roc_auc": "0.9"}}, "| `0.9` | – | – |", True),
+        ({"test": {"roc_auc": "0.9"}}, "| `0.9` | – | – |  |  |", True),
     ],
 )
 def test_metrics_that_come_go_or_have_no_value(
@@ -260,6 +280,12 @@ def test_metrics_that_come_go_or_have_no_value(
         assert "`minimum` 0.6: it has no value" in text
     if "roc_auc" not in metrics["test"]:  # type: ignore[operator]
         assert "| – | – | – |  | **removed** |" in text
+
+
+def test_true_and_false_are_values() -> None:
+    name = "test.better_than_dummy"
+    table = sections.metrics([name], Evidence({name: True}, {name: False}), judge=False)
+    assert table.splitlines()[-1] == f"| `{name}` | `true` | `false` | – | – |  |  |"
 
 
 def test_a_base_without_metrics(repo: Project) -> None:

@@ -17,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, Strata, heed_ctrl_c
 
+from strata.compare import CODES
+from strata.compare.verdict import WITHIN
 from strata.core.errors import Fault
 from strata.dvc.revision import Revision
 from strata.dvc.store import opened
@@ -46,7 +48,7 @@ def test_a_branch_is_named_by_what_the_data_is(one: dict[str, str], other: dict[
     assert len(branch_of(one)) == len("retrain/") + 12
 
 
-@pytest.mark.parametrize("word", ["better", "no worse", "worse", "cannot tell"])
+@pytest.mark.parametrize("word", CODES)
 def test_data_that_has_come_is_proposed_whatever_the_model_does(word: str) -> None:
     assert refusal(["data/raw"], {"data": ["param a"]}, True, word) == ""
 
@@ -58,6 +60,7 @@ def test_data_that_has_come_is_proposed_whatever_the_model_does(word: str) -> No
         ({"train": []}, "better", "train gave other bytes here from the same inputs"),
         ({"train": ["param seed"]}, "better", ""),
         ({"train": ["param seed"]}, "no worse", ""),
+        ({"train": ["param seed"]}, WITHIN, ""),
         ({"train": ["param seed"]}, "worse", "what dvc.lock lacked is worse"),
         ({"train": ["param seed"]}, "cannot tell", "what dvc.lock lacked is cannot tell"),
     ],

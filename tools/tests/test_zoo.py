@@ -9,6 +9,7 @@ import pytest
 import zoo
 from project import Project, Strata, push_of, ref_of, state
 
+from strata.compare import CODES
 from strata.dvc.revision import Revision
 from strata.dvc.store import opened
 from strata.git import refs
@@ -57,7 +58,7 @@ def test_every_tool(name: str, tmp_path: Path, strata: Strata) -> None:
     said, code = project.run("sh", "-c", "strata compare v1 main; echo code $?").rsplit("code ", 1)
     if shape.metrics:
         word = said.splitlines()[0].rpartition(": ")[2]
-        assert {"better": 0, "no worse": 0, "worse": 3, "cannot tell": 4}[word] == int(code)
+        assert CODES[word] == int(code)
         assert name != "other_words" or "paired by day, 12 blocks" in said
     else:
         assert "has no metrics: there is nothing to compare" in said

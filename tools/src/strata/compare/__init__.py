@@ -2,7 +2,8 @@
 
 Both are held against the rows that neither was trained on, by the predictions that they have, or
 with ``--on`` against rows of one's own, which each scores by its own revision's code. The answer
-is better, no worse (by no more than the margin that the gates set), worse, or cannot tell.
+is better, no worse (than by the margin that the gates set), worse, by less than the margin or by
+more, or cannot tell.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from typing import Any
 from strata import git
 from strata.compare.evidence import gather, gather_on, load_settings
 from strata.compare.rows import files_of
-from strata.compare.verdict import Estimate, Evidence, overall
+from strata.compare.verdict import WITHIN, Estimate, Evidence, overall
 from strata.core.errors import Fault
 from strata.core.markdown import code, plain
 from strata.core.values import json_of
@@ -23,7 +24,7 @@ from strata.dvc.revision import Revision
 from strata.dvc.store import opened
 from strata.git import refs
 
-CODES = {"better": 0, "no worse": 0, "worse": 3, "cannot tell": 4}
+CODES = {"better": 0, "no worse": 0, WITHIN: 0, "worse": 3, "cannot tell": 4}
 WHY = {
     "noise unknown": "the noise of the difference is unknown: too few blocks of rows, or no "
     "predictions and no standard errors",
@@ -161,6 +162,6 @@ def drawn(best: Estimate, direction: int, margin: float) -> list[str]:
     legend = "│ 0"
     if margin:
         marks[at(limit)] = "┊"
-        legend += f", ┊ {limit:+.4g}: no worse"
+        legend += f", ┊ {limit:+.4g}, the margin"
     marks[at(best.difference)] = "●"
     return ["".join(marks).rstrip(), legend]

@@ -137,7 +137,7 @@ def gather(
         settings.lower,
         settings.margins,
     )
-    return evidence, notes + outdated_seeds(evidence, this)
+    return evidence, notes + outdated_seeds(evidence, base, this)
 
 
 def gather_on(
@@ -161,7 +161,7 @@ def gather_on(
     seeds = (seeds_of(base, notes), seeds_of(this, notes))
     sides = (with_labels(before, both), with_labels(after, both))
     metric, evidence = of_predictions(sides, columns, settings, seeds)
-    return metric, evidence, notes + outdated_seeds(evidence, this)
+    return metric, evidence, notes + outdated_seeds(evidence, base, this)
 
 
 def of_predictions(
@@ -285,31 +285,33 @@ def seeds_of(side: Revision, notes: list[str]) -> Seeds | None:
         return None
 
 
-def outdated_seeds(evidence: Evidence, this: Revision) -> list[str]:
-    """A note for each measurement of seeds that is of other params than this side's."""
-    return [note for measured in evidence.measured if (note := _outdated(measured, this))]
+def outdated_seeds(evidence: Evidence, *sides: Revision | None) -> list[str]:
+    """A note for each side, base first, that measured its seeds with other params than it has."""
+    both = zip(evidence.seeds, sides, strict=True)
+    notes = [_outdated(measured, side) for measured, side in both if measured and side]
+    return list(dict.fromkeys(filter(None, notes)))
 
 
-def _outdated(measured: Seeds, this: Revision) -> str:
+def _outdated(measured: Seeds, side: Revision) -> str:
     """Which params of the seed's stages differ from those it was measured with; empty if none."""
     at = code(measured.commit[:9])
     try:
-        commit = refs.commit_of(measured.commit, this.root)
+        commit = refs.commit_of(measured.commit, side.root)
     except Fault:
         return f"The seeds were measured at {at}, which is not in this clone."
     try:
-        then = Revision(this.store, commit).stages
+        then = Revision(side.store, commit).stages
     except Fault as fault:
         return f"The seeds were measured at {at}, which cannot be read: {code(fault, 200)}."
     changed = [
         change.name
-        for name, stage in fitting(this.stages, measured.param).items()
+        for name, stage in fitting(side.stages, measured.param).items()
         for change in changes(then[name].params if name in then else {}, stage.params)
         if change.name != measured.param
     ]
     names = ", ".join(map(code, list(dict.fromkeys(changed))[:5]))
-    note = f"The fit's own randomness was measured with another {names}; `strata seeds` again."
-    return note if changed else ""
+    note = f"The fit's own randomness was measured with another {names} than {side.name} has; "
+    return f"{note}`strata seeds` on it again." if changed else ""
 
 
 def fitting(stages: Stages, param: str) -> Stages:

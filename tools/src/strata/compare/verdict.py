@@ -15,6 +15,7 @@ from strata.core.values import Leaves, error_of, real
 REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
 KINDS = ("minimum", "maximum", REGRESSION)
 OTHER_ROWS = "other rows"
+WITHIN = "worse, by less than the margin"
 DUMMIES = {"dummy", "baseline"}
 
 
@@ -97,10 +98,12 @@ class Estimate:
         return before, after, figure(self.difference, True, size), interval
 
     def judge(self, direction: int, margin: float = 0.0) -> str:
-        """Better, no worse, worse, or cannot tell; empty where not even the noise is known.
+        """Better, no worse, worse (or WITHIN the margin), or cannot tell; empty where not even the
+        noise is known.
 
         By where the interval lies, as in a trial of non-inferiority: above 0; above minus the
-        margin; below 0; or across (Piaggio et al. 2012, doi:10.1001/jama.2012.87802).
+        margin; below 0; or across (Piaggio et al. 2012, doi:10.1001/jama.2012.87802). Below 0 and
+        above minus the margin it is not inferior, and yet worse.
         """
         if not direction or self.interval is None or self.refused:
             return ""
@@ -108,7 +111,7 @@ class Estimate:
         if low > 0:
             return "better"
         if low >= -margin:
-            return "no worse"
+            return WITHIN if high < 0 else "no worse"
         return "worse" if high < 0 else "cannot tell"
 
     def more_blocks(self, direction: int, margin: float, fit: float | None) -> float | None:

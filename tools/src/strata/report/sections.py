@@ -1,5 +1,6 @@
 """The sections of a report, each as Markdown: pure functions of what was read before."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +19,12 @@ def shown(value: Any) -> str:
         return "–"
     if is_number(value):
         return number(value)
-    return code("null" if value is None else value)
+    return code(json.dumps(value) if value is None or isinstance(value, bool) else value)
+
+
+def _is_none(value: Any) -> bool:
+    """Whether a metric has no value; text, true and false are values, though no numbers."""
+    return value is None or (is_number(value) and real(value) is None)
 
 
 def metrics(names: Sequence[str], evidence: Evidence, judge: bool) -> str:
@@ -33,7 +39,7 @@ def metrics(names: Sequence[str], evidence: Evidence, judge: bool) -> str:
         if was is ABSENT or now is ABSENT:
             note = "added" if was is ABSENT else "**removed**"
         elif best is None:
-            note = "**no value**" if real(now) is None else "no value in the base"
+            note = "**no value**" if _is_none(now) else "no value in the base" * _is_none(was)
         else:
             word = evidence.judge(name, best) if judge and best.difference else ""
             note = best.refused or word

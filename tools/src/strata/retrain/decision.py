@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from strata.compare.verdict import WITHIN
 from strata.core.errors import Fault
 from strata.core.markdown import term
 from strata.core.settings import check_names
@@ -14,7 +15,7 @@ from strata.dvc.revision import Revision
 PLACE = "[tool.strata.retrain]"
 KNOWN = ("arrive", "auto_merge")
 NEVER, NO_WORSE = "never", "no-worse"
-GOOD = ("better", "no worse")
+GOOD = ("better", "no worse", WITHIN)
 PREFIX = "retrain/"
 
 Data = dict[str, str]  # the hash of each output by its path
