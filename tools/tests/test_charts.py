@@ -1,11 +1,15 @@
+import base64
+import re
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given as holds
+from hypothesis import strategies as st
 
-from strata.core.charts import Chart, mermaid, picture
+from strata.core.charts import Chart, mermaid, picture, ticks
 from strata.dvc.revision import Absent, Offline, Plot
-from strata.report.charts import charts
+from strata.report.charts import GRID, charts
 
 PLOTS = [
     Plot("ROC", "roc.csv", "fpr", ("tpr",), "false positives", "tpr"),
@@ -35,7 +39,7 @@ def test_curves_are_drawn_base_against_this() -> None:
     (roc, months), faults = charts(PLOTS, given(FILES), given(newer))
     assert faults == []
     assert roc.base == roc.this
-    assert roc.base == pytest.approx(np.interp(np.linspace(0, 1, 21), [0, 0.5, 1], [0, 0.8, 1]))
+    assert roc.base == pytest.approx(np.interp(np.linspace(0, 1, GRID), [0, 0.5, 1], [0, 0.8, 1]))
     assert roc.x_label == "false positives"
     assert months == Chart(
         "Months", "month", "auc", ["2013-01", "2013-02", "2013-03"], [0.7, 0.8], [0.7, 0.8, 0.6]
@@ -70,6 +74,52 @@ def test_curves_in_json_and_tsv_are_drawn(path: str, text: str) -> None:
     ((roc,), _) = charts(plots, given({path: text}), given({path: text}))
     assert roc.this[-1] == 1
     assert charts(plots, given({path: "1"}), given({path: text})) == ([], [])
+
+
+def test_a_curve_that_rises_straight_up_starts_at_its_top() -> None:
+    text = "fpr,tpr\n0,0\n0,0.9\n1,0.9\n1,1\n"
+    ((roc,), _) = charts(PLOTS[:1], given({"roc.csv": text}), given({"roc.csv": text}))
+    assert roc.this == [0.9] * (GRID - 1) + [1]
+
+
+def test_each_of_several_classes_has_a_curve() -> None:
+    text = "fpr,tpr,class\n0,0,a\n1,1,a\n0,0,b\n0,1,b\n1,1,b\n"
+    drawn, _ = charts(PLOTS[:1], given({"roc.csv": text}), given({"roc.csv": text}))
+    assert [chart.title for chart in drawn] == ["ROC, a", "ROC, b"]
+    assert [chart.this[0] for chart in drawn] == [0, 1]
+
+
+VALUES = st.floats(-1e99, 1e99).filter(lambda x: x == 0 or abs(x) > 1e-99)
+
+
+@holds(st.lists(VALUES, min_size=2, max_size=5), st.integers(2, 5))
+def test_any_lines_lie_between_the_first_tick_and_the_last(base: list[float], more: int) -> None:
+    chart = Chart("t", "x", "y", (0.0, 1.0), base, [*base, *base[:1] * more])
+    low, high = map(float, re.findall(r'y-axis "y" (\S+) --> (\S+)', mermaid(chart))[0])
+    assert low < high
+    coded = re.findall('base64,(.*)"', picture(chart))[0]
+    svg = base64.b64decode(coded).decode()
+    points = re.findall('points="(.*?)"', svg)
+    for x, y in (point.split(",") for line in points for point in line.split()):
+        assert 80 <= float(x) <= 760
+        assert 60 <= float(y) <= 420
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "steps", "labels"),
+    [
+        (0.612, 0.754, 4, ["0.65", "0.70", "0.75"]),
+        (1e6, 3e6, 2, ["1e+06", "2e+06", "3e+06"]),
+        (0, 1, 5, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+    ],
+)
+def test_ticks_are_round(low: float, high: float, steps: int, labels: list[str]) -> None:
+    assert [label for _, label in ticks(low, high, steps)] == labels
+
+
+def test_ticks_around_two_values_enclose_them() -> None:
+    found = [label for _, label in ticks(0.612, 0.754, 4, around=True)]
+    assert found == ["0.60", "0.65", "0.70", "0.75", "0.80"]
 
 
 def test_months_of_training_and_curves_of_other_rows_are_marked() -> None:

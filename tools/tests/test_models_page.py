@@ -21,7 +21,7 @@ from project import Project, Strata
 from servers import Server
 
 from strata.releases.models.card import rendered
-from strata.releases.models.chart import chart, ticks
+from strata.releases.models.chart import chart
 from strata.releases.models.figures import Metric, metric_of, shown
 from strata.releases.models.forge import Forge, forge_of
 
@@ -169,11 +169,6 @@ def test_any_numbers_are_points_inside_the_picture(
     for y, label in drawn.grid if drawn else []:
         assert 9 <= y <= 93
         assert len(label) < 12
-
-
-def test_ticks_are_round() -> None:
-    assert [label for _, label in ticks(0.612, 0.754, 4)] == ["0.65", "0.70", "0.75"]
-    assert [label for _, label in ticks(1e6, 3e6, 2)] == ["1e+06", "2e+06", "3e+06"]
 
 
 EVIL = "<script>alert('x')</script>\"'&lt; </title></style>"

@@ -198,7 +198,7 @@ def test_what_is_drawn_has_no_tag_of_a_text(text: str) -> None:
     drawn = picture(Chart(text, text, text, [text, text], [1, 2], [1, 3]))
     (coded,) = re.findall(r"base64,([\w+/=]+)", drawn)
     found = {tag for tag, _ in tags(base64.b64decode(coded).decode())}
-    assert found == {"svg", "polyline", "text"}
+    assert found == {"svg", "path", "polyline", "text"}
     assert not set(label(text)) & set('"`<>|[](){}#;&%\\\n:*$@')
 
 

@@ -2,11 +2,13 @@
 
 import base64
 import json
+import math
 from dataclasses import dataclass
 
 from strata.core.markdown import label
 
 BASE, THIS = "#8c959f", "#0969da"
+LEFT, RIGHT, TOP, BOTTOM = 80, 760, 60, 420  # of the drawn area of a picture, in pixels
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,14 @@ def mermaid(chart: Chart) -> str:
         axis = f'"{label(chart.x_label)}" {chart.x[0]:.4g} --> {chart.x[1]:.4g}'
     else:
         axis = "[" + ", ".join(f'"{label(name)}"' for name in chart.x) + "]"
-    low, high = _range([*chart.base, *chart.this])
+    rows = _rows(chart)
     palette = {"themeVariables": {"xyChart": {"plotColorPalette": f"{BASE}, {THIS}"}}}
     lines = [
         f"%%{{init: {json.dumps(palette)}}}%%",
         "xychart-beta",
         f'  title "{chart.heading}"',
         f"  x-axis {axis}",
-        f'  y-axis "{label(chart.y_label)}" {low:.4g} --> {high:.4g}',
+        f'  y-axis "{label(chart.y_label)}" {rows[0][0]:.12g} --> {rows[-1][0]:.12g}',
         *(f"  line [{', '.join(f'{v:.4g}' for v in line)}]" for line in (chart.base, chart.this)),
     ]
     return "\n".join(["```mermaid", *lines, "```"])  # no label has a backtick
@@ -47,29 +49,63 @@ def mermaid(chart: Chart) -> str:
 
 def picture(chart: Chart) -> str:
     """A chart as an SVG picture for a page; inside an image, nothing can run."""
-    low, high = _range([*chart.base, *chart.this])
-    x = [f"{end:.4g}" for end in chart.x] if isinstance(chart.x, tuple) else chart.x
-    texts = [(60, 20, f"{chart.heading}"), (60, 40, chart.y_label)]
-    texts += [(5, 250 - 50 * step, f"{low + (high - low) * step / 4:.3g}") for step in range(5)]
-    texts += [(60, 270, x[0]), (220, 270, chart.x_label), (440, 270, x[-1])]
-    step = 420 / (max(len(chart.base), len(chart.this)) - 1)
-    drawn = [
-        f'<polyline fill="none" stroke="{colour}" points="'
-        + " ".join(
-            f"{60 + i * step:.1f},{245 - 200 * (y - low) / (high - low):.1f}"
-            for i, y in enumerate(line)
+    rows = _rows(chart)
+    low, high = rows[0][0], rows[-1][0]
+    end = max(len(chart.base), len(chart.this)) - 1
+    if isinstance(chart.x, tuple):
+        first, last = chart.x
+        columns = [((x - first) / (last - first), text) for x, text in ticks(first, last, 5)]
+    else:
+        every = math.ceil(len(chart.x) / 6)
+        columns = [(n / end, label(chart.x[n])) for n in range(0, len(chart.x), every)]
+
+    def across(share: float) -> float:
+        return round(LEFT + share * (RIGHT - LEFT), 1)
+
+    def down(value: float) -> float:
+        return round(BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP), 1)
+
+    below, above = label(chart.x_label, 80), label(chart.y_label, 80)
+    texts: list[tuple[float, float, str, str]]
+    texts = [(LEFT, TOP - 35, "start", chart.heading), (LEFT, TOP - 12, "start", above)]
+    texts += [((LEFT + RIGHT) / 2, BOTTOM + 46, "middle", below)]
+    texts += [(LEFT - 8, down(y) + 5, "end", text) for y, text in rows]
+    texts += [(across(x), BOTTOM + 24, "middle", text) for x, text in columns]
+    drawn = [f'<path stroke="#d0d7de" d="M{LEFT} {down(y)}H{RIGHT}"/>' for y, _ in rows]
+    for colour, line in ((BASE, chart.base), (THIS, chart.this)):
+        points = " ".join(f"{across(n / end)},{down(y)}" for n, y in enumerate(line))
+        drawn.append(
+            f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"/>'
         )
-        + '"/>'
-        for colour, line in ((BASE, chart.base), (THIS, chart.this))
+    drawn += [
+        f'<text x="{x}" y="{y}" text-anchor="{anchor}">{text}</text>'
+        for x, y, anchor, text in texts
     ]
-    drawn += [f'<text x="{at}" y="{down}">{label(text, 80)}</text>' for at, down, text in texts]
-    box = '<svg xmlns="http://www.w3.org/2000/svg" width="540" height="280" font-size="12"'
-    box += ' font-family="sans-serif">'
+    box = f'<svg xmlns="http://www.w3.org/2000/svg" width="{RIGHT + 40}" height="{BOTTOM + 60}"'
+    box += ' font-size="15" font-family="sans-serif">'
     coded = base64.b64encode("".join([box, *drawn, "</svg>"]).encode()).decode()
     return f'<img alt="{label(chart.title)}" src="data:image/svg+xml;base64,{coded}">'
 
 
-def _range(values: list[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    pad = (high - low) / 20 or 0.05
-    return low - pad, high + pad
+def _rows(chart: Chart) -> list[tuple[float, str]]:
+    """Round values, the first below both lines and the last above them, with their labels."""
+    low, high = min([*chart.base, *chart.this]), max([*chart.base, *chart.this])
+    size = max(abs(low), abs(high))
+    pad = 0 if high - low > 1e-9 * size else size / 20 or 0.05  # no line is flat on an axis
+    return ticks(low - pad, high + pad, 5, around=True)
+
+
+def ticks(low: float, high: float, steps: int, *, around: bool = False) -> list[tuple[float, str]]:
+    """Round values between two others, about ``steps`` of them, each with a short label.
+
+    With ``around`` the first is at most the lower one, and the last at least the higher.
+    """
+    least = (high - low) / steps
+    power = math.floor(math.log10(least))
+    step = next(s for s in (10.0**power * m for m in (1, 2, 5, 10)) if s >= least * 0.999)
+    first, last = (round(end / step, 6) for end in (low, high))
+    down, up = (math.floor, math.ceil) if around else (math.ceil, math.floor)
+    values = [step * at for at in range(down(first), up(last) + 1)]
+    labels = [f"{value:,.{max(0, -math.floor(math.log10(step)))}f}" for value in values]
+    texts = [t if len(t) < 9 else f"{v:.3g}" for v, t in zip(values, labels, strict=True)]
+    return list(zip(values, texts, strict=True))

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,11 @@ import numpy as np
 from strata.core import trust
 from strata.core.charts import Chart
 from strata.core.errors import Fault, first_line
+from strata.core.values import LARGE, real
 from strata.dvc.revision import Absent, Plot
 
 Point = tuple[str, float, str]
-GRID = 21  # points of a curve, evenly spaced, as Mermaid knows no other way
+GRID = 51  # points of a curve, evenly spaced, as Mermaid knows no other way
 
 
 def charts(
@@ -43,9 +46,11 @@ def charts(
             faults.append(str(fault))
             continue
         for column in plot.y:
-            points = [_points(rows, plot.x, column) for rows in sides]
-            if chart := _chart(plot, same_rows, *points):
-                drawn.append(chart)
+            was, now = (_points(rows, plot.x, column) for rows in sides)
+            for name, points in now.items():
+                titled = replace(plot, title=f"{plot.title}, {name}") if name else plot
+                if chart := _chart(titled, same_rows, was.get(name, []), points):
+                    drawn.append(chart)
     return drawn, faults
 
 
@@ -71,24 +76,31 @@ def _rows(path: str, text: str) -> list[dict[str, Any]]:
         raise Fault(f"{path} cannot be read: {error}") from None
 
 
-def _points(rows: list[dict[str, Any]], x: str, y: str) -> list[Point]:
-    """x, y and a mark of each row; rows that were trained on are marked, if a column says so."""
+def _points(rows: list[dict[str, Any]], x: str, y: str) -> dict[str, list[Point]]:
+    """x, y and a mark of each row, by its class: of several, a column ``class`` says which.
+
+    Rows that were trained on are marked, if a column ``split`` says so.
+    """
+    points: dict[str, list[Point]] = {}
     try:
-        points = [
-            (str(row[x]), float(row[y]), " train" if row.get("split") == "train" else "")
-            for row in rows
-        ]
+        for row in rows:
+            mark = " train" if row.get("split") == "train" else ""
+            point = (str(row[x]), float(row[y]), mark)
+            if real(point[1]) is not None:
+                points.setdefault(str(row.get("class", "")), []).append(point)
     except (KeyError, TypeError, ValueError, AttributeError):
-        return []
-    return [point for point in points if np.isfinite(point[1])]
+        return {}
+    return points
 
 
 def _chart(plot: Plot, same_rows: bool, base: list[Point], this: list[Point]) -> Chart | None:
     if len(base) < 2 or len(this) < 2:
         return None
     try:
-        curves = [np.array(sorted((float(at), value) for at, value, _ in p)) for p in (base, this)]
-        if not all(np.isfinite(curve).all() for curve in curves):
+        # By x alone: where a curve rises straight up, its points stand in their order in the file.
+        both = ([(float(at), value) for at, value, _ in side] for side in (base, this))
+        curves = [np.array(sorted(side, key=itemgetter(0))) for side in both]
+        if not all((np.abs(curve) < LARGE).all() for curve in curves):
             return None
     except ValueError:
         was, now = ({at: value for at, value, _ in p} for p in (base, this))

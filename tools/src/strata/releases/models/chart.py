@@ -4,11 +4,11 @@ Across, places are per cent of the width, so that a picture fits any screen and 
 size; down, they are pixels.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from strata.core.charts import ticks
 from strata.releases.models.figures import Metric
 
 
@@ -57,14 +57,3 @@ def chart(metrics: Sequence[Metric | None], height: int, head: int, steps: int) 
     lines = [(a.x, a.y, b.x, b.y) for a, b in pairwise(dots) if b.at == a.at + 1]
     grid = [(down(tick), label) for tick, label in ticks(low, high, steps)]
     return Chart(height, dots, lines, grid)
-
-
-def ticks(low: float, high: float, steps: int) -> list[tuple[float, str]]:
-    """Round values between two others, about ``steps`` of them, each with a short label."""
-    least = (high - low) / steps
-    power = math.floor(math.log10(least))
-    step = next(s for s in (10.0**power * m for m in (1, 2, 5, 10)) if s >= least * 0.999)
-    values = [step * at for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    labels = [f"{value:,.{max(0, -math.floor(math.log10(step)))}f}" for value in values]
-    texts = [t if len(t) < 9 else f"{v:.3g}" for v, t in zip(values, labels, strict=True)]
-    return list(zip(values, texts, strict=True))
