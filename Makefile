@@ -134,4 +134,5 @@ $(READY): requirements-dev.lock $(TOOLS:=/pyproject.toml) \
 	  --build-constraints requirements-dev.lock requirements-dev.lock
 	@VIRTUAL_ENV=.venv uv pip install --quiet --no-deps --no-build-isolation --compile-bytecode \
 	  --reinstall $(TOOLS:%=./%)
+	@python -c 'import vl_convert; print(vl_convert.javascript_bundle())' > .venv/vega.js
 	@touch $@

@@ -134,6 +134,7 @@ def test_each_plot_has_data(project: Project) -> None:
     for plot in yaml.safe_load(project.read("dvc.yaml"))["plots"]:
         for title, axes in plot.items():
             assert title in page
+            assert project.read(f".dvc/plots/{axes['template']}.json")
             for path, column in axes["y"].items():
                 assert project.read(path).decode().splitlines()[1:], path
                 assert f'"{column}"' in page

@@ -426,6 +426,9 @@ def test_a_project_is_short_enough_to_be_read(tmp_path: Path, task: str) -> None
     lines += [len(formatted(name, texts[name]).splitlines()) for name in written_now]
     assert sum(lines) <= 550
     assert len(texts["dvc.yaml"].splitlines()) <= 150
+    for plot in YAML(typ="safe").load(texts["dvc.yaml"])["plots"]:
+        ((title, axes),) = plot.items()
+        assert (ROOT / f".dvc/plots/{axes['template']}.json").is_file(), title
 
 
 def test_stages_of_before_the_kit_are_not_written_over(tmp_path: Path) -> None:
