@@ -9,17 +9,17 @@ export DVC_SITE_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvc-site
 # training takes 10 s so and 30 to 70 s with OpenMP's default; alone, 7 s and 6 s.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: setup help repro serve undo report test test-pipeline test-docs test-tools test-thorough test-all test-faults lint format pictures bench bench-sweep lock hooks storage
+.PHONY: setup help repro serve undo report test test-pipeline test-tools test-thorough test-all test-faults lint format lock hooks storage
 READY := .venv/.ready
 TOOLS := tools tools/adopt
 
-setup: $(READY) ## make .venv, with every tool at its pinned version
+setup: $(READY) ## make .venv, with every tool at its pinned version, and install the Git hooks
+	@test -f "`git rev-parse --git-path hooks/post-rewrite`" || $(MAKE) --no-print-directory hooks || echo "Git hooks are not installed"
 
 help: ## list these doors
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-repro: $(READY) ## bring data, model and metrics up to date, and show the metrics
-	@test -f "`git rev-parse --git-path hooks/post-rewrite`" || $(MAKE) --no-print-directory hooks || echo "Git hooks are not installed"
+repro: setup ## bring data, model and metrics up to date, and show the metrics
 	@strata repro
 	@cat metrics/README.md
 
@@ -49,7 +49,7 @@ JOBS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 TESTED = python -m pytest -n $(JOBS) --dist worksteal $(if $(THOROUGH),-m thorough)
 OR_NONE = $(if $(THOROUGH),|| test $$? = 5) # pytest's word for no test, as in a project of your own
 
-test: $(READY) ## run the tests: eight minutes; docs/contributing.md tells which for what
+test: $(READY) ## run the tests; docs/contributing.md tells which for what
 	@$(TESTED) $(if $(TEMPLATE),docs) tests $(OR_NONE)
 	@$(if $(TEMPLATE),cd tools && $(TESTED))
 
@@ -60,9 +60,6 @@ test-all: test test-thorough ## run all tests
 
 test-pipeline: $(READY) ## run the tests of the pipeline (THOROUGH=1: those that `make test` leaves out)
 	@$(TESTED) tests $(OR_NONE)
-
-test-docs: $(READY) ## run the tour of the README (THOROUGH=1: the other pages)
-	@$(TESTED) docs
 
 test-tools: $(READY) ## run the tests of tools/ (THOROUGH=1: those that `make test` leaves out)
 	@cd tools && $(TESTED)
@@ -86,20 +83,6 @@ format: $(READY) ## rewrite the code in the one format
 	ruff format .
 	ruff check --fix .
 
-pictures: $(READY) ## draw the pictures of the documentation, of real runs: five minutes
-	@python docs/pictures.py
-
-bench: $(READY) ## measure it all beside other tools, into benchmarks/README.md: half an hour
-	@$(MEASURED)
-	@python -m benchmarks
-
-bench-sweep: $(READY) ## the same for sweeps of 24 trials, and of many short ones: an hour
-	@$(MEASURED)
-	@python -m benchmarks sweep 24
-	@python -m benchmarks flat
-MEASURED = test -f benchmarks/__main__.py || \
-	{ echo "What is measured is the template's demo, which this project has replaced" >&2; exit 1; }
-
 lock: $(READY) ## pin again what pyproject.toml asks for (UPGRADE=1: at its newest versions)
 	$(COMPILE) pyproject.toml tools/pyproject.toml tools/adopt/pyproject.toml --all-extras \
 	  --group dev --no-emit-package dvc-strata --output-file requirements-dev.lock
@@ -117,6 +100,10 @@ hooks: $(READY) ## install the Git hooks
 
 storage: $(READY) ## set where data and models are stored: make storage URL=s3://bucket/prefix
 	@strata storage "$(URL)" $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
+
+ifneq ($(TEMPLATE),)
+include benchmarks/doors.mk
+endif
 
 # The stamp comes last: set-up that was interrupted is taken up again by the next `make`.
 $(READY): requirements-dev.lock $(TOOLS:=/pyproject.toml) \

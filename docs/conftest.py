@@ -39,5 +39,5 @@ def desk(reproduced: Project, s3: S3, tmp_path: Path) -> Project:
     copy = reproduced.copy(tmp_path / "project")
     desk = Project(copy.path, copy.env | s3.env)
     warm.set_up(desk.path)
-    desk.run("make", "hooks")
+    desk.run("make", "setup")
     return desk

@@ -77,6 +77,13 @@ def serve(project: Project) -> None:
         assert "{" in project.run("python", "-c", code, PYTHONPATH="src")
 
 
+def go_back(project: Project, command: str) -> None:
+    """Undo an adoption that is not committed yet, as its last words say."""
+    project.run("bash", "-euxc", command)
+    assert project.run("git", "status", "--porcelain") == ""
+    assert not (project.path / "data/source").exists()
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_table_becomes_a_project_that_is_green(
     template: Project, tmp_path: Path, name: str
@@ -101,11 +108,15 @@ def test_a_table_becomes_a_project_that_is_green(
     for pattern, most in SIZES.items():
         names = 150 if name == "genes" else 0  # of a thousand columns
         assert lines(template.path, pattern) <= most + names, pattern
+    if name == "wine":
+        (way_back,) = re.findall(r"^Or back to what there was:\n  (.*)", said, re.M)
+        go_back(template.copy(tmp_path / "copy"), way_back)
     template.commit("Put in our own data")
     serve(template)
     readme = (template.path / "README.md").read_text(encoding="utf-8")
-    (swept,) = re.findall(r"strata sweep -S (\S+)", readme)
-    said = template.run("strata", "sweep", "--name", "four", "-S", swept)
+    (every_day,) = re.findall(r"^## Every day\n\n```sh\n(.*?)^```", readme, re.M | re.S)
+    (template.path / ".venv/.ready").touch()  # the environment is not this project's alone
+    said = template.run("bash", "-euxc", every_day)
     assert "4 finished + 0 failed" in said
     assert "row by row (95%" in said
     report = template.run("strata", "report", "--base", "HEAD~1")

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from hostile import check_text, shape
 from hypothesis import given
 from hypothesis import strategies as st
-from project import ROOT
+from project import ROOT, copy_tracked
 from pyarrow import parquet
 from ruamel.yaml import YAML
 
@@ -24,7 +25,7 @@ from strata.core.errors import Fault
 from strata_adopt import sources
 from strata_adopt.adopt import check_ready, formatted
 from strata_adopt.code import literal
-from strata_adopt.editing import add_pins, drop_pins, edit_settings
+from strata_adopt.editing import add_pins, demo_files, drop_pins, edit_settings
 from strata_adopt.facts import Column
 from strata_adopt.plan import Options, Plan, observe, propose
 from strata_adopt.readings import Reading
@@ -440,6 +441,21 @@ def test_stages_of_before_the_kit_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "src/partitions.py").unlink()
     with pytest.raises(Fault, match=r"has no src/kit/base/build\.py: adopt works in a repository"):
         check_ready(tmp_path)
+
+
+def test_every_door_of_a_project_leads_somewhere(tmp_path: Path) -> None:
+    copy_tracked(ROOT, tmp_path)
+    for name in demo_files(ROOT):
+        (tmp_path / name).unlink(missing_ok=True)  # what was never added is in no copy
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/.ready").touch()
+    said = subprocess.check_output(["make", "help"], cwd=tmp_path, text=True)
+    doors = {line.split()[0] for line in said.splitlines()}
+    assert {"repro", "test", "lint", "storage"} <= doors
+    for door in doors:
+        recipe = subprocess.check_output(["make", "--dry-run", door], cwd=tmp_path, text=True)
+        for path in re.findall(r"python (?:-m )?([a-z][\w./]*)", recipe):
+            assert (tmp_path / path).exists() or find_spec(path), f"make {door}: {path}"
 
 
 def test_what_is_written_calls_what_the_kit_has() -> None:

@@ -29,11 +29,16 @@ from strata_adopt.scan import scan
 from strata_adopt.sources import Source
 
 MOST = 60  # columns that are listed; of more, those with something to say
-NEXT = """\
+WAY_BACK = (
+    "rm -r data/source && git restore --staged --worktree . && dvc checkout --quiet --allow-missing"
+)
+NEXT = f"""\
 Nothing is committed yet. Next:
   git diff --cached --stat                 # what adopt wrote; REVIEW marks what you know better
   git commit -m "Put in our own data"
-  make test                                # the tests of your pipeline"""
+  make test                                # the tests of your pipeline
+Or back to what there was:
+  {WAY_BACK}"""
 
 
 def run(args: argparse.Namespace) -> int:
