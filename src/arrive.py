@@ -18,7 +18,7 @@ def raised(text: str, through: str, month: str) -> str:
     Raises Fault if it has not one line to be changed.
     """
     line = rf"""^(  through: *)(["']?){re.escape(through)}\2(?=\s|$)"""
-    found, count = re.subn(line, rf'\g<1>"{month}"', text, flags=re.MULTILINE)
+    found, count = re.subn(line, rf"\g<1>{month}", text, flags=re.MULTILINE)
     if count != 1:
         raise Fault(f"params.yaml: {count} lines say `through: {through}`, where one is expected")
     return found

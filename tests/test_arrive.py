@@ -38,7 +38,7 @@ def test_the_following_month_is_the_next_that_has_data(
 @pytest.mark.parametrize("quote", ['"', "'", ""])
 def test_only_the_month_changes(quote: str) -> None:
     text = "ingest:\n  through: {} # the newest\nsplit:\n  period: month\n"
-    before, after = text.format(f"{quote}2013-10{quote}"), text.format('"2013-11"')
+    before, after = text.format(f"{quote}2013-10{quote}"), text.format("2013-11")
     assert arrive.raised(before, "2013-10", "2013-11") == after
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from dvc.utils.hydra import apply_overrides
 from hostile import check_text, shape
 from hypothesis import given
 from hypothesis import strategies as st
@@ -386,6 +387,25 @@ def test_hostile_names_come_out_as_good_python_and_yaml(tmp_path: Path, name: st
     params = YAML(typ="safe", pure=True).load(texts["params.yaml"])
     assert params["data"]["target"] == TARGET
     assert "split_" in texts["src/schema.py"]
+
+
+@pytest.mark.parametrize("name", ["the demo", "names", "hostile", "long"])
+def test_dvc_writes_params_as_they_are_and_changes_but_a_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "params.yaml"
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    if name != "the demo":
+        target = {"names": "bought", "hostile": TARGET, "long": "very long words " * 9}[name]
+        hostile = ["no", "null", "1e3", "2024-01", *HOSTILE] if name == "hostile" else []
+        frame = GOOD.assign(**dict.fromkeys(hostile, GOOD["shop"]))
+        plan = adopted(tmp_path, frame.rename(columns={"bought": target}), target)
+        text = render(plan, ROOT)["params.yaml"]
+        assert YAML(typ="safe", pure=True).load(text)["data"]["target"] == target
+    assert "# a column that says how much a row counts" in text
+    for setting, changed in (("train.seed=0", 0), ("train.seed=1", 1)):
+        path.write_text(text, encoding="utf-8")
+        apply_overrides(path, [setting])
+        both = zip(text.split("\n"), path.read_text("utf-8").split("\n"), strict=True)
+        assert sum(old != new for old, new in both) == changed
 
 
 def test_a_lock_gets_a_package_and_what_it_needs_and_loses_the_demos() -> None:

@@ -47,6 +47,7 @@ def render(plan: Plan, root: Path) -> dict[str, str]:
         for name in env.list_templates()
         if query or name != "src/query.py.jinja"
     }
+    texts["params.yaml"] = as_dvc_writes(texts["params.yaml"])
     return texts | ({"src/query.sql": query.strip() + "\n"} if query else {})
 
 
@@ -255,6 +256,31 @@ def _yaml(value: Any) -> str:
         return f'"{value}"'  # which is a truth to some readers
     yaml.dump([value], out)
     return out.getvalue().strip()[1:-1]
+
+
+def as_dvc_writes(text: str) -> str:
+    """A params.yaml in the form in which `dvc exp run -S` writes it, where a trial changes a line.
+
+    That has lists a line an item, nothing for null, and quotes only where YAML 1.2 needs them.
+    """
+    yaml, out = YAML(), io.StringIO()
+    yaml.default_flow_style = False
+    document = yaml.load(text)
+    _forget_form(document)
+    yaml.dump(document, out)
+    return out.getvalue()
+
+
+def _forget_form(section: Any) -> None:
+    """Have values and comments written as if they were new: ruamel.yaml keeps how they came."""
+    for key, value in section.items():
+        if isinstance(value, dict):
+            _forget_form(value)
+        elif isinstance(value, list | float):
+            section[key] = list(value) if isinstance(value, list) else float(value)
+    for _, _, comment, _ in section.ca.items.values():
+        if comment:
+            comment.column = 0
 
 
 def slug(name: str) -> str:
