@@ -29,8 +29,10 @@ serve: $(READY) ## serve the model over HTTP on this machine (docs/serving.md)
 	  exec python -m service
 SERVING := .dvc/tmp/serving
 
-# A killed `dvc exp run` leaves HEAD beside its branch, and half of its changes in Git's index.
+# A killed `dvc exp run` leaves HEAD beside its branch, and half of its changes in Git's index. After
+# a failed one, Git takes a params.yaml that kept its length for unchanged, until the index looks old.
 undo: $(READY) ## take back a refused or broken run: params, lock, metrics and data as committed
+	@touch -t 197001020000 "`git rev-parse --git-path index`"
 	@git diff --quiet HEAD -- params.yaml || { mkdir -p .dvc/tmp; \
 	  patch=.dvc/tmp/undone-`date +%Y%m%d-%H%M%S`.patch; git diff HEAD -- params.yaml > $$patch && \
 	  echo "Your edits of params.yaml are in $$patch"; }

@@ -116,6 +116,10 @@ def test_a_table_becomes_a_project_that_is_green(
     readme = (template.path / "README.md").read_text(encoding="utf-8")
     (every_day,) = re.findall(r"^## Every day\n\n```sh\n(.*?)^```", readme, re.M | re.S)
     (template.path / ".venv/.ready").touch()  # the environment is not this project's alone
+    said = template.run("dvc", "exp", "run", "-S", "train.model=forest", fails=True)
+    assert "train.model is 'forest'" in said
+    template.run("make", "undo")
+    assert "up to date" in template.run("dvc", "status")
     said = template.run("bash", "-euxc", every_day)
     assert "4 finished + 0 failed" in said
     assert "row by row (95%" in said
