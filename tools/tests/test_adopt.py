@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from adoption import GOOD, RNG, ROWS, adopted, proposal, table
 from dvc.utils.hydra import apply_overrides
 from hostile import check_text, shape
 from hypothesis import given
@@ -28,35 +29,10 @@ from strata_adopt.adopt import check_ready, formatted
 from strata_adopt.code import literal
 from strata_adopt.editing import add_pins, demo_files, drop_pins, edit_settings
 from strata_adopt.facts import Column
-from strata_adopt.plan import Options, Plan, observe, propose
+from strata_adopt.plan import Plan
 from strata_adopt.readings import Reading
-from strata_adopt.scan import Table, scan
+from strata_adopt.scan import scan
 from strata_adopt.writing import READINGS, RULES, render
-
-ROWS = 400
-RNG = np.random.default_rng(0)
-SIGNAL = RNG.normal(size=ROWS).round(3)
-GOOD = pd.DataFrame(
-    {
-        "size": SIGNAL,
-        "shop": RNG.choice(["north", "south"], ROWS),
-        "bought": np.where(SIGNAL + RNG.normal(size=ROWS) > 0, "yes", "no"),
-    }
-)
-
-
-def table(path: Path) -> Table:
-    return scan(sources.from_files(str(path)))
-
-
-def made(found: Table, target: str = "bought", **options: Any) -> Plan:
-    return propose(found, Options(target, **options), observe(found, target))
-
-
-def adopted(folder: Path, frame: pd.DataFrame, target: str = "bought", **options: Any) -> Plan:
-    """What is proposed for a frame that comes as CSV."""
-    frame.to_csv(folder / "table.csv", index=False)
-    return made(table(folder / "table.csv"), target, **options)
 
 
 def kinds(folder: Path, text: str | bytes, name: str = "table.csv") -> dict[str, str]:
@@ -370,7 +346,7 @@ def test_hostile_names_come_out_as_good_python_and_yaml(tmp_path: Path, name: st
         ".jsonl": lambda: frame.to_json(path, orient="records", lines=True),
         ".xlsx": lambda: frame.to_excel(path, index=False),
     }[path.suffix]()
-    found = made(table(path), TARGET)
+    found = proposal(table(path), TARGET)
     texts = render(found, ROOT)
     for file, text in texts.items():
         if file.endswith(".py"):
@@ -422,7 +398,7 @@ def test_a_lock_gets_a_package_and_what_it_needs_and_loses_the_demos() -> None:
 def test_columns_are_read_by_functions_of_the_kit(tmp_path: Path) -> None:
     frame = GOOD.assign(number=np.arange(ROWS) % 9, truth=[True, False] * (ROWS // 2))
     frame.to_parquet(tmp_path / "table.parquet")
-    texts = render(made(table(tmp_path / "table.parquet")), ROOT)
+    texts = render(proposal(table(tmp_path / "table.parquet")), ROOT)
     code, rules = texts["src/ingest.py"], texts["src/schema.py"]
     assert '"number": wholes(table["number"]),' in code
     assert '"truth": truths(table["truth"]),' in code
@@ -487,7 +463,7 @@ def test_what_is_written_calls_what_the_kit_has() -> None:
 def test_a_column_without_a_value_stays_of_its_type(tmp_path: Path) -> None:
     frame = GOOD.assign(void=np.nan, nothing=None)
     frame.to_parquet(tmp_path / "table.parquet")
-    texts = render(made(table(tmp_path / "table.parquet")), ROOT)
+    texts = render(proposal(table(tmp_path / "table.parquet")), ROOT)
     assert '"void": number(0, 1, missing=True),' in texts["src/schema.py"]
     assert '"nothing": text(10, missing=True),' in texts["src/schema.py"]
     assert '"void": np.full(rows, np.nan),' in texts["tests/frames.py"]

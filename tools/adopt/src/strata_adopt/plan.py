@@ -28,10 +28,8 @@ WHOSE = re.compile(
     re.IGNORECASE,
 )
 PARTITIONS = {"all": "for all rows", "file": "a source file", "month": "a month"}  # one each
-USELESS = (  # how a remark on a column begins that is no feature
-    *("constant", "empty", "an identifier", "alone predicts"),
-    *("the same as", "almost the same as"),
-)
+USELESS = ("constant", "empty", "an identifier")  # how a remark begins on what says nothing
+LATE = ("alone predicts",)  # and on what says too much
 YES = ("1", "1.0", "true", "yes", "y", "positive")
 
 
@@ -141,10 +139,12 @@ class Plan:
 class Notes:
     """The remarks on a sample: of each column, by name, and of the rows.
 
-    ``repeats`` caches what ``repeated`` counts of a key, since that takes a pass over all rows.
+    ``same`` has for a column those before it that say the same, each with a remark to fill in with
+    its name. ``repeats`` caches what ``repeated`` counts of a key: that takes a pass over all rows.
     """
 
     columns: dict[str, list[str]]
+    same: dict[str, dict[str, str]]
     rows: list[str]
     repeats: dict[tuple[str, ...], tuple[int, int]] = dataclasses.field(default_factory=dict)
 
@@ -152,8 +152,12 @@ class Notes:
 def observe(table: Table, target: str) -> Notes:
     """Look closely at the sample. Raises Fault if it has no such target."""
     check_names(table, Options(target))
-    columns = {row.name: row.remarks for row in remarks.describe(table.sample, target)}
-    return Notes(columns, remarks.of_table(table.sample, target))
+    columns = remarks.describe(table.sample, target)
+    return Notes(
+        {column.name: column.own for column in columns},
+        {column.name: column.same for column in columns},
+        remarks.of_table(table.sample, target),
+    )
 
 
 def propose(table: Table, options: Options, notes: Notes) -> Plan:
@@ -176,6 +180,7 @@ def propose(table: Table, options: Options, notes: Notes) -> Plan:
     _add_remarks(plan, notes)
     _set_key(plan, notes)
     _set_time_or_group(plan)
+    _leave_out_the_same(plan, notes)
     _set_features(plan)
     _set_split(plan)
     _set_partition(plan)
@@ -260,7 +265,7 @@ def _add_remarks(plan: Plan, notes: Notes) -> None:
         many = facts.counts is None or len(facts.counts) > remarks.FEW
         reasons = [
             *(["empty"] if facts.missing == facts.rows else []),
-            *(text for text in field.remarks if text.startswith(USELESS)),
+            *(text for text in field.remarks if text.startswith((*USELESS, *LATE))),
             *(f"has {text}" for text in field.remarks if "moments in the future" in text),
             *(["personal data, by its name"] if many and _is_personal(field) else []),
         ]
@@ -361,6 +366,41 @@ def _may_be_group(plan: Plan, field: Field) -> bool:
         return False
     distinct = plan.values(field).nunique()
     return not field.facts.missing and 2 * FEW < distinct <= len(plan.table.sample) / 2
+
+
+def _leave_out_the_same(plan: Plan, notes: Notes) -> None:
+    """Leave out what says the same as a feature before it.
+
+    Of a column that is no feature only another name goes, as it would bring back what was left out,
+    or says of a new row what no row said: a number of its own for each day is no name of the day.
+    """
+    fields = {field.column.name: field for field in plan.fields}
+    for field in plan.of("feature"):
+        own = field.column.name
+        before = notes.same.get(own, {})
+        after = {name: same[own] for name, same in notes.same.items() if own in same}
+        for name, text in {**before, **after}.items():
+            other, remark = fields[name], text.format(name)
+            if other.role == "feature":
+                why = remark if name in before else ""
+            elif not (text == remarks.ALMOST or _is_name(field)):
+                why = ""
+            elif other.role in ("time", "group"):
+                why = f"{remark}, by which rows are held out"
+            else:
+                why = f"{remark}: {other.why}" if _says_too_much(other) else ""
+            if why:
+                field.leave_out(why)
+                break
+
+
+def _is_name(field: Field) -> bool:
+    return field.kind in ("text", "truth") or bool(remarks.NAMED.search(field.name))
+
+
+def _says_too_much(field: Field) -> bool:
+    useless = (*USELESS, remarks.ALMOST[:8], remarks.TWIN[:8])
+    return field.role == "left out" and not field.why.startswith(useless)
 
 
 def _set_features(plan: Plan) -> None:

@@ -5,6 +5,8 @@ The rows that are given may be a sample: what is rare can be missed.
 
 import re
 import warnings
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 FEW = 20  # classes that a target of whole numbers has at most; rows that a class has at least
 SAMPLE = 10_000  # rows on which a column alone is tried
 ALIKE = 0.9999  # correlation from which on two columns are almost one
+ALMOST, TWIN = "almost the same as {}", "the same as {} in other words"
 TOO_GOOD = 0.97  # balanced accuracy or R² of one column, from which on it is suspect
 PERSONAL = re.compile(
     r"(^|_|\b)(first|last|full|sur|user|given|family)_?name|e?_?mail|phone|mobile|birth|passport"
@@ -36,14 +39,23 @@ HEADER = ["column", "type", "missing", "distinct", "example", "remark"]
 
 @dataclass
 class Column:
-    """A column: its type, how many values miss, how many differ, one of them, and remarks."""
+    """A column: its type, how many values miss, how many differ, one of them, and remarks.
+
+    ``same`` has the columns before it that say the same, each with a remark to fill in.
+    """
 
     name: str
     type: str
     missing: str
     distinct: int
     example: str
-    remarks: list[str] = field(default_factory=list)
+    own: list[str] = field(default_factory=list)
+    same: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Its own, and one on the first column that says the same."""
+        return [*self.own, *(text.format(name) for name, text in [*self.same.items()][:1])]
 
     @property
     def cells(self) -> list[str]:
@@ -54,8 +66,7 @@ class Column:
 
 def describe(frame: pd.DataFrame, target: str | None) -> list[Column]:
     """Describe each column, with remarks, also on how it goes with the target if there is one."""
-    others = frame.drop(columns=[] if target is None else target)
-    same = almost_equal(others) | twins(others)
+    same = says_the_same(frame.drop(columns=[] if target is None else target))
     return [
         Column(
             name=str(name),
@@ -63,12 +74,12 @@ def describe(frame: pd.DataFrame, target: str | None) -> list[Column]:
             missing=share(values.isna().mean()),
             distinct=int(codes(values).max(initial=-1)) + 1,
             example=str(next(iter(values.dropna()), ""))[:24],
-            remarks=[
+            own=[
                 *(["the target"] if name == target else []),
                 *of_values(str(name), values),
-                *([same[name]] if name in same else []),
                 *(of_leak(values, frame[target]) if target not in (None, name) else []),
             ],
+            same=same.get(name, {}),
         )
         for name, values in frame.items()
     ]
@@ -157,35 +168,36 @@ def of_texts(values: pd.Series) -> list[str]:
     return ["free text"] if is_free_text(texts) else []
 
 
-def twins(frame: pd.DataFrame) -> dict[Any, str]:
-    """A remark for each column that parts the rows in the same way as one before it."""
-    first: dict[bytes, Any] = {}
-    remarks = {}
+def says_the_same(frame: pd.DataFrame) -> dict[Any, dict[str, str]]:
+    """For a column those before it that say the same, with a remark to fill in with their names."""
+    same: dict[Any, dict[str, str]] = defaultdict(dict)
+    for text, pairs in ((ALMOST, almost_equal(frame)), (TWIN, twins(frame))):
+        for first, name in pairs:
+            same[name][str(first)] = text
+    return same
+
+
+def twins(frame: pd.DataFrame) -> Iterator[tuple[Any, Any]]:
+    """Pairs of columns that part the rows in the same way."""
+    alike: dict[bytes, list[Any]] = defaultdict(list)
     for name, values in frame.items():
         numbers = codes(values)
-        if numbers.max(initial=-1) < 1:
-            continue  # constant, which has a remark of its own
-        before = first.setdefault(numbers.tobytes(), name)
-        if before != name and numbers.max() + 1 < len(frame):
-            remarks[name] = f"the same as {before} in other words"
-    return remarks
+        if 0 < numbers.max(initial=-1) < len(frame) - 1:  # others have remarks of their own
+            before = alike[numbers.tobytes()]
+            yield from ((first, name) for first in before)
+            before.append(name)
 
 
-def almost_equal(frame: pd.DataFrame) -> dict[Any, str]:
-    """A remark for each number that rises, or falls, with one before it almost to the point."""
+def almost_equal(frame: pd.DataFrame) -> list[tuple[Any, Any]]:
+    """Pairs of numbers that rise, or fall, with each other almost to the point."""
     numbers = frame.select_dtypes("number").head(SAMPLE)
     values = numbers.fillna(numbers.mean()).to_numpy(dtype=float, na_value=0.0)
     varied = values.std(axis=0) > 0
     names = [name for name, varies in zip(numbers.columns, varied, strict=True) if varies]
     if len(names) < 2:
-        return {}
+        return []
     alike = np.abs(np.corrcoef(values[:, varied], rowvar=False)) > ALIKE
-    firsts = alike.argmax(axis=0)  # with which of those before it, or itself
-    return {
-        names[at]: f"almost the same as {names[first]}"
-        for at, first in enumerate(firsts)
-        if alike[first, at] and first < at
-    }
+    return [(names[first], names[at]) for first, at in np.argwhere(np.triu(alike, 1))]
 
 
 def task(target: pd.Series) -> str:

@@ -1,0 +1,61 @@
+"""`strata adopt` leaves out what says nothing new, and keeps what does."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from adoption import GOOD, RNG, ROWS, adopted, fields
+
+DAYS = pd.Series(pd.date_range("2023-01-01", periods=ROWS // 2)).repeat(2).reset_index(drop=True)
+OF_DAY = RNG.permutation(ROWS // 2).repeat(2) / 8  # a figure of its own for each day
+
+
+def test_a_number_of_its_own_for_each_day_is_a_feature_beside_the_day(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"day": DAYS, "occupancy": OF_DAY, "day_in_words": DAYS.astype(str) + "!"})
+    found = adopted(tmp_path, frame.assign(price=OF_DAY + 9 * GOOD["size"]), "price")
+    assert found.by == "time"
+    assert fields(found)["day"].role == "time"
+    assert fields(found)["occupancy"].role == "feature"
+    words = fields(found)["day_in_words"]
+    assert (words.role, words.why) == (
+        "left out",
+        "the same as day in other words, by which rows are held out",
+    )
+
+
+def test_a_number_of_its_own_for_each_group_is_a_feature_and_another_name_is_not(
+    tmp_path: Path,
+) -> None:
+    patient = np.arange(ROWS) % 50
+    frame = GOOD.assign(
+        patient_name=[f"n{n}" for n in patient], patient_id=patient * 7, pressure=(patient**2) / 3
+    )
+    found = fields(adopted(tmp_path, frame, group="patient_id"))
+    assert found["patient_id"].role == "group"
+    assert found["pressure"].role == "feature"
+    assert found["patient_name"].why == "the same as patient_id in other words, by which " + (
+        "rows are held out"
+    )
+
+
+def test_of_columns_that_say_the_same_one_feature_is_kept(tmp_path: Path) -> None:
+    frame = GOOD.assign(
+        shop_no=np.where(GOOD["shop"] == "north", 1, 2),
+        shop_is=GOOD["shop"] == "north",
+        larger=GOOD["size"] * 2 + RNG.normal(scale=1e-4, size=ROWS),
+    )
+    found = fields(adopted(tmp_path, frame))
+    assert found["shop"].role == found["size"].role == "feature"
+    assert found["shop_no"].why == found["shop_is"].why == "the same as shop in other words"
+    assert found["larger"].why == "almost the same as size"
+
+
+def test_what_says_the_same_as_a_column_that_is_known_too_late_goes_with_it(
+    tmp_path: Path,
+) -> None:
+    frame = GOOD.assign(returned_no=np.where(GOOD["shop"] == "north", 1, 2))
+    found = fields(adopted(tmp_path, frame, drop=("returned_no",)))
+    assert found["shop"].role == "left out"
+    assert found["shop"].why == (
+        "the same as returned_no in other words: not known when the prediction is due"
+    )
