@@ -1,6 +1,7 @@
 """Lines of Python, one a column: how it is checked, read, and made up for a test."""
 
 import math
+import re
 import textwrap
 from collections import defaultdict
 from typing import Any
@@ -56,11 +57,12 @@ def _round_up(value: float, steps: tuple[int, ...] = (1, 2, 5, 10)) -> float:
 class Lines:
     """Lines of a dict, one a column; of many columns, those that are alike share one.
 
-    ``groups`` are the lists of names that such lines go through.
+    ``groups`` are the lists of names that such lines go through, called after the function that
+    the columns share.
     """
 
-    def __init__(self, many: bool, prefix: str) -> None:
-        self.many, self.prefix = many, prefix
+    def __init__(self, many: bool) -> None:
+        self.many = many
         self.lines: list[str] = []
         self.groups: dict[str, str] = {}
         self._alike: dict[str, list[str]] = defaultdict(list)
@@ -81,7 +83,11 @@ class Lines:
                     own = value.replace("[name]", f"[{literal(name)}]")
                     self.lines.append(f"{literal(name)}: {own},")
                 continue
-            group = f"{self.prefix}_{len(self.groups) + 1}" if self.groups else self.prefix
+            function = re.match(r"[a-z_]+(?=\()", value)
+            group = prefix = function[0].upper() if function else "ALIKE"
+            number = 1
+            while group in self.groups:
+                group, number = f"{prefix}_{number + 1}", number + 1
             self.groups[group] = long_list(names)
             self.lines.append(f"**{{name: {value} for name in {group}}},")
         return self
@@ -89,7 +95,7 @@ class Lines:
 
 def checks(plan: Plan) -> Lines:
     """What schema.py demands of each column, by the rules of kit/base/rules.py."""
-    lines = Lines(len(plan.fields) > MANY, "ALIKE")
+    lines = Lines(len(plan.fields) > MANY)
     for field in plan.fields:
         lines.add(field.name, check(field, plan))
     return lines.close()
@@ -101,7 +107,7 @@ def check(field: Field, plan: Plan) -> str:
     match field.kind:
         case "number" if facts.low is None:
             return "number(0, 1, missing=True)"
-        case "whole number" if field.role in ("key", "group"):
+        case "whole number" if field.role == "group" or _names_a_row(field):
             return f"whole({min(int(roomy(facts, plan)[0]), 0)}, 2**62)"
         case "whole number":
             return call("whole", *map(_figure, roomy(facts, plan)))
@@ -114,6 +120,10 @@ def check(field: Field, plan: Plan) -> str:
     if names := categories(field):
         return call("one_of", *map(literal, names), missing)
     return call("text", f"{int(_round_up(2 * max(facts.longest, 5))):_}", missing)
+
+
+def _names_a_row(field: Field) -> bool:
+    return field.role == "key" or field.why.startswith("an identifier")
 
 
 def _figure(value: float) -> str:
@@ -138,18 +148,23 @@ def conversions(plan: Plan) -> Lines:
     """How ingest.py reads each column, by kit/base/readings.py."""
     csv = plan.table.source.format == "csv"
     plain = sum(_conversion(f, plan, "name") == "numbers(text[name])" for f in plan.fields)
-    lines = Lines(plain > 3, "NUMBERS")
+    lines = Lines(plain > 3)
     if not csv and any(not field.column.native for field in plan.fields):
         lines.lines.append("**{name: text[name] for name in TEXTS},")
     for field in plan.fields:
         if value := _conversion(field, plan, literal(field.name)):
             lines.add(field.name, value, _conversion(field, plan, "name"))
     lines.close()
-    if lines.groups and plain == sum(field.kind == "number" for field in plan.fields):
+    if "NUMBERS" in lines.groups and plain == sum(map(_is_float, plan.fields)):
         kinds = "schema.RAW.columns.items()"
         floating = 'str(column.dtype) == "float64"'
         lines.groups["NUMBERS"] = f"[name for name, column in {kinds} if {floating}]"
     return lines
+
+
+def _is_float(field: Field) -> bool:
+    """Whether schema.py has a column as float64."""
+    return field.kind == "number" or (field.kind == "truth" and bool(field.facts.missing))
 
 
 def _conversion(field: Field, plan: Plan, name: str) -> str:
@@ -189,7 +204,7 @@ def is_plain(field: Field) -> bool:
 
 def samples(plan: Plan) -> Lines:
     """How the tests make up each column of the source."""
-    lines = Lines(len(plan.fields) > MANY, "ALIKE")
+    lines = Lines(len(plan.fields) > MANY)
     for field in plan.fields:
         lines.add(field.column.name, _sample(field, plan))
     return lines.close()
@@ -197,7 +212,7 @@ def samples(plan: Plan) -> Lines:
 
 def _sample(field: Field, plan: Plan) -> str:
     facts, reading, kind = field.facts, field.column.reading, field.kind
-    if field.role == "key" or field.why.startswith("an identifier"):
+    if _names_a_row(field):
         if kind == "whole number":
             return "seed * rows + np.arange(rows)"
         if kind == "text":

@@ -1,0 +1,126 @@
+"""What `strata adopt` shows of a table is what the code that it writes reads."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from adoption import table
+from generated import check
+from hypothesis import Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from strata.core.errors import Fault
+from strata_adopt.plan import Options, observe, propose
+
+Random = np.random.Generator
+CLASSES = [f"class {letter}" for letter in "abcdefghijklmnopqrs"]
+
+
+def late(rng: Random, rows: int) -> Any:
+    """Numbers that are whole, but for the last ones."""
+    return [*map(str, rng.integers(0, 90, rows - 5)), *rng.normal(30, 9, 5).round(1).astype(str)]
+
+
+def marked(mark: str) -> Callable[[Random, int], Any]:
+    return lambda rng, rows: np.where(rng.random(rows) < 0.2, mark, rng.normal(size=rows).round(3))
+
+
+def dates(form: str, *, whole_days: bool = True) -> Callable[[Random, int], Any]:
+    def moments(rng: Random, rows: int) -> Any:
+        unit = "D" if whole_days else "min"
+        steps = pd.to_timedelta(rng.integers(0, 900, rows), unit=unit)
+        return (pd.Timestamp("2021-03-14") + steps).strftime(form)
+
+    return moments
+
+
+COLUMNS: dict[str, Callable[[Random, int], Any]] = {
+    "whole": lambda rng, rows: rng.integers(-50, 2_000, rows),
+    "few wholes": lambda rng, rows: rng.integers(0, 4, rows),
+    "large": lambda rng, rows: rng.integers(-(2**62), 2**62, rows),
+    "count": lambda rng, rows: np.arange(1, rows + 1),
+    "decimal": lambda rng, rows: rng.normal(size=rows).round(2),
+    "tiny": lambda rng, rows: rng.normal(scale=1e-9, size=rows),
+    "late decimal": late,
+    "missing": marked(""),
+    "wholes, some missing": lambda rng, rows: np.where(
+        rng.random(rows) < 0.2, "NA", rng.integers(0, 99, rows).astype(str)
+    ),
+    "marked": marked("?"),
+    "minus": marked("-"),
+    "comma": lambda rng, rows: [f"{n:.2f}".replace(".", ",") for n in rng.normal(size=rows)],
+    "thousands": lambda rng, rows: [f"1.{n:03},50" for n in rng.integers(0, 999, rows)],
+    "unit": lambda rng, rows: [f"{n} kg" for n in rng.integers(0, 99, rows)],
+    "money": lambda rng, rows: [f"$ {n:.2f}" for n in rng.random(rows) * 99],
+    "truth": lambda rng, rows: rng.random(rows) < 0.5,
+    "truth, some missing": lambda rng, rows: rng.choice(["true", "False", ""], rows),
+    "yes": lambda rng, rows: rng.choice(["yes", "no"], rows),
+    "text": lambda rng, rows: [f"item {n}" for n in rng.integers(0, 60, rows)],
+    "code": lambda rng, rows: [f"{n:05}" for n in rng.integers(0, 60, rows)],
+    "sparse": lambda rng, rows: np.where(rng.random(rows) < 0.9, "", "here"),
+    "void": lambda rng, rows: [""] * rows,
+    "same": lambda rng, rows: ["EUR"] * rows,
+    "classes": lambda rng, rows: rng.choice(CLASSES, rows),
+    "iso": dates("%Y-%m-%d"),
+    "iso, minutes": dates("%Y-%m-%dT%H:%M:%S", whole_days=False),
+    "zoned": dates("%Y-%m-%dT%H:%M:%SZ", whole_days=False),
+    "dots": dates("%d.%m.%Y"),
+    "slashes": dates("%m/%d/%Y %H:%M", whole_days=True),
+    "words": lambda rng, rows: [
+        " ".join(rng.choice(["red", "door", "of", "my", "old", "house"], 7)) for _ in range(rows)
+    ],
+    "mixed": lambda rng, rows: [f"a{n}" if n % 3 else str(n) for n in range(rows)],
+}
+TARGETS = ["decimal", "yes", "classes", "few wholes", "late decimal", "truth", "comma"]
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> pd.DataFrame:
+    """A table, as texts, whose last column is the target."""
+    kinds = draw(st.lists(st.sampled_from(sorted(COLUMNS)), min_size=2, max_size=12))
+    rows = draw(st.sampled_from([60, 300, 1_200]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    columns = {f"{kind} {n}": COLUMNS[kind](rng, rows) for n, kind in enumerate(kinds)}
+    columns["target"] = COLUMNS[draw(st.sampled_from(TARGETS))](rng, rows)
+    return pd.DataFrame(columns)
+
+
+def check_table(frame: pd.DataFrame, sep: str) -> None:
+    """Adopt a table without the fit. What is refused is refused in words, before any code."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, scratch = Path(folder, "source"), Path(folder, "scratch")
+        source.mkdir()
+        frame.to_csv(source / "table.csv", index=False, sep=sep)
+        scanned = table(source / "table.csv")
+        try:
+            plan = propose(scanned, Options("target"), observe(scanned, "target"))
+        except Fault:
+            assume(False)
+        check(plan, source, scratch)
+
+
+@settings(max_examples=8)
+@given(frame=frames(), sep=st.sampled_from(",;\t"))
+def test_what_is_shown_is_what_is_read(frame: pd.DataFrame, sep: str) -> None:
+    check_table(frame, sep)
+
+
+@pytest.mark.thorough
+@settings(max_examples=300, phases=set(Phase) - {Phase.explain, Phase.shrink})
+@given(frame=frames(), sep=st.sampled_from(",;\t"))
+def test_what_is_shown_of_hundreds_of_tables_is_what_is_read(frame: pd.DataFrame, sep: str) -> None:
+    check_table(frame, sep)
+
+
+def test_whole_numbers_and_decimals_of_one_table_are_told_apart(tmp_path: Path) -> None:
+    rng, rows = np.random.default_rng(1), 400
+    wholes = {name: rng.integers(1, 12, rows) for name in ("year", "month", "day", "hour")}
+    decimals = {name: rng.normal(30, 9, rows).round(1) for name in ("lat", "long", "wind", "hPa")}
+    frame = pd.DataFrame({"id": np.arange(rows), **wholes, **decimals})
+    frame.loc[::7, ["wind", "hPa"]] = np.nan
+    frame["target"] = rng.choice(CLASSES[:9], rows)
+    check_table(frame, ",")
