@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -37,7 +37,7 @@ def modules(plan: Plan) -> Iterator[Any]:
         for name, path in MODULES.items():
             sys.modules[name] = module = ModuleType(name)
             exec(compile(texts[path], path, "exec"), vars(module))
-        yield mock.NonCallableMock(
+        yield SimpleNamespace(
             **{name: sys.modules[name] for name in MODULES},
             params=YAML(typ="safe", pure=True).load(texts["params.yaml"]),
         )

@@ -31,8 +31,8 @@ def marked(mark: str) -> Callable[[Random, int], Any]:
 
 def dates(form: str, *, whole_days: bool = True) -> Callable[[Random, int], Any]:
     def moments(rng: Random, rows: int) -> Any:
-        unit = "D" if whole_days else "min"
-        steps = pd.to_timedelta(rng.integers(0, 900, rows), unit=unit)
+        step = pd.Timedelta(days=1) if whole_days else pd.Timedelta(minutes=1)
+        steps = pd.to_timedelta(rng.integers(0, 900, rows) * step)
         return (pd.Timestamp("2021-03-14") + steps).strftime(form)
 
     return moments

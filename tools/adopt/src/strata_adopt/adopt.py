@@ -24,7 +24,7 @@ from strata.git import refs
 from strata.restore import checkout, workspace
 from strata.restore.obtain import ensure_cached
 from strata_adopt import asking, editing, sources, writing
-from strata_adopt.plan import PARTITIONS, Options, Plan, observe, propose
+from strata_adopt.plan import PARTITIONS, Options, Plan, observe, propose, unsettled
 from strata_adopt.scan import scan
 from strata_adopt.sources import Source
 
@@ -50,7 +50,10 @@ def run(args: argparse.Namespace) -> int:
         tuple(args.drop),
     )  # fmt: skip
     with source_of(args.source, args.query) as source:
-        table = scan(source)
+        table = scan(source, args.dates)
+        ambiguous = unsettled(table, options)
+        if ambiguous and not args.yes and not args.dry_run:
+            table = scan(source, asking.order(*ambiguous))
         notes = observe(table, options.target)
         plan = propose(table, options, notes)
         show(plan, args.source)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from strata.core.errors import Fault
+from strata_adopt.facts import Column
 from strata_adopt.plan import Options, Plan, check_names
 from strata_adopt.scan import Table
 
@@ -18,6 +19,15 @@ def ask(question: str) -> str:
 def confirm(question: str) -> bool:
     """Whether the answer is yes, or nothing."""
     return ask(f"{question} [Y/n]").lower() in ("", "y", "yes")
+
+
+def order(column: Column, example: str) -> str:
+    """The order of day, month and year that the dates of a column are in."""
+    orders = {reading.order[0]: reading.order for reading in column.either}
+    question = f"{example} in {column.name!r}: which is first, {', '.join(orders.values())}?"
+    while (answer := ask(f"{question} [{'/'.join(orders)}]")[:1].lower()) not in orders:
+        pass
+    return orders[answer]
 
 
 def late_columns(table: Table, options: Options) -> Options:

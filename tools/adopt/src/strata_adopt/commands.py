@@ -34,6 +34,10 @@ def _adopt(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--drop", metavar="COLUMN", nargs="+", default=[], help="what is known only afterwards"
     )
+    parser.add_argument(
+        "--dates", choices=["day-first", "month-first", "year-first"], default="",
+        help="how to read dates such as 03/04/2024",
+    )  # fmt: skip
     parser.add_argument("--query", help="SQL that gives the table")
     parser.add_argument("--yes", action="store_true", help="ask nothing: take what is proposed")
     parser.add_argument("--dry-run", action="store_true", help="show what would be written")

@@ -18,12 +18,14 @@ class Column:
     """A column as the source has it: its name, and how it is read.
 
     ``native`` is the kind of one that has a type already; else ``possible`` are the readings that
-    fit all that was seen, the strictest first.
+    fit all that was seen, the strictest first. ``chosen`` says why of two orders of day and month
+    that fit it is read in this one.
     """
 
     name: str
     native: str = ""
     possible: list[Reading] = field(default_factory=list)
+    chosen: str = ""
 
     @property
     def reading(self) -> Reading:
@@ -34,6 +36,19 @@ class Column:
     def kind(self) -> str:
         """whole number, number, truth, moment or text."""
         return self.native or self.reading.kind
+
+    @property
+    def either(self) -> list[Reading]:
+        """Of dates, the readings in each order of day and month that fits all of them."""
+        shape = self.reading.shape
+        return [reading for reading in self.possible if shape and reading.shape == shape]
+
+    def choose(self, order: str, why: str) -> bool:
+        """Read dates in this order; returns whether that is another one than before."""
+        before, (now,) = self.reading, [each for each in self.either if each.order == order]
+        self.possible = [now, *(each for each in self.possible if each not in self.either)]
+        self.chosen = f"either order fits, read {order}{':' if why.startswith('so') else ','} {why}"
+        return now != before
 
     def typed(self, values: Any) -> Any:
         """Values with their type, None if they do not fit: the reading is another from now on.
@@ -60,6 +75,9 @@ class Column:
         elif isinstance(typed, Reading):
             self.possible[0] = typed
         else:
+            for other in self.either[1:]:
+                if other.typed(texts) is None:
+                    self.possible.remove(other)
             return pc.replace_with_mask(pa.nulls(len(values), typed.type), present, typed)
         return None
 

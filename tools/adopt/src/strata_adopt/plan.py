@@ -161,8 +161,15 @@ def observe(table: Table, target: str) -> Notes:
 
 
 def propose(table: Table, options: Options, notes: Notes) -> Plan:
-    """The plan for a table. Raises Fault if no model can come of it."""
+    """The plan for a table. Raises Fault if no model can come of it, or a date is ambiguous."""
     check_names(table, options)
+    if ambiguous := unsettled(table, options):
+        column, example = ambiguous
+        orders = " or ".join(f"--dates {reading.order}" for reading in column.either)
+        raise Fault(
+            f"the dates of {column.name!r}, such as {example}, fit more than one order of day and "
+            f"month, and no other column tells which: say {orders}"
+        )
     fields = {name: Field(column, table.facts[name]) for name, column in table.columns.items()}
     plan = Plan(options, table, list(fields.values()))
     fields[options.target].role = "target"
@@ -195,6 +202,17 @@ def check_names(table: Table, options: Options) -> None:
             near = difflib.get_close_matches(name, table.columns, n=1, cutoff=0.5)
             has = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(table.columns)}"
             raise Fault(f"there is no column {name!r}; {has}"[:500])
+
+
+def unsettled(table: Table, options: Options) -> tuple[Column, str] | None:
+    """A column of dates that fit more than one order of day and month, and one of its dates."""
+    for name, column in table.columns.items():
+        moments = table.sample[name].dropna()
+        if len(column.either) > 1 and name not in options.drop:
+            differ = moments[(moments.dt.day != moments.dt.month) & (moments != moments.min())]
+            if len(differ):
+                return column, str(differ.dt.strftime(column.reading.format).iloc[0])
+    return None
 
 
 def _set_task(plan: Plan) -> None:
@@ -254,7 +272,9 @@ def _add_remarks(plan: Plan, notes: Notes) -> None:
         reading, facts = field.column.reading, field.facts
         field.remarks = [text for text in notes.columns[field.column.name] if text != "the target"]
         if reading.format:
-            field.remarks.append(f"dates as text: read as {reading.format}")
+            forms = " or ".join(each.format for each in field.column.either)
+            chosen = f" ({field.column.chosen})" if field.column.chosen else ""
+            field.remarks.append(f"dates as text: read as {forms}{chosen}")
         if reading.decimal == ",":
             field.remarks.append("decimal comma: read as numbers")
         if unit := f"{reading.before}{reading.after}".strip():

@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A"]  # in any text file
 MARKS = re.compile(r"[?.\-–*/]+|(?i:unknown|missing|none|n\.?a\.?|undefined|not available)")
 FEW = 3  # marks of a missing value that one column of numbers has at most
-FORMATS = [  # a day before a month where either may be meant, and a full year before a short one
-    "ISO8601",
-    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y"),
-    *("%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%Y/%m/%d %H:%M"),
-    *("%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S"),
-    *("%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
+DATES = [  # a full year before a short one
+    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y"),
+    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y/%m/%d", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
+    *("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
 ]
+TIMES = ["", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p"]
+FORMATS = ["ISO8601", *(date + time for date in DATES for time in TIMES)]
+ORDERS = {"d": "day-first", "m": "month-first", "y": "year-first"}
 DATED = re.compile(r"\d{1,4}[-/. ]\w{1,9}[-/. ,]+\d{1,4}([T ].*)?|[A-Z][a-z]{2,8} \d{1,2}, \d{4}")
 ZONED = re.compile(r".*[T ].*(Z|[+-]\d\d:?\d\d)")
 NUMBERS = {
@@ -45,6 +46,16 @@ class Reading:
     marks: frozenset[str] = frozenset()
     format: str = ""
     zoned: bool = False
+
+    @property
+    def shape(self) -> str:
+        """A moment's format, whatever the order of day, month and short year."""
+        return re.sub("%[dmy]", "%", self.format)
+
+    @property
+    def order(self) -> str:
+        """One of ORDERS, if a moment's texts may be of another order too; else empty."""
+        return ORDERS[self.format[1]] if SHAPES.count(self.shape) > 1 else ""
 
     def typed(self, texts: Any) -> "pa.Array | Reading | None":
         """Read texts, none of them missing: None where they are no such thing; another reading
@@ -98,6 +109,7 @@ class Reading:
 
 
 TEXT = Reading("text")
+SHAPES = [Reading("moment", format=form).shape for form in FORMATS]
 
 
 def readings(head: list[str]) -> list[Reading]:
@@ -111,5 +123,6 @@ def readings(head: list[str]) -> list[Reading]:
     ways.append(Reading("truth"))
     if head and all(map(DATED.fullmatch, head)):
         zoned = bool(ZONED.fullmatch(head[0]))
-        ways += [Reading("moment", format=form, zoned=zoned) for form in FORMATS]
+        dates = [Reading("moment", format=form, zoned=zoned) for form in FORMATS]
+        ways += [way for way in dates if way.typed(pa.array(head)) is not None]
     return [*ways, TEXT]

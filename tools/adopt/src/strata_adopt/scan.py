@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from strata.core.errors import Fault
+from strata_adopt import order
 from strata_adopt.facts import Column, Facts
 from strata_adopt.sources import Source
 from strata_adopt.tables import sample
@@ -35,8 +36,9 @@ class Table:
         return sum(self.counts.values())
 
 
-def scan(source: Source) -> Table:
-    """Read all rows of a source. Raises Fault if they are not one table."""
+def scan(source: Source, dates: str = "") -> Table:
+    """Read all rows of a source; ``dates`` is the order of day and month in those that fit more
+    than one. Raises Fault if they are not one table."""
     first = source.batches(next(iter(source.files)))
     width = next((batch.num_columns for batch in first), 0)
     most = max(2_000, min(100_000, CELLS // max(width, 1)))
@@ -48,7 +50,9 @@ def scan(source: Source) -> Table:
             raise Fault("there is a header, and no row below it")
         if not rows.changed:  # else what was counted before is of another reading
             typed = {name: _typed(frame[name], column.kind) for name, column in columns.items()}
-            return Table(source, rows.counts, columns, rows.facts, frame.assign(**typed), step)
+            frame = frame.assign(**typed)
+            if not order.settle(columns, frame, dates):
+                return Table(source, rows.counts, columns, rows.facts, frame, step)
 
 
 class _Pass:
