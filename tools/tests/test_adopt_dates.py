@@ -74,10 +74,14 @@ def test_who_is_there_is_asked_for_the_order(
     GOOD.assign(sold=EARLY.dt.strftime("%m/%d/%Y")).to_csv(path, index=False)
     ambiguous = unsettled(table(path), Options("bought"))
     assert ambiguous
-    answers, questions = iter(["?", "M"]), list[str]()
-    monkeypatch.setattr("builtins.input", lambda text: questions.append(text) or next(answers))
+    answers = iter(["?", "M"])
+
+    def answer(question: str) -> str:
+        assert re.search(r"in 'sold': which is first, .*\[d/m\]", question)
+        return next(answers)
+
+    monkeypatch.setattr("builtins.input", answer)
     assert asking.order(*ambiguous) == "month-first"
-    assert all(re.search(r"in 'sold': which is first, .*\[d/m\]", text) for text in questions)
 
 
 @pytest.mark.parametrize("form", ["%m/%d/%y", "%d-%b-%Y", "%d-%b-%y", "%m/%d/%Y %I:%M %p"])

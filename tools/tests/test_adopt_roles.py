@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from adoption import GOOD, RNG, ROWS, adopted, fields
 
 DAYS = pd.Series(pd.date_range("2023-01-01", periods=ROWS // 2)).repeat(2).reset_index(drop=True)
@@ -59,3 +60,25 @@ def test_what_says_the_same_as_a_column_that_is_known_too_late_goes_with_it(
     assert found["shop"].why == (
         "the same as returned_no in other words: not known when the prediction is due"
     )
+
+
+@pytest.mark.parametrize(
+    "mark", ["k.A.", "not known", "Keine Angabe", "n/k", "kaputt", "other one"]
+)
+def test_a_word_among_numbers_is_a_missing_value(tmp_path: Path, mark: str) -> None:
+    for numbers in (RNG.normal(70, 9, ROWS).round(1), RNG.integers(0, 99, ROWS)):
+        frame = GOOD.assign(weight=np.where(np.arange(ROWS) % 9 == 4, mark, numbers.astype(str)))
+        weight = fields(adopted(tmp_path, frame))["weight"]
+        assert (weight.kind, weight.role) == ("number", "feature")
+        assert f"{mark} among numbers: read as missing" in weight.remarks
+        assert weight.facts.missing == np.count_nonzero(frame["weight"] == mark)
+
+
+def test_a_word_among_few_numbers_is_a_category_and_said(tmp_path: Path) -> None:
+    rooms = np.where(np.arange(ROWS) % 9 == 4, "suite", RNG.integers(1, 5, ROWS).astype(str))
+    found = fields(adopted(tmp_path, GOOD.assign(rooms=rooms, floor=RNG.choice(["a", "b"], ROWS))))
+    assert found["rooms"].kind == "text"
+    assert found["rooms"].remarks == ["numbers, but for 'suite': read as text"]
+    assert found["floor"].remarks == []
+    rooms = np.where(rooms == "suite", "k. A.", rooms)
+    assert fields(adopted(tmp_path, GOOD.assign(rooms=rooms)))["rooms"].kind == "number"

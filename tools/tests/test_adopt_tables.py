@@ -52,6 +52,8 @@ COLUMNS: dict[str, Callable[[Random, int], Any]] = {
     ),
     "marked": marked("?"),
     "minus": marked("-"),
+    "word": marked("k.A."),
+    "rooms": lambda rng, rows: rng.choice(["1", "2", "3", "suite"], rows),
     "comma": lambda rng, rows: [f"{n:.2f}".replace(".", ",") for n in rng.normal(size=rows)],
     "thousands": lambda rng, rows: [f"1.{n:03},50" for n in rng.integers(0, 999, rows)],
     "unit": lambda rng, rows: [f"{n} kg" for n in rng.integers(0, 99, rows)],

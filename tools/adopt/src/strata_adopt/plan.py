@@ -15,6 +15,7 @@ import pandas as pd
 from strata.core.errors import Fault
 from strata_adopt import remarks
 from strata_adopt.facts import Column, Facts
+from strata_adopt.readings import left_over
 from strata_adopt.scan import Table
 
 LEAST = 30  # rows of which something can be learnt, validated and tested
@@ -282,6 +283,8 @@ def _add_remarks(plan: Plan, notes: Notes) -> None:
         if reading.marks:
             marks = ", ".join(sorted(reading.marks))
             field.remarks.append(f"{marks} among numbers: read as missing")
+        if field.column.kind == "text" and (words := left_over(facts.counts or ())):
+            field.remarks.append(f"numbers, but for {', '.join(map(repr, words))}: read as text")
         many = facts.counts is None or len(facts.counts) > remarks.FEW
         reasons = [
             *(["empty"] if facts.missing == facts.rows else []),

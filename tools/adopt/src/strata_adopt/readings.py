@@ -4,6 +4,7 @@ A column of a text file has no type. It is read in the strictest way that fits a
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A"]  # in any text file
-MARKS = re.compile(r"[?.\-–*/]+|(?i:unknown|missing|none|n\.?a\.?|undefined|not available)")
+MARKS = re.compile(  # any of these, beside any numbers
+    r"[?.\-–*/]+|(?i:unknown|missing|none|nil|undefined|(k|n)\.? ?a\.?|n/[ak]|no (answer|data|value)"
+    r"|not (applicable|available|given|known|stated)|unbekannt|keine angabe)"
+)
 FEW = 3  # marks of a missing value that one column of numbers has at most
+MANY = 20  # different numbers, beside which any other word is a mark
+WORD = re.compile(r"[^\d,;]{1,30}")
 DATES = [  # a full year before a short one
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y/%m/%d", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
@@ -100,7 +106,9 @@ class Reading:
         strange = set(pc.unique(texts.filter(parsed.is_null())).to_pylist()) - self.marks
         if strange:
             marks = self.marks | strange
-            known = len(marks) <= FEW and all(map(MARKS.fullmatch, marks))
+            numbers = texts.filter(parsed.is_valid())
+            pattern = WORD if len(numbers.unique()) > MANY else MARKS
+            known = len(marks) <= FEW and all(map(pattern.fullmatch, strange))
             return replace(self, marks=marks) if known else None
         bare = pc.struct_field(parsed, "number")
         if self.decimal == ",":
@@ -109,6 +117,7 @@ class Reading:
 
 
 TEXT = Reading("text")
+NUMBER = re.compile(f"{NUMBERS['.']}|{NUMBERS[',']}")
 SHAPES = [Reading("moment", format=form).shape for form in FORMATS]
 
 
@@ -126,3 +135,9 @@ def readings(head: list[str]) -> list[Reading]:
         dates = [Reading("moment", format=form, zoned=zoned) for form in FORMATS]
         ways += [way for way in dates if way.typed(pa.array(head)) is not None]
     return [*ways, TEXT]
+
+
+def left_over(texts: Collection[str]) -> list[str]:
+    """Those texts that are no number, if they are few beside numbers."""
+    words = sorted(text for text in texts if not NUMBER.fullmatch(text))
+    return words if len(words) <= FEW and len(texts) - len(words) >= 2 else []
