@@ -82,3 +82,37 @@ def test_a_word_among_few_numbers_is_a_category_and_said(tmp_path: Path) -> None
     assert found["floor"].remarks == []
     rooms = np.where(rooms == "suite", "k. A.", rooms)
     assert fields(adopted(tmp_path, GOOD.assign(rooms=rooms)))["rooms"].kind == "number"
+
+
+PERSONS = [
+    "e_mail",
+    "customerEmail",
+    "Email Address",
+    "phone_number",
+    "IP",
+    "dateOfBirth",
+    "surname",
+]
+NO_PERSONS = [
+    "number_vmail_messages",
+    "PercentSalaryHike",
+    "mobile data",
+    "birth_rate",
+    "zip",
+    "drip",
+]
+
+
+def test_what_is_a_person_s_is_left_out_and_said_once(tmp_path: Path) -> None:
+    texts = {name: RNG.choice([f"x{n}" for n in range(100)], ROWS) for name in PERSONS}
+    counts = {name: RNG.integers(0, 60, ROWS) for name in NO_PERSONS}
+    found = fields(
+        adopted(tmp_path, GOOD.assign(**texts, **counts, Age=RNG.integers(18, 90, ROWS)))
+    )
+    for name in texts:
+        assert found[name].role == "left out", name
+        assert found[name].described[-1].count("personal data") == 1
+    for name in NO_PERSONS:
+        assert (found[name].role, found[name].remarks) == ("feature", []), name
+    assert found["Age"].role == "feature"
+    assert found["Age"].remarks == ["about a person, by its name: may a model use it?"]

@@ -290,7 +290,7 @@ def _add_remarks(plan: Plan, notes: Notes) -> None:
             *(["empty"] if facts.missing == facts.rows else []),
             *(text for text in field.remarks if text.startswith((*USELESS, *LATE))),
             *(f"has {text}" for text in field.remarks if "moments in the future" in text),
-            *(["personal data, by its name"] if many and _is_personal(field) else []),
+            *(text for text in field.remarks if many and text.endswith("personal data")),
         ]
         if field.role == "feature" and reasons:
             field.leave_out(reasons[0])
@@ -301,7 +301,7 @@ def _add_remarks(plan: Plan, notes: Notes) -> None:
 
 
 def _is_personal(field: Field) -> bool:
-    return any("personal" in text for text in field.remarks)
+    return any(text.endswith("personal data") for text in field.remarks)
 
 
 def _set_key(plan: Plan, notes: Notes) -> None:

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A"]  # in any text file
 MARKS = re.compile(  # any of these, beside any numbers
-    r"[?.\-–*/]+|(?i:unknown|missing|none|nil|undefined|(k|n)\.? ?a\.?|n/[ak]|no (answer|data|value)"
-    r"|not (applicable|available|given|known|stated)|unbekannt|keine angabe)"
+    r"[?.\-–*/]+|(?i:unknown|missing|none|nil|undefined|(k|n)\.? ?a\.?|n/[ak]"
+    r"|no (answer|data|value)|not (applicable|available|given|known|stated)|unbekannt|keine angabe)"
 )
 FEW = 3  # marks of a missing value that one column of numbers has at most
 MANY = 20  # different numbers, beside which any other word is a mark
@@ -34,7 +34,7 @@ NUMBERS = {
     ".": r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?",
     ",": r"[-+]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?",
 }
-AROUND = r"(?P<before>(?:[€$£¥]|EUR|USD|GBP|CHF)?\s*){}(?P<after>\s*[^\d\s.,]\S{{0,8}})?"
+AROUND = r"(?P<before>(?:[€$£¥]|EUR|USD|GBP|CHF)?\s*){}(?P<after>\s*[^\d\s.,@]\S{{0,8}})?"
 
 
 @dataclass(frozen=True)

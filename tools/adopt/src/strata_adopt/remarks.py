@@ -21,11 +21,15 @@ SAMPLE = 10_000  # rows on which a column alone is tried
 ALIKE = 0.9999  # correlation from which on two columns are almost one
 ALMOST, TWIN = "almost the same as {}", "the same as {} in other words"
 TOO_GOOD = 0.97  # balanced accuracy or R² of one column, from which on it is suspect
-PERSONAL = re.compile(
-    r"(^|_|\b)(first|last|full|sur|user|given|family)_?name|e?_?mail|phone|mobile|birth|passport"
-    r"|address|street|(^|_)(ssn|iban|dob|ip)($|_)|salary|gender|religion",
-    re.IGNORECASE,
+PERSONAL = re.compile(  # words, the last ones of a name: phone number is, phone service is not
+    r"(^| )((first|last|full|sur|middle|maiden|family|given|user) ?name|(e ?)?mail( address)?"
+    r"|((tele)?phone|mobile|fax)( (no|nr|number))?|birth ?da(y|te)|date of birth|dob|passport( .*)?"
+    r"|(ip )?address|street( name)?|ssn|iban|ip|vorname|nachname|telefon|geburtsdatum|anschrift)$"
 )
+PROTECTED = re.compile(
+    r"(^| )(age|gender|sex|race|ethnicity|religion|nationality|disability|marital status)$"
+)
+WORDS = re.compile(r"[A-ZÄÖÜ]?[a-zäöüß]+|[A-ZÄÖÜ]+(?![a-zäöüß])")
 NAMED = re.compile(r"(^|[_\W])(id|ids|key|uuid|guid|no|nr|number|code|index)$|Id$|ID$|Unnamed: 0")
 COMMA = re.compile(r"[-+]?\d{1,3}(\.?\d{3})*,\d+")
 UNIT = re.compile(
@@ -133,8 +137,12 @@ def of_values(name: str, values: pd.Series) -> list[str]:
         remarks += [f"{future:,} moments in the future, up to {present.max()}"] if future else []
     if type_ == "text":
         remarks += of_texts(present)
-    if PERSONAL.search(name):
+    words = " ".join(WORDS.findall(name)).lower()
+    measured = type_ == "truth" or (type_ == "number" and bool((present % 1 != 0).any()))
+    if PERSONAL.search(words) and not measured:
         remarks.append("by its name perhaps personal data")
+    if PROTECTED.search(words):
+        remarks.append("about a person, by its name: may a model use it?")
     return remarks
 
 
