@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strata.compare.paired import pseudo_values
+from strata.compare.intervals import pseudo_values
 from strata.compare.scoring import scored
 from strata.monitor import looks
 from strata.monitor.drift import drift, drifts
@@ -89,7 +89,7 @@ def test_models_that_change_places_in_half_of_the_blocks_are_not_called_stale() 
             assert before
             assert after
             was, now = before.of_blocks(weight, day), after.of_blocks(weight, day)
-            past.append(Look(np.array(pseudo_values(was, now, 30))))
+            past.append(Look(pseudo_values(lambda drawn, a=was, b=now: b(drawn) - a(drawn), 30)))
         return alarms(p_values(past))
 
     raised = sum(any(found(0.5)) for _ in range(200))
@@ -105,7 +105,8 @@ def test_pseudo_values_of_a_mean_are_the_means_of_the_blocks(values: list[float]
     assert score
     assert zero
     rows = np.ones(len(wrong)), np.arange(len(wrong))
-    found = pseudo_values(zero.of_blocks(*rows), score.of_blocks(*rows), len(wrong))
+    was, now = zero.of_blocks(*rows), score.of_blocks(*rows)
+    found = pseudo_values(lambda drawn: now(drawn) - was(drawn), len(wrong))
     assert np.allclose(found, np.abs(wrong))
 
 

@@ -17,7 +17,7 @@ METRICS = ["roc_auc", "average_precision", "log_loss", "brier"]
 
 
 def compare(base: pd.DataFrame, this: pd.DataFrame, columns: Columns) -> dict[str, Group]:
-    return paired.compare(base, this, columns, METRICS, samples=200)
+    return paired.compare(base, this, columns, METRICS)
 
 
 def predictions(seed: int = 0, days: int = 20, first: int = 0, skill: float = 1.0) -> pd.DataFrame:
@@ -119,7 +119,7 @@ def test_rows_that_cannot_be_matched_are_refused() -> None:
 def test_rows_of_no_block_and_no_split_are_compared_one_by_one() -> None:
     frame = predictions(days=4)
     bare = Columns(["day", "id"], "y", ["p"])
-    found = paired.compare(frame, predictions(1, days=4), bare, ["log_loss"], samples=50)
+    found = paired.compare(frame, predictions(1, days=4), bare, ["log_loss"])
     assert (found[""].rows, found[""].blocks, found[""].by) == (200, 200, "row")
 
 
@@ -254,12 +254,12 @@ def test_models_of_other_classes_are_compared_on_those_of_both() -> None:
     this = base.assign(probability_d=0.0)
     names = [f"probability_{each}" for each in "abcd"]
     columns = Columns(["id"], "y", names, any_classes=True)
-    found = paired.compare(base, this, columns, ["log_loss"], samples=50)
+    found = paired.compare(base, this, columns, ["log_loss"])
     assert found[""].differences["log_loss"].before == found[""].differences["log_loss"].after
     unseen = [side.assign(y=["d", *side["y"][1:]]) for side in (base, this)]
-    assert not paired.compare(unseen[0], unseen[1], columns, ["log_loss"], 50)[""].differences
+    assert not paired.compare(unseen[0], unseen[1], columns, ["log_loss"])[""].differences
     with pytest.raises(ValueError, match="of the base have no column probability_d"):
-        paired.compare(base, this, Columns(["id"], "y", names), ["log_loss"], samples=50)
+        paired.compare(base, this, Columns(["id"], "y", names), ["log_loss"])
 
 
 @pytest.mark.parametrize("name", ["1", "True"])

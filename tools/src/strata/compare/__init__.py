@@ -119,6 +119,7 @@ def as_json(result: Answer) -> dict[str, Any]:
         "interval": best.interval if best else None,
         "how": best.how if best else "",
         "blocks": best.blocks if best else None,
+        "independent_blocks": best.worth if best else None,
         "more_blocks": more,
         "notes": result.notes,
     }
@@ -131,8 +132,9 @@ def lines(result: Answer) -> list[str]:
         before, after, moved, interval = best.figures
         text.append(f"{result.metric}: {before} → {after}, {moved}")
         if interval:
-            blocks = f", {best.blocks} blocks" if best.blocks else ""
-            text.append(f"95% interval {interval}, {best.how}{blocks}")
+            text.append(
+                ", ".join(filter(None, [f"95% interval {interval}", best.how, best.counted]))
+            )
             text += drawn(best, result.direction, result.margin)
     text += [result.why] if result.why else []
     more = result.more_blocks

@@ -9,15 +9,8 @@ import pandas as pd
 
 from strata.compare import seeds
 from strata.compare.held_out import held_out, learned, partitions, predictions
-from strata.compare.paired import (
-    COMMON,
-    FEWEST,
-    SAMPLES,
-    Columns,
-    Group,
-    compare,
-    named_columns,
-)
+from strata.compare.intervals import FEWEST
+from strata.compare.paired import COMMON, Columns, Group, compare, named_columns
 from strata.compare.rows import AT, FILE, labelled, predict, roles, stacked, with_labels
 from strata.compare.scoring import direction, parts
 from strata.compare.seeds import Seeds
@@ -169,17 +162,14 @@ def of_predictions(
     columns: Columns,
     settings: Settings,
     seeds: tuple[Seeds | None, Seeds | None],
-    samples: int = SAMPLES,
-    with_parts: bool = False,
 ) -> tuple[str, Evidence]:
     """The metric that decides, by its bare name, and what the predictions of two sides show of it.
 
-    Only the rows that both have count. With ``with_parts`` also what single blocks speak for.
-    Raises Fault if the metric cannot be had of them.
+    Only the rows that both have count. Raises Fault if the metric cannot be had of them.
     """
     metric = parts(settings.headline)[1]
     try:
-        groups = compare(*sides, columns, [metric], samples, with_parts)
+        groups = compare(*sides, columns, [metric])
     except (ValueError, TypeError) as error:  # as of a block that is missing
         raise Fault(first_line(error)) from None
     (group,) = groups.values() if len(groups) == 1 else [None]

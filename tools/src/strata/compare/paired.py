@@ -1,8 +1,8 @@
 """Compare two models row by row, on rows that neither was trained on.
 
 Both scored the same rows, so most of the noise of one figure is in the other as well and cancels
-in their difference. Rows of a block (a day, a group) are not independent, so whole blocks are
-resampled (Künsch 1989, doi:10.1214/aos/1176347265).
+in their difference. Rows of a block (a day, a group) are not independent, so it is the blocks that
+tell how sure a difference is: see intervals.py.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,12 @@ import numpy as np
 import pandas as pd
 
 from strata.compare import scoring
+from strata.compare.intervals import FEWEST, effective, interval, pseudo_values, runs
 from strata.core.errors import Fault
 from strata.core.settings import check_names, names_in, section
 from strata.core.texts import inert
 from strata.dvc.revision import parsed
 
-SAMPLES = 2_000  # with 500 the interval's ends still move by a tenth of its width
-FEWEST = 10  # blocks; the resamples of fewer are far too alike
-MOST_PARTS = 200  # pseudo-values; more are no surer
 COMMON = "common rows"
 USUAL = {  # the names that a column has where the settings name none
     "label": ("label", "target", "y", "y_true"),
@@ -70,8 +68,9 @@ class Columns:
 class Difference:
     """A metric of the base and of this version, and the 95% interval of this minus base.
 
-    The interval is NaN where it is unknown, as with fewer than FEWEST blocks. ``parts`` are, where
-    asked for, what single blocks add to the difference: see `pseudo_values`.
+    The interval is NaN where it is unknown, as with fewer than FEWEST blocks. ``parts`` are what
+    blocks, or runs of them, add to the difference: see `pseudo_values`. ``worth`` is how many
+    independent blocks they tell as much as, NaN if unknown.
     """
 
     before: float
@@ -79,6 +78,7 @@ class Difference:
     low: float
     high: float
     parts: tuple[float, ...] = ()
+    worth: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,6 @@ def compare(
     this: pd.DataFrame,
     columns: Columns,
     metrics: Sequence[str],
-    samples: int = SAMPLES,
-    parts: bool = False,
 ) -> dict[str, Group]:
     """Compare the predictions of each split that has the same rows in both, by these metrics.
 
@@ -203,10 +201,10 @@ def compare(
     groups: dict[str, Group] = {}
     for split, rows in both[both["split"] == both["split this"]].groupby("split", sort=False):
         if all(len(rows) == (side["split"] == split).sum() for side in sides):
-            groups[str(split)] = _group(rows, columns, metrics, samples, parts)
+            groups[str(split)] = _group(rows, columns, metrics)
     held_out = both[~(is_training(both["split"]) | is_training(both["split this"]))]
     if len(groups) < sides[1]["split"].nunique() and len(held_out):
-        groups[COMMON] = _group(held_out, columns, metrics, samples, parts)
+        groups[COMMON] = _group(held_out, columns, metrics)
     return groups
 
 
@@ -248,53 +246,34 @@ def _scores(
     return scores
 
 
-def _group(
-    rows: pd.DataFrame, columns: Columns, metrics: Sequence[str], samples: int, parts: bool
-) -> Group:
-    scores = _scores(rows, columns, metrics)
+def _group(rows: pd.DataFrame, columns: Columns, metrics: Sequence[str]) -> Group:
     blocks, index = np.unique(rows["block"].to_numpy(), return_inverse=True)
     weight = rows["weight"].to_numpy(float)
-    resampled = [[side.of_blocks(weight, index) for side in sides] for sides in scores.values()]
-    moved = np.full((samples, len(scores)), np.nan)
-    random = np.random.default_rng(0)  # the same resamples every time
-    for at in range(samples if len(blocks) >= FEWEST else 0):
-        drawn = random.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks))).astype(float)
-        moved[at] = [after(drawn) - before(drawn) for before, after in resampled]
+    parts = runs(len(blocks), ordered=columns.block is not None)
     differences = {}
-    for (metric, sides), (before, after), column in zip(
-        scores.items(), resampled, moved.T, strict=True
-    ):
+    for metric, sides in _scores(rows, columns, metrics).items():
         was, now = (side(weight) for side in sides)
-        finite = column[np.isfinite(column)]
-        low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (np.nan, np.nan)
         if np.isfinite(was) and np.isfinite(now):
-            values = pseudo_values(before, after, len(blocks)) if parts else ()
-            differences[metric] = Difference(was, now, float(low), float(high), values)
+            before, after = (side.of_blocks(weight, parts[index]) for side in sides)
+            differences[metric] = _difference(was, now, before, after, len(blocks), parts)
     relabelled = int((rows["label"] != rows["label this"]).sum())
     return Group(len(rows), len(blocks), relabelled, differences, inert(columns.block or "row"))
 
 
-def pseudo_values(
-    before: scoring.OfBlocks, after: scoring.OfBlocks, count: int
-) -> tuple[float, ...]:
-    """What each of ``count`` blocks adds to the difference of two scores: the pseudo-values.
-
-    They are the jackknife's. Their mean is the difference but for its bias, and their spread tells
-    its standard error, for a ranking too, which is no mean over rows (Tukey 1958; Efron and Stein
-    1981, doi:10.1214/aos/1176345462). More than MOST_PARTS blocks are taken together in so many
-    groups.
-    """
-    own = np.random.default_rng(0).permutation(count) % MOST_PARTS
-    own = own if count > MOST_PARTS else np.arange(count)
-    groups = min(count, MOST_PARTS)
-
-    def moved(drawn: scoring.Floats) -> float:
-        return after(drawn) - before(drawn)
-
-    whole = moved(np.ones(count))
-    return tuple(
-        groups * whole - (groups - 1) * moved(np.where(own == at, 0.0, 1.0)) for at in range(groups)
-    )
+def _difference(
+    was: float,
+    now: float,
+    before: scoring.OfBlocks,
+    after: scoring.OfBlocks,
+    blocks: int,
+    parts: scoring.Blocks,
+) -> Difference:
+    count = int(parts.max()) + 1
+    values = pseudo_values(lambda drawn: after(drawn) - before(drawn), count)
+    if blocks < FEWEST or not np.isfinite(values).all():
+        return Difference(was, now, np.nan, np.nan, tuple(values))
+    ends = interval(values, now - was)
+    return Difference(was, now, *ends, tuple(values), effective(values) / count * blocks)
 
 
 def is_class(label: Any, name: str) -> Any:

@@ -18,7 +18,6 @@ Floats = npt.NDArray[np.float64]
 Blocks = npt.NDArray[np.integer[Any]]  # the number of each row's block
 OfBlocks = Callable[[Floats], float]  # a metric, by how often each block is drawn, (blocks,)
 QUIET = np.errstate(invalid="ignore", divide="ignore")  # NaN where there is only one class
-PAIRED = 300  # blocks up to which it is cheaper to count the pairs of them that a ranking is of
 SHORT = {
     "auc": "roc_auc",
     "mae": "neg_mean_absolute_error",
@@ -41,8 +40,7 @@ class Score:
     def of_blocks(self, weight: Floats, index: Blocks) -> OfBlocks:
         """The metric as a function of how often each block of rows is drawn.
 
-        A mean is made of sums over blocks, and an area under the ROC curve of sums over pairs of
-        them, if they are few. So resamples of these do not go through the rows.
+        A mean is made of sums over blocks, so that it does not go through the rows again.
         """
         return self.by_block(weight, index) if self.by_block else _by_row(self.of, weight, index)
 
@@ -133,7 +131,7 @@ def scored(
         if what in ("roc_auc_score", "average_precision_score"):
             rows = _Ranking(label, prediction.astype(float))
             is_area = what == "roc_auc_score"
-            return Score(rows.area, rows.area_of_blocks) if is_area else Score(rows.precision)
+            return Score(rows.area if is_area else rows.precision)
     elif what == "log_loss":
         likely = prediction[np.arange(len(label)), np.searchsorted(classes, label)]
         return _mean(-np.log(_clipped(likely)))
@@ -226,25 +224,6 @@ class _Ranking:
         right = _sums(own)[self.reached]
         flagged = right + _sums(missed)[self.last]
         return float((own * np.where(flagged > 0, right / flagged, 0)).sum() / own.sum())
-
-    def area_of_blocks(self, weight: Floats, index: Blocks) -> OfBlocks:
-        if index.max() >= PAIRED:
-            return _by_row(self.area, weight, index)
-        own, missed = self.parted(weight)
-        blocks, block = int(index.max()) + 1, index[self.order]
-        at = block[self.hit]
-        won = np.empty((blocks, blocks))  # pairs of a positive of one and a negative of another
-        for other in range(blocks):
-            below = self.below(np.where(block == other, missed, 0.0))
-            won[:, other] = np.bincount(at, own * below, blocks)
-        hits, misses = np.bincount(at, own, blocks), np.bincount(block, missed, blocks)
-
-        @QUIET
-        def of(drawn: Floats) -> float:
-            pairs = (drawn * hits).sum() * (drawn * misses).sum()
-            return float((drawn[:, None] * won * drawn).sum() / pairs)
-
-        return of
 
 
 def _sums(values: Floats) -> Floats:

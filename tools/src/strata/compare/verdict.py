@@ -74,7 +74,8 @@ class Estimate:
     """A metric of both sides, and the 95% interval of this minus base, None where it is unknown.
 
     ``how`` says by which method, ``refused`` why nothing can be judged by it, and ``where`` on
-    which rows it is, if not on those of the metric.
+    which rows it is, if not on those of the metric. ``worth`` is how many independent blocks the
+    ``blocks`` tell as much as.
     """
 
     before: float
@@ -84,6 +85,16 @@ class Estimate:
     refused: str = ""
     where: str = ""
     blocks: int | None = None
+    worth: float | None = None
+
+    @property
+    def counted(self) -> str:
+        """How many blocks there are, and if these are fewer, how many independent ones."""
+        if not self.blocks:
+            return ""
+        fewer = self.worth is not None and self.worth < 0.95 * self.blocks
+        text = f"{self.blocks:,} blocks"
+        return f"{text} that tell as much as {self.worth:.0f} independent ones" if fewer else text
 
     @property
     def difference(self) -> float:
@@ -199,7 +210,10 @@ def judged(name: str, evidence: Evidence) -> Estimate | None:
 def paired(group: Group, metric: str, fit: float | None) -> Estimate:
     """The estimate of a metric on rows that were compared one by one."""
     how, why = f"paired by {group.by}", relabelled(group)
-    return widened(group.differences[metric], fit, how, why, group.blocks)
+    between = group.differences[metric]
+    estimate = widened(between, fit, how, why)
+    worth = between.worth if math.isfinite(between.worth) else None
+    return replace(estimate, blocks=group.blocks, worth=worth)
 
 
 def relabelled(group: Group | None) -> str:
@@ -207,16 +221,14 @@ def relabelled(group: Group | None) -> str:
     return f"the label of {group.relabelled:,} rows changed" if group and group.relabelled else ""
 
 
-def widened(
-    between: Difference, fit: float | None, how: str, refused: str, blocks: int | None = None
-) -> Estimate:
+def widened(between: Difference, fit: float | None, how: str, refused: str) -> Estimate:
     """The estimate of a comparison, with the fit's own randomness in its interval if measured.
 
     Its half-width and those of the interval of the rows are independent, so they add up in
     quadrature, on each side of the difference (JCGM 100:2008, 5.1.2). Bouthillier et al. 2021,
     arXiv:2103.03098, is on why both belong in a comparison.
     """
-    result = Estimate(between.before, between.after, None, how, refused, blocks=blocks)
+    result = Estimate(between.before, between.after, None, how, refused)
     moved = result.difference
     if not (math.isfinite(between.low) and math.isfinite(between.high)):
         return result

@@ -84,9 +84,7 @@ class Judge:
         """A partition with what the predictions of champion and challenger show of it."""
         columns = replace(self.columns, key=self.key or self.columns.key, split=None)
         try:
-            metric, evidence = of_predictions(
-                (mine, theirs), columns, self.settings, self.seeds, with_parts=True
-            )
+            metric, evidence = of_predictions((mine, theirs), columns, self.settings, self.seeds)
         except Fault as fault:
             return replace(part, why=code(fault, 200))
         best, direction = judged(metric, evidence), evidence.direction(metric)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from strata.compare.paired import FEWEST
+from strata.compare.intervals import FEWEST
 
 ALPHA = 0.05
 FIRST = ALPHA / 2  # what is there to spend before the first alarm

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strata.compare.evidence import Stages
-from strata.compare.paired import COMMON, FEWEST, Group
+from strata.compare.intervals import FEWEST
+from strata.compare.paired import COMMON, Group
 from strata.compare.scoring import parts
 from strata.compare.verdict import DUMMIES, Estimate, Evidence, Gate, estimate, judged
 from strata.core.markdown import code, figure, number, table, term

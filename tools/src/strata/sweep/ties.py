@@ -18,7 +18,6 @@ from strata.dvc.store import Store, opened
 from strata.sweep.plan import Plan
 
 MOST = 5  # trials that are compared row by row
-SAMPLES = 200  # enough to tell a tie, and a sweep should end soon; the report takes more
 
 
 def sentence(home: Path, plan: Plan, best: str, trials: Mapping[int, Any]) -> str:
@@ -65,7 +64,7 @@ def alike(store: Store, metric: str, best: str, near: Mapping[str, str]) -> list
     for trial, commit in near.items():
         theirs, _ = predictions(Revision(store, commit), columns)
         sides = (held_out(ours), held_out(theirs))
-        name, evidence = of_predictions(sides, bare, settings, seeds, SAMPLES)
+        name, evidence = of_predictions(sides, bare, settings, seeds)
         estimate = judged(name, evidence)
         if estimate is None or estimate.interval is None:
             raise Fault(f"the predictions do not tell the noise of {metric}")
