@@ -1,9 +1,9 @@
 """Measure the model on rows it was not trained on.
 
 In:  models/model.joblib (see train.py), data/features/PARTITION.parquet (see featurize.py).
-Out: metrics/metrics.json          by split: metrics and their standard errors (_se) by resampling
-                                   blocks; those of a dummy and of a linear model; whether the
-                                   model is better than the dummy by more than two of its errors
+Out: metrics/metrics.json          by split: metrics and their standard errors (_se) by blocks;
+                                   those of a dummy and of a linear model, with the 95% interval of
+                                   how much better the model is (_gain_low, _gain_high)
      metrics/README.md             the same as a table for people
      metrics/predictions.parquet   the rows of validation and test with their prediction
 """

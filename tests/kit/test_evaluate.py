@@ -36,8 +36,16 @@ def report_of(label: Floats) -> dict[str, Any]:
 def test_metrics_stand_beside_their_errors_and_the_baselines() -> None:
     report = report_of(LABEL)
     errors = [f"{metric}_se" for metric in METRICS]
-    others = ["better_than_dummy", "dummy", "baseline"]
-    assert list(report) == ["n", "base_rate", *METRICS, *errors, *others]
+    others = ["dummy", "baseline"]
+    assert list(report) == [
+        "n",
+        "blocks",
+        "independent_blocks",
+        "base_rate",
+        *METRICS,
+        *errors,
+        *others,
+    ]
     assert (report["n"], report["base_rate"], report["roc_auc"]) == (4, 0.25, 1.0)
     assert report["dummy"]["roc_auc"] == 0.5
     assert report["dummy"]["brier"] == 0.1875

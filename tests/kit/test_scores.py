@@ -17,7 +17,7 @@ from sklearn.metrics import (
 
 from kit.learn.outcomes import Floats
 from kit.report import binary, multiclass, regression
-from kit.report.scores import is_better, standard_errors
+from kit.report.scores import effective, interval, parts, pseudo_values, standard_error
 
 # Few values, so that many are equal; or any, so that hardly two are.
 PROBABILITY = st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)
@@ -120,56 +120,66 @@ GUESS = RNG.random(100).round(1)
 ONES = np.ones(100)
 
 
-def errors_of(
-    label: Floats, guess: Floats, block: Any, samples: int, seed: int
-) -> dict[str, float]:
-    return standard_errors(binary.scores(label, guess), np.ones(len(label)), block, samples, seed)
+def errors_of(label: Floats, guess: Floats, block: Any) -> dict[str, float]:
+    values = pseudo_values(
+        binary.scores(label, guess), np.ones(len(label)), parts(block, len(label))
+    )
+    return {name: standard_error(own) for name, own in values.items()}
 
 
-def test_errors_are_the_same_for_the_same_seed_only() -> None:
-    errors = errors_of(LABEL, GUESS, DAY, samples=50, seed=1)
-    assert errors == errors_of(LABEL, GUESS, DAY, samples=50, seed=1)
-    assert errors != errors_of(LABEL, GUESS, DAY, samples=50, seed=2)
-    assert list(errors) == list(binary.METRICS)
-    assert all(error > 0 for error in errors.values())
-
-
-def test_days_are_resampled_not_rows() -> None:
+def test_it_is_days_that_tell_the_error_not_rows() -> None:
     # Ten copies of each row are no news: nothing is surer than before.
-    once = errors_of(LABEL, GUESS, DAY, samples=50, seed=1)
-    tenfold = errors_of(LABEL.repeat(10), GUESS.repeat(10), DAY.repeat(10), samples=50, seed=1)
+    once = errors_of(LABEL, GUESS, DAY)
+    tenfold = errors_of(LABEL.repeat(10), GUESS.repeat(10), DAY.repeat(10))
+    assert list(once) == list(binary.METRICS)
     assert tenfold == pytest.approx(once)
 
 
 def test_the_brier_error_is_that_of_a_mean_over_days() -> None:
     by_day = ((GUESS - LABEL) ** 2).reshape(20, 5).mean(axis=1)
-    errors = errors_of(LABEL, GUESS, DAY, samples=4000, seed=0)
-    assert errors["brier"] == pytest.approx(by_day.std() / np.sqrt(20), rel=0.05)
+    expected = by_day.std(ddof=1) / np.sqrt(effective(by_day))
+    assert errors_of(LABEL, GUESS, DAY)["brier"] == pytest.approx(expected)
 
 
 def test_one_day_tells_nothing_of_how_days_differ() -> None:
-    errors = errors_of(LABEL, GUESS, np.zeros(100), samples=10, seed=0)
-    assert errors == pytest.approx(dict.fromkeys(binary.METRICS, 0.0))
+    assert np.isnan(list(errors_of(LABEL, GUESS, np.zeros(100)).values())).all()
 
 
 def test_the_error_of_a_metric_that_never_exists_is_nan() -> None:
-    errors = errors_of(np.zeros(100), GUESS, DAY, samples=10, seed=0)
+    errors = errors_of(np.zeros(100), GUESS, DAY)
     assert np.isnan([errors["roc_auc"], errors["average_precision"]]).all()
     assert errors["brier"] > 0
 
 
 def test_days_may_be_dates() -> None:
     dates = np.datetime64("2013-01-01") + DAY
-    assert errors_of(LABEL, GUESS, dates, 20, 0) == errors_of(LABEL, GUESS, DAY, 20, 0)
+    assert errors_of(LABEL, GUESS, dates) == errors_of(LABEL, GUESS, DAY)
 
 
-def test_better_means_by_more_than_noise() -> None:
-    loss = RNG.random(100)
-    assert is_better(loss - 0.1, loss, ONES, DAY, seed=0)
-    assert not is_better(loss, loss, ONES, DAY, seed=0)
-    noise = RNG.normal(size=20)  # of whole days
-    assert not is_better(loss - 0.01 - noise[DAY.astype(int)], loss, ONES, DAY, seed=0)
-    assert not is_better(loss + 0.1, loss, ONES, DAY, seed=0)
+def test_days_that_resemble_the_day_before_are_fewer() -> None:
+    alone = RNG.normal(size=400)
+    alike = alone.copy()
+    for day in range(1, 400):
+        alike[day] += 0.6 * alike[day - 1]
+    assert 300 < effective(alone) <= 400
+    assert 70 < effective(alike) < 140  # 100 in the long run
+    assert effective(np.ones(12)) == 12
+    assert effective(np.arange(12.0)) == 2
+
+
+def test_more_blocks_than_can_be_left_out_one_by_one_are_runs_of_neighbours() -> None:
+    days = parts(np.arange(1000), 1000)
+    assert (days.max() + 1, np.diff(days).min()) == (250, 0)
+    mixed = parts(None, 1000)
+    assert (mixed.max() + 1, np.diff(mixed).min() < 0) == (300, True)
+
+
+def test_an_interval_is_wider_on_the_side_of_the_long_tail_and_unknown_of_few() -> None:
+    values = RNG.exponential(size=12)
+    low, high = interval(values, values.mean(), 500, 0)
+    assert high - values.mean() > values.mean() - low > 2.2 * values.std(ddof=1) / np.sqrt(12)
+    assert interval(np.zeros(12), 0.0, 500, 0) == (0, 0)
+    assert np.isnan(interval(values[:9], 0.0, 500, 0)).all()
 
 
 def test_a_row_of_weight_two_is_two_rows() -> None:

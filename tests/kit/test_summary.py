@@ -1,5 +1,7 @@
+import pytest
+
 from kit.report.binary import METRICS
-from kit.report.summary import figure, table
+from kit.report.summary import figure, figures, table
 
 FIGURES = dict.fromkeys(METRICS, 0.71249)
 SPLIT = {
@@ -7,9 +9,8 @@ SPLIT = {
     "base_rate": 0.2,
     **FIGURES,
     **{f"{name}_se": 0.0104 for name in METRICS},
-    "better_than_dummy": True,
-    "dummy": {**FIGURES, "roc_auc": 0.5},
-    "baseline": {**FIGURES, "roc_auc": 0.6},
+    "dummy": {**FIGURES, "roc_auc": 0.5, "roc_auc_gain_low": 0.1, "roc_auc_gain_high": 0.3},
+    "baseline": {**FIGURES, "roc_auc": 0.6, "roc_auc_gain_low": 0.1, "roc_auc_gain_high": 0.2},
 }
 
 
@@ -39,9 +40,20 @@ def test_a_metric_that_does_not_exist_is_a_dash() -> None:
     assert rows[2] == ["ROC AUC", "– ± –", "0.500", "0.600"]
 
 
-def test_a_model_that_is_no_better_than_a_dummy_is_said_first() -> None:
-    report = {"validation": SPLIT, "test": SPLIT | {"better_than_dummy": False}}
-    assert table(report, METRICS).startswith("**No better than a dummy on test.** ")
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (-0.2, -0.1, "worse than the dummy by ROC AUC: gain -0.200 to -0.100"),
+        (-0.1, 0.1, "not shown to be better than the dummy by ROC AUC: gain -0.100 to 0.100"),
+        (None, None, "too few blocks to tell whether it is better than the dummy"),
+    ],
+)
+def test_what_the_model_is_not_shown_to_beat_is_said_first(
+    low: float | None, high: float | None, words: str
+) -> None:
+    dummy = {**FIGURES, "roc_auc_gain_low": low, "roc_auc_gain_high": high}
+    text = figures({"validation": SPLIT, "test": SPLIT | {"dummy": dummy}}, METRICS)
+    assert text.startswith(f"**On test, {words}.**\n\n|")
 
 
 def test_a_value_in_thousands_has_no_decimals() -> None:

@@ -42,11 +42,13 @@ class World:
         """What each of so many days has of its own, of mean 0 and variance 1."""
         first = 50 if self.alike else 0
         size = count + first
-        new = {
-            "normal": lambda: rng.normal(size=size),
-            "skewed": lambda: rng.exponential(size=size) - 1,
-            "heavy tails": lambda: rng.standard_t(4, size=size) / np.sqrt(2),
-        }[self.shape]()
+        match self.shape:
+            case "skewed":
+                new = rng.exponential(size=size) - 1
+            case "heavy tails":
+                new = rng.standard_t(4, size=size) / np.sqrt(2)
+            case _:
+                new = rng.normal(size=size)
         for at in range(1, size if self.alike else 0):
             new[at] = self.alike * new[at - 1] + np.sqrt(1 - self.alike**2) * new[at]
         return np.asarray(new[first:])

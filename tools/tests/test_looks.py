@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strata.compare.intervals import pseudo_values
-from strata.compare.scoring import scored
+from strata.compare.scoring import OfBlocks, scored
 from strata.monitor import looks
 from strata.monitor.drift import drift, drifts
 from strata.monitor.looks import ALPHA, FIRST, Look, alarms, false_alarms, levels, p_values
@@ -80,6 +80,9 @@ def test_models_that_change_places_in_half_of_the_blocks_are_not_called_stale() 
         old, new = (truth + rng.normal(0, noise, len(day)) for noise in (2.0, 1.5))
         months.append((label, old, new))
 
+    def gain(was: OfBlocks, now: OfBlocks) -> OfBlocks:
+        return lambda drawn: now(drawn) - was(drawn)
+
     def found(share: float) -> list[bool]:
         past = []
         for label, old, new in months:
@@ -89,7 +92,7 @@ def test_models_that_change_places_in_half_of_the_blocks_are_not_called_stale() 
             assert before
             assert after
             was, now = before.of_blocks(weight, day), after.of_blocks(weight, day)
-            past.append(Look(pseudo_values(lambda drawn, a=was, b=now: b(drawn) - a(drawn), 30)))
+            past.append(Look(pseudo_values(gain(was, now), 30)))
         return alarms(p_values(past))
 
     raised = sum(any(found(0.5)) for _ in range(200))

@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
+from strata.compare.baselines import doubts
 from strata.compare.paired import COMMON, Difference, Group
 from strata.compare.seeds import Seeds
-from strata.compare.verdict import Evidence, check, estimate, overall, useless
+from strata.compare.verdict import Evidence, check, estimate, overall
 from strata.core.values import Leaves
 
 
@@ -141,25 +142,53 @@ def test_a_regression_is_measured_on_the_same_rows_or_not_at_all() -> None:
     assert gate.passed is False
 
 
+GAIN = {"test.dummy.roc_auc": 0.5, "test.dummy.roc_auc_gain_low": -0.1}
+WORSE, UNSURE = "worse than the", "not shown to be better than the"
+
+
 @pytest.mark.parametrize(
-    ("more", "what"),
+    ("more", "texts"),
     [
-        ({}, ""),
-        ({"test.dummy.roc_auc": 0.5, "test.baseline.roc_auc": 0.6}, ""),
-        ({"test.dummy.roc_auc": 0.5, "test.baseline.roc_auc": 0.75}, "a baseline"),
-        ({"test.dummy.roc_auc": 0.7}, "a dummy"),
-        ({"validation.dummy.roc_auc": 0.9, "test.dummy.roc_auc": None}, ""),
-        ({"test.better_than_dummy": True}, ""),
-        ({"test.better_than_dummy": False}, "a dummy"),
-        ({"validation.better_than_dummy": False}, ""),
+        ({}, []),
+        ({"test.dummy.roc_auc": 0.5, "test.baseline.roc_auc": 0.6}, []),
+        ({"test.baseline.roc_auc": 0.75}, [f"{WORSE} baseline (gain -0.0500)"]),
+        ({"test.dummy.roc_auc": 0.7}, [f"{UNSURE} dummy (gain 0)"]),
+        (
+            {"test.roc_auc_se": 0.05, "test.baseline.roc_auc": 0.75},
+            [f"{UNSURE} baseline (gain -0.1480 to +0.0480)"],
+        ),
+        (
+            {"test.roc_auc_se": 0.01, "test.dummy.roc_auc": 0.75},
+            [f"{WORSE} dummy (gain -0.0696 to"],
+        ),
+        (
+            GAIN | {"test.dummy.roc_auc_gain_high": 0.3},
+            [f"{UNSURE} dummy (gain -0.1000 to +0.3000)"],
+        ),
+        (GAIN | {"test.dummy.roc_auc_gain_high": -0.05}, [f"{WORSE} dummy (gain -0.1000 to"]),
+        (GAIN | {"test.dummy.roc_auc_gain_low": 0.1, "test.dummy.roc_auc_gain_high": 0.3}, []),
+        (
+            GAIN | {"test.dummy.roc_auc_gain_low": None},
+            [f"{UNSURE} dummy (too few blocks of rows)"],
+        ),
+        ({"validation.dummy.roc_auc": 0.9, "test.dummy.roc_auc": None}, []),
+        ({"test.better_than_dummy": True}, []),
+        ({"test.better_than_dummy": False}, [f"{WORSE} dummy (as its pipeline says)"]),
+        ({"test.better_than_dummy": False, "test.dummy.roc_auc": 0.5}, []),  # by another metric
+        ({"validation.better_than_dummy": False}, []),
     ],
 )
-def test_a_model_that_is_no_better_than_a_simple_one(more: Leaves, what: str) -> None:
-    found = Evidence({}, {"test.roc_auc": 0.7, **more})
-    assert useless("test.roc_auc", found) == what
+def test_a_model_that_is_not_shown_to_be_better_than_a_simple_one(
+    more: dict[str, Any], texts: list[str]
+) -> None:
+    found = doubts("test.roc_auc", Evidence({}, {"test.roc_auc": 0.7, **more}))
+    assert len(found) == len(texts)
+    for doubt, text in zip(found, texts, strict=True):
+        assert doubt.text.startswith(text)
+        assert doubt.is_worse == text.startswith(WORSE)
 
 
 def test_less_of_a_loss_is_better_than_the_dummy() -> None:
-    for mine, what in ((0.4, ""), (0.6, "a dummy")):
+    for mine, worse in ((0.4, []), (0.6, [True])):
         found = Evidence({}, {"test.log_loss": mine, "test.dummy.log_loss": 0.5})
-        assert useless("test.log_loss", found) == what
+        assert [doubt.is_worse for doubt in doubts("test.log_loss", found)] == worse

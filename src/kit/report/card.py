@@ -22,8 +22,8 @@ from kit.report import slices
 CARD = Path("models/card.md")
 NEEDED = {"license": "such as mit, by Hugging Face's names", "model_name": "what it is called"}
 LEGEND = (
-    "After ± is the standard error, by resampling whole blocks of rows. The dummy knows only the "
-    "labels of training; the baseline is a linear model."
+    "After ± is the standard error, by whole blocks of rows. The dummy knows only the labels of "
+    "training; the baseline is a linear model."
 )
 FEW = "A slice of few blocks tells little, and of many slices some look bad by chance."
 REPRODUCE = """\

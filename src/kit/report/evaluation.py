@@ -1,4 +1,4 @@
-"""The figures of one split: metrics with errors by resampling blocks, beside those of baselines."""
+"""The figures of one split: metrics with errors by blocks of rows, beside those of baselines."""
 
 from typing import Any
 
@@ -8,7 +8,15 @@ import pandas as pd
 from kit.learn.outcomes import Floats, labels, table, weights
 from kit.params import Data, Evaluate
 from kit.report import summary
-from kit.report.scores import DIGITS, is_better, standard_errors
+from kit.report.scores import (
+    DIGITS,
+    LESS_IS_BETTER,
+    effective,
+    interval,
+    parts,
+    pseudo_values,
+    standard_error,
+)
 from kit.report.tasks import base_rate, task_of
 
 Report = dict[str, Any]
@@ -23,8 +31,17 @@ def rounded(figures: dict[str, float], suffix: str = "") -> Report:
 
 
 def blocks(frame: pd.DataFrame, block: str | None) -> Any:
-    """What each row's block is called."""
-    return np.arange(len(frame)) if block is None else frame[block].to_numpy()
+    """What each row's block is called; None where each row is one."""
+    return None if block is None else frame[block].to_numpy()
+
+
+def counted(block: Any, values: Floats) -> Report:
+    """How many blocks there are, and how many independent ones these tell as much as."""
+    if block is None:
+        return {}
+    count, known = len(pd.unique(block)), np.isfinite(values).all()
+    worth = round(effective(values) / len(values) * count) if known else None
+    return {"blocks": count, "independent_blocks": worth}
 
 
 def evaluate(
@@ -34,21 +51,31 @@ def evaluate(
     settings: Evaluate,
     data: Data,
 ) -> Report:
-    """The metrics of one split; ``predictions`` are the model's and those of the baselines."""
+    """The metrics of one split; ``predictions`` are the model's and those of the baselines.
+
+    Beside each baseline, how much better the model is by the first metric: a 95% interval, paired.
+    """
     task, weight, block = task_of(data), weights(frame, data), blocks(frame, settings.block)
-    label = labels(frame, data, classes)
+    label, part = labels(frame, data, classes), parts(block, len(frame))
     measures = {name: task.scores(label, found) for name, found in predictions.items()}
-    drawn = (settings.bootstrap_samples, settings.seed)
-    errors = standard_errors(measures["model"], weight, block, *drawn)
-    lost = {name: task.losses(label, found) for name, found in predictions.items()}
-    figures = {name: rounded(measure(weight)) for name, measure in measures.items()}
+    figures = {name: measure(weight) for name, measure in measures.items()}
+    values = {name: pseudo_values(of, weight, part) for name, of in measures.items()}
+    errors = {metric: standard_error(own) for metric, own in values["model"].items()}
+    first = next(iter(task.METRICS))
+    way, others = -1 if first in LESS_IS_BETTER else 1, {}
+    for name in [name for name in figures if name != "model"]:
+        gain = way * (figures["model"][first] - figures[name][first])
+        gains = way * (values["model"][first] - values[name][first])
+        ends = interval(gains, gain, settings.bootstrap_samples, settings.seed)
+        both = dict(zip(("gain_low", "gain_high"), ends, strict=True))
+        others[name] = rounded(figures[name] | {f"{first}_{end}": of for end, of in both.items()})
     return {
         "n": len(frame),
+        **counted(block, values["model"][first]),
         **base_rate(label, weight, data),
-        **figures.pop("model"),
+        **rounded(figures["model"]),
         **rounded(errors, "_se"),
-        "better_than_dummy": is_better(lost["model"], lost["dummy"], weight, block, settings.seed),
-        **figures,
+        **others,
     }
 
 
@@ -63,7 +90,8 @@ def prediction_rows(
 
 def verdict(test: Report, data: Data) -> str:
     """The first metric of the test split, and whether the model is of any use."""
-    name, title = next(iter(task_of(data).METRICS.items()))
+    metrics = task_of(data).METRICS
+    name, title = next(iter(metrics.items()))
     figure, error = summary.figure(test[name]), summary.figure(test[f"{name}_se"])
-    said = f"test {title} {figure} ± {error} on {test['n']:,} rows"
-    return said if test["better_than_dummy"] else f"{said}: NO BETTER THAN A DUMMY"
+    text = f"test {title} {figure} ± {error} on {test['n']:,} rows"
+    return ": ".join([text, *summary.doubts(test, metrics)[:1]])

@@ -9,7 +9,7 @@ from kit.learn.outcomes import columns_of, labels, weights
 from kit.params import Data, Evaluate
 from kit.report import summary
 from kit.report.evaluation import blocks
-from kit.report.scores import standard_errors
+from kit.report.scores import parts, pseudo_values, standard_error
 from kit.report.tasks import base_rate, task_of
 
 Groups = list[tuple[str, pd.DataFrame]]  # each with its name, in rows of predictions
@@ -25,11 +25,11 @@ def table(groups: Groups, classes: list[str], data: Data, settings: Evaluate) ->
         label, weight = labels(rows, data, classes), weights(rows, data)
         said, block = rows[columns].to_numpy(), blocks(rows, settings.block)
         measure = task.scores(label, said if data.task == "multiclass" else said[:, 0])
-        figures, count = measure(weight), len(pd.unique(block))
-        drawn = (settings.bootstrap_samples, settings.seed)
-        errors = standard_errors(measure, weight, block, *drawn) if count > 1 else {}
+        figures, count = measure(weight), len(rows) if block is None else len(pd.unique(block))
+        values = pseudo_values(measure, weight, parts(block, len(rows)))
+        errors = {metric: standard_error(own) for metric, own in values.items()}
         shares = base_rate(label, weight, data).values()
-        cells = [f"{shown(figures[m])} ± {shown(errors.get(m))}" for m in task.METRICS]
+        cells = [f"{shown(figures[m])} ± {shown(errors[m])}" for m in task.METRICS]
         counts = [f"{len(rows):,}", f"{count:,}"]
         found.append([name, *counts, *(summary.figure(share) for share in shares), *cells])
     rate = ["base rate"] if data.task == "binary" else []

@@ -7,29 +7,51 @@ BASELINES = ("dummy", "baseline")
 
 def table(report: dict[str, dict[str, Any]], metrics: dict[str, str]) -> str:
     """Render metrics.json: what the file is, and its figures."""
-    useless = [name for name, split in report.items() if not split["better_than_dummy"]]
-    warning = f"**No better than a dummy on {' and '.join(useless)}.** " if useless else ""
     return (
-        f"{warning}Metrics of this commit's model, with standard errors by resampling blocks of "
-        f"rows. The stage `evaluate` writes this file.\n\n{figures(report, metrics)}\n"
+        "Metrics of this commit's model, with standard errors by blocks of rows. The stage "
+        f"`evaluate` writes this file.\n\n{figures(report, metrics)}\n"
     )
+
+
+def doubts(split: dict[str, Any], metrics: dict[str, str]) -> list[str]:
+    """Each of BASELINES that the model is not shown to be better than, by the first metric.
+
+    It is where the 95% interval of the gain is above 0; below 0 it is worse; across, nobody can
+    tell.
+    """
+    name, title = next(iter(metrics.items()))
+    found = []
+    for other in BASELINES:
+        low, high = (split[other][f"{name}_gain_{end}"] for end in ("low", "high"))
+        if low is None:
+            found.append(f"too few blocks to tell whether it is better than the {other}")
+        elif low <= 0:
+            word = "worse than" if high < 0 else "not shown to be better than"
+            found.append(f"{word} the {other} by {title}: gain {figure(low)} to {figure(high)}")
+    return found
 
 
 def figures(report: dict[str, dict[str, Any]], metrics: dict[str, str]) -> str:
     """A row a metric, by its title; for each split its figure ± standard error and the figures of
-    the baselines."""
+    the baselines. First what the model is not shown to be better than."""
+    why = [f"{name}, {text}" for name, split in report.items() for text in doubts(split, metrics)]
     header = ["metric"] + [title for name in report for title in (name, *BASELINES)]
     rows = [
         [title] + [cell for split in report.values() for cell in cells(split, name)]
         for name, title in metrics.items()
     ]
-    empty = [""] * len(BASELINES)
-    if all("base_rate" in split for split in report.values()):
-        shares = [figure(split["base_rate"]) for split in report.values()]
-        rows.append(["base rate"] + [cell for share in shares for cell in (share, *empty)])
-    counts = [f"{split['n']:,}" for split in report.values()]
-    rows.append(["rows"] + [cell for count in counts for cell in (count, *empty)])
-    return grid(header, rows)
+    counts = {"base rate": "base_rate", "rows": "n", "blocks": "blocks"}
+    counts["independent blocks"] = "independent_blocks"
+    for title, name in counts.items():
+        if all(name in split for split in report.values()):
+            values = [count(split[name]) for split in report.values()]
+            rows.append([title] + [cell for value in values for cell in (value, "", "")])
+    return "\n\n".join([*(f"**On {text}.**" for text in why), grid(header, rows)])
+
+
+def count(value: float | None) -> str:
+    """A count as it is, and anything else as a figure."""
+    return f"{value:,}" if isinstance(value, int) else figure(value)
 
 
 def grid(header: list[str], rows: list[list[str]]) -> str:

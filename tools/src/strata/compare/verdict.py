@@ -239,27 +239,6 @@ def widened(between: Difference, fit: float | None, how: str, refused: str) -> E
     return replace(result, interval=(low, high))
 
 
-def useless(name: str, evidence: Evidence) -> str:
-    """What the headline metric is no better than, a dummy or a baseline; empty if it is better.
-
-    So it is too if its pipeline says that the model is not ``better_than_dummy`` on that split.
-    """
-    mine, (splits, metric) = real(evidence.this.get(name)), parts(name)
-    for other, value in evidence.this.items():
-        around, bare = parts(other)
-        simple = [word for word in around if word in DUMMIES]
-        if [word for word in around if word not in DUMMIES] != splits:
-            continue
-        if bare == "better_than_dummy" and value is False:
-            return "a dummy"
-        best = real(value)
-        if not simple or bare != metric or mine is None or best is None:
-            continue
-        if mine == best or (mine - best) * evidence.direction(name) < 0:
-            return f"a {simple[0]}"
-    return ""
-
-
 def overall(name: str, evidence: Evidence) -> tuple[str, Estimate | None, str]:
     """The verdict on the headline metric, the estimate behind it, and a note on it, as Markdown.
 

@@ -2,8 +2,9 @@
 
 from strata import git
 from strata.compare import answer, lines
+from strata.compare.baselines import doubts
 from strata.compare.evidence import gather, load_settings
-from strata.compare.verdict import REGRESSION, check, useless
+from strata.compare.verdict import REGRESSION, check
 from strata.core.errors import Fault
 from strata.core.texts import inert
 from strata.core.values import is_number
@@ -61,8 +62,8 @@ def judge(
         evidence, _ = gather(None, this, settings)
         figures.append("the first in its stage: nothing to hold it against")
         gates = [gate for gate in check(settings.gates, evidence) if gate.kind != REGRESSION]
-    if dummy := useless(metric, evidence):
-        against.append(f"by {metric} it is no better than {dummy}")
+    for doubt in doubts(metric, evidence):
+        (against if doubt.is_worse else figures).append(f"by {metric}: {doubt.text}")
     for gate in gates:
         if gate.passed is False:
             against.append(

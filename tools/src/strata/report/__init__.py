@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 from subprocess import SubprocessError
 
 from strata import git
+from strata.compare.baselines import doubts
 from strata.compare.evidence import Settings, gates_at, gather, load_settings, stage_changes
 from strata.compare.paired import COMMON
-from strata.compare.verdict import Evidence, check, overall, useless
+from strata.compare.verdict import Evidence, check, overall
 from strata.core import frames
 from strata.core.charts import mermaid, picture
 from strata.core.errors import Fault
@@ -95,8 +96,10 @@ def build(
     problems += [("gate failed", sections.crossed(gate)) for gate in gates if gate.passed is False]
     if commit:
         notes += gates_moved(Revision(store, commit), settings)
-    if what := useless(settings.headline, evidence):
-        notes.append(f"**By {code(settings.headline)}, this model is no better than {what}.**")
+    notes += [
+        f"**By {code(settings.headline)}, this model is {doubt.text}.**"
+        for doubt in doubts(settings.headline, evidence)
+    ]
     same = (
         base is not None and base.stages == this.stages and not changes(base.metrics, this.metrics)
     )
