@@ -23,10 +23,7 @@ README = HOME / "benchmarks/README.md"
 MEASURED = ["src", "dvc.yaml", "params.yaml", "requirements.lock"]
 # And `flat`, only by name.
 ALL = ["pipeline", "arrival", "scale", "s3", "restore", "sweep", "serving", "starts"]
-HEAD = """\
-| what | beside | CPU s | its CPU s | CPU | time | memory |
-| --- | --- | --: | --: | --: | --: | --: |
-"""
+ALL += ["intervals"]
 
 
 def line(row: Row) -> str:
@@ -60,12 +57,12 @@ def measured(section: Section, sizes: list[int]) -> str:
     commit = run(HOME, "git", "log", "-1", "--format=%h", "--", *MEASURED).strip()
     rows = []
     for row in section.rows(sizes):
-        rows.append(line(row))
+        rows.append(row if isinstance(row, str) else line(row))
         print(rows[-1], end="", flush=True)
     ours = {name: version(name) for name in ("dvc", "pandas", "scikit-learn")}
     with_ = ", ".join(f"{name} {at}" for name, at in (ours | versions(section.packages)).items())
     when = f"Pipeline of commit {commit}, {datetime.date.today()}: {machine()}; {with_}."
-    return f"{section.text.strip()}\n\n{HEAD}{''.join(rows)}\n{when}\n"
+    return f"{section.text.strip()}\n\n{section.head}{''.join(rows)}\n{when}\n"
 
 
 def written(text: str, heading: str, part: str) -> str:
@@ -74,7 +71,8 @@ def written(text: str, heading: str, part: str) -> str:
     parts = dict(other.split("\n", 1) for other in others)
     parts[heading] = f"\n{part}"
     return f"{top.rstrip()}\n\n" + "\n".join(
-        f"## {name}\n{parts[name].rstrip()}\n" for name in sorted(parts)
+        f"## {name}\n{parts[name].rstrip()}\n"
+        for name in sorted(parts, key=lambda name: (int(name.partition(".")[0]), name))
     )
 
 
@@ -87,7 +85,7 @@ def main() -> None:
     for each in [name] if name else ALL:
         section: Section = import_module(f"benchmarks.{each}").SECTION
         heading = f"{section.title}: {', '.join(sizes)}" if sizes else section.title
-        print(f"\n## {heading}\n{HEAD}", end="", flush=True)
+        print(f"\n## {heading}\n{section.head}", end="", flush=True)
         part = measured(section, [int(size) for size in sizes] or list(section.sizes))
         README.write_text(written(README.read_text(encoding="utf-8"), heading, part), "utf-8")
 

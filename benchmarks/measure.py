@@ -19,6 +19,10 @@ import psutil
 HOME = Path(__file__).parents[1]
 NOTHING = float("nan")  # not measured
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+HEAD = """\
+| what | beside | CPU s | its CPU s | CPU | time | memory |
+| --- | --- | --: | --: | --: | --: | --: |
+"""
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the benchmarks: README.md has its text, its rows, and the versions it ran."""
+    """A part of the benchmarks: README.md has its text, its rows, and the versions it ran.
+
+    Rows of a table with another ``head`` are lines as they stand there.
+    """
 
     title: str
     text: str
-    rows: Callable[[list[int]], Iterator[Row]]
+    rows: Callable[[list[int]], Iterator[Row | str]]
     packages: list[str]  # of the peers
     sizes: tuple[int, ...] = ()  # what `make bench` takes
+    head: str = HEAD
 
 
 def middle(costs: list[Cost]) -> Cost:

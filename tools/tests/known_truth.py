@@ -4,7 +4,7 @@ Rows come in days. What a day has of its own, in either model, is normal, skewed
 and may resemble the day before. The truth is the difference over very many days.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -105,13 +105,19 @@ def measured(world: World, task: str, days: int, times: int) -> Iterator[dict[st
         yield compare(*sides, COLUMNS[task], METRICS[task])[""].differences
 
 
-def coverage(world: World, task: str, days: int, times: int) -> dict[str, float]:
-    """How often the 95% interval of each metric's difference has the true one."""
-    true = truth(world, task)
-    found = list(measured(world, task, days, times))
-    return {
-        metric: float(
-            np.mean([one[metric].low <= true[metric] <= one[metric].high for one in found])
-        )
-        for metric in true
-    }
+def coverage(
+    world: World,
+    task: str,
+    days: int,
+    times: int,
+    ends: Sequence[Callable[[Difference], tuple[float, float]]] = (lambda it: (it.low, it.high),),
+) -> dict[str, list[float]]:
+    """How often the 95% interval of each metric's difference has the true one, for each of some
+    ways to have its ``ends``; at first that of the tools."""
+    true, hits = truth(world, task), {metric: np.zeros(len(ends)) for metric in METRICS[task]}
+    for found in measured(world, task, days, times):
+        for metric, between in found.items():
+            for at, way in enumerate(ends):
+                low, high = way(between)
+                hits[metric][at] += low <= true[metric] <= high
+    return {metric: list(of / times) for metric, of in hits.items()}
