@@ -231,4 +231,4 @@ def test_nothing_is_asked_twice_and_nothing_is_written_without_a_yes(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stdout.endswith("strata adopt: nobody answers: --yes takes what is proposed\n")
+    assert done.stdout.endswith("strata adopt: no answer: --yes accepts what is proposed\n")

@@ -328,7 +328,7 @@ def test_a_path_that_misleads_is_refused_and_the_rest_is_told(
     pipeline.write_text(pipeline.read_text() + 'metrics: ["a\\nnext: nothing.json"]\n')
     said = strata(project, "status", code=1)
     assert "metrics: the workspace: 'a\\nnext: nothing.json' has a character that no name" in said
-    assert "next: `git add --all && git commit`" in said
+    assert "next: commit what is yours to keep" in said
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800"])

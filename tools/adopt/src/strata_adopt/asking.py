@@ -13,7 +13,7 @@ def ask(question: str) -> str:
     try:
         return input(f"{question} ").strip()
     except EOFError:
-        raise Fault("nobody answers: --yes takes what is proposed") from None
+        raise Fault("no answer: --yes accepts what is proposed") from None
 
 
 def confirm(question: str) -> bool:

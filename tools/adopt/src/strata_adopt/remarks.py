@@ -127,7 +127,7 @@ def of_values(name: str, values: pd.Series) -> list[str]:
     if distinct == 1 and len(present) == len(values):
         remarks.append("constant: a model learns nothing from it")
     if distinct == len(present) == len(values) > 2 * FEW and is_name(name, present):
-        remarks.append("an identifier: names the row, and says nothing of a new one")
+        remarks.append("an identifier: it names the row, and tells nothing about a new one")
     if values.isna().mean() > 0.5:
         remarks.append("mostly missing")
     if type_ == "mixed":

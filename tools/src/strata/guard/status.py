@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         "`dvc checkout` brings the data that dvc.lock names": late,
         "`dvc repro` makes again what is stored nowhere": nowhere,
         "`strata restore HEAD` brings the outputs back": gone,
-        "`git add --all && git commit`": changes,
+        "commit what is yours to keep (`git status` lists it)": changes,
         "`dvc checkout` brings this commit's data; `dvc commit` keeps yours instead": other,
         "`dvc push`": unpushed,
     }

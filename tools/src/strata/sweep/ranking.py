@@ -116,7 +116,7 @@ def write(
         parts.to_csv(folder / "importance.csv", index=False, lineterminator="\n")
         print("what mattered: " + ", ".join(f"{k} {v:.2f}" for k, v in shares.items()))
     elif len(finished) < ENOUGH * len(varied):
-        few = f"{len(finished)} finished trials are too few for {len(varied)} parameters"
-        print(f"what mattered cannot be told: {few}, each needs {ENOUGH}")
+        few = f"it takes {ENOUGH * len(varied)} finished trials, here are {len(finished)}"
+        print(f"what mattered is unknown: {few}")
     print(f"table: sweeps/{folder.name}/trials.csv and .parquet")
     return str(best["experiment"])
