@@ -45,7 +45,7 @@ def test_the_tour_of_the_readme(desk: Project) -> None:
     assert "metrics/seeds.json is committed" in output
     assert "## Strata: " in output
     assert desk.run("git", "branch", "--show-current") == "main\n"
-    assert desk.run("git", "status", "--porcelain") == "?? old.joblib\n"
+    assert desk.run("git", "status", "--porcelain") == ""
 
 
 def test_every_block_of_commands_is_run() -> None:
