@@ -85,6 +85,7 @@ def serving(
         "PYTHONPATH": f"{project / 'src'}{os.pathsep}{project}",
         "SERVE_ADDRESS": f"127.0.0.1:{port}",
         "SERVE_MAX_BYTES": "10000000",
+        "SERVE_HEADER_SECONDS": "600",  # a connection waits while scikit-learn predicts
     }
     words = [str(port) if word == "PORT" else str(word) for word in command]
     process = psutil.Popen(words, cwd=project, env=env, stderr=subprocess.DEVNULL)
