@@ -54,7 +54,7 @@ def test_what_a_commit_costs_on_the_disk(project: Project, strata: Strata) -> No
     project.commit("Another model")
     found = said(strata, project, 1)["cache"]
     assert found.startswith("3.")
-    assert " 3.0 MB not of the last" in found or " 3.1 MB not of the last" in found
+    assert " 3.0 MB of it new" in found or " 3.1 MB of it new" in found
     (project.path / ".dvc/config").write_text("[nonsense\n")
     assert said(strata, project, 1)["cache"].startswith("cannot tell: ")
 
@@ -145,5 +145,5 @@ def test_data_that_was_never_here_is_said_to_be(
     clone = Project(tmp_path / "clone", versions.env)
     versions.run("git", "clone", "--quiet", str(versions.path), str(clone.path))
     found = said(strata, clone, 1)["cache"]
-    assert found.startswith("0.0 MB of this commit (not here: data/raw, metrics/predictions.parq")
-    assert ", and the data of the last is not here; " in found
+    assert found.startswith("0.0 MB in this commit (not here: data/raw, metrics/predictions.parq")
+    assert "how much of it is new is unknown: the commit before is not here" in found

@@ -224,6 +224,15 @@ def test_stale_lock(repo: Project) -> None:
     assert "the committed dvc.lock has another `train` (`param train.skill`)" in text
 
 
+def test_what_is_reproduced_and_not_committed_is_one_line(repo: Project) -> None:
+    repo.set(**{"train.skill": 2.0})
+    repo.run("dvc", "repro", "--quiet")
+    text = report(repo, fails=True)
+    assert verdict(text) == "not committed"
+    assert "- **not committed**: `params.yaml`: a report is of commits" in text
+    assert "lock stale" not in text
+
+
 def test_outputs_that_differ_from_the_committed_are_not_reproduced(repo: Project) -> None:
     lock = repo.path / "dvc.lock"
     text = lock.read_text()

@@ -237,6 +237,11 @@ class Revision:
         return [path for stage in self.stages.values() for path in stage.outs]
 
     @property
+    def param_files(self) -> list[str]:
+        """The files of params, by path; params.yaml counts as first."""
+        return self._whole.params
+
+    @property
     def metric_files(self) -> list[str]:
         """The paths of the files of metrics."""
         return self._whole.metrics
@@ -251,8 +256,8 @@ class Revision:
 
     @cached_property
     def params(self) -> Leaves:
-        """All values in the files of params, named as metrics are; params.yaml counts as first."""
-        return self._leaves(self._whole.params)
+        """All values in the files of params, named as metrics are."""
+        return self._leaves(self.param_files)
 
     def _leaves(self, named: Iterable[str]) -> Leaves:
         paths = dict.fromkeys(path for name in named for path in self.paths(name))

@@ -18,6 +18,7 @@ from strata.git import (
     is_shallow,
     lines,
     own_path,
+    position,
     run,
     setting,
     succeeds,
@@ -190,6 +191,12 @@ def own_branches(root: Path, others: Sequence[str] = ()) -> list[str]:
 def short(ref: str) -> str:
     """The name of a branch as people write it, from its full one."""
     return ref.removeprefix(HEADS).removeprefix("refs/remotes/")
+
+
+def here(root: Path) -> str:
+    """What is checked out, as people write it: a branch, or a commit by its first digits."""
+    place = position(root)
+    return place[:9] if HASH.fullmatch(place) else short(place)
 
 
 def branches(root: Path) -> list[str]:

@@ -115,16 +115,16 @@ def size(store: Store, root: Path) -> str:
     """The bytes of HEAD's data and models, and how many of them its parent lacks."""
     now = Revision(store, refs.commit_of("HEAD", root)).outputs
     new = store.sizes(now)
-    state = f"{sum(new.values()) / 1e6:,.1f} MB of this commit"
+    state = f"{sum(new.values()) / 1e6:,.1f} MB in this commit"
     if absent := [out.path for out in now if out.hash not in new]:
         state += f" (not here: {listed(absent, 3)})"
     if parent := git.find_commit(root, "HEAD~1"):
         last = Revision(store, parent).outputs
         old = store.sizes(last)
         if any(out.is_folder and out.hash not in old for out in last):  # which files it had
-            return f"{state}, and the data of the last is not here; "
+            return f"{state} (how much of it is new is unknown: the commit before is not here); "
         added = sum(size for oid, size in new.items() if oid not in old)
-        state += f", {added / 1e6:,.1f} MB not of the last"
+        state += f", {added / 1e6:,.1f} MB of it new"
     return f"{state}; "
 
 

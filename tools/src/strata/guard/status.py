@@ -18,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     root = git.top()
     changes = git.changes(root)
     dirt = f"{len(changes)} uncommitted files" if changes else "all committed"
-    print(f"at {git.position(root)}, {dirt}")
+    print(f"at {refs.here(root)}, {dirt}")
     if note := cut_off(root):
         print(note)
         return 1

@@ -169,6 +169,9 @@ def staleness(store: Store, this: Revision, old: dict[str, list[str]]) -> Proble
     why = {f"stage {code(stage)}": reasons for stage, reasons in old.items()}
     committed = Revision(store, refs.commit_of("HEAD", store.root)).stages
     moved = stage_changes(committed, this.stages)
+    read = {path for stage in this.stages.values() for path in stage.deps} | set(this.param_files)
+    if not old and (edited := git.uncommitted(store.root, sorted(read))):
+        return [("not committed", f"{sections.some(edited, 4)}: a report is of commits")]
     why |= {f"the committed dvc.lock has another {code(name)}": r for name, r in moved.items() if r}
     problems = [
         ("lock stale", f"{what} ({sections.some(reasons, 4)}); {again}")
@@ -226,8 +229,11 @@ def head_commit(root: Path) -> str:
 def reproduced(log: str, stages: dict[str, Stage], problems: Problems) -> str:
     """Whether this run shows that the commit makes the bytes it says."""
     ran = sections.times(log)
-    if any(name in ("lock stale", "not reproduced", "pipeline failed") for name, _ in problems):
+    names = {name for name, _ in problems}
+    if names & {"lock stale", "not reproduced", "pipeline failed"}:
         return "Reproduces: **no**."
+    if "not committed" in names:
+        return "Reproduces: not judged before it is committed."
     if not ran:
         return "Reproduces: dvc.lock is up to date; no stage was run again to show it."
     again = f"{len(ran)} of {len(stages)} stages ran here and gave the committed bytes"

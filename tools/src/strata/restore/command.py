@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     name = workspace.previous(root) if args.revision == "-" else args.revision
     named = refs.resolve(name, root)  # once: what the name means may change meanwhile
     commit = named.commit
-    old = git.position(root)
+    old, head = refs.here(root), refs.commit_of("HEAD", root)
     with opened(root) as store:
         target = Revision(store, commit)
         workspace.refuse_to_lose(store, target)
@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("DVC keeps nothing for this revision: its files are all in Git")
     now = f"{refs.short(name)} ({commit[:7]})"
-    print(f"the workspace is at {now}; `strata restore -` goes back to {old}")
+    back = f"; `strata restore -` goes back to {old}" if commit != head else ""
+    print(f"the workspace is at {now}{back}")
     if lagging := git.changes(root, untracked=False):
         print(
             f"not at the commit that it names: {listed(lagging)}; `git submodule update --init` "
