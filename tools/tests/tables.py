@@ -181,7 +181,11 @@ CASES = {
     "visits": Case(
         visits,
         "ill",
-        says=("in whole groups", "2 rows repeat the visit_id", "one partition a source file"),
+        says=(
+            "in whole groups",
+            "repeats of the visit_id of another row: 2,",
+            "one partition a source file",
+        ),
     ),
     "houses": Case(houses, "price", says=("%d.%m.%Y", "in m²", "? among numbers")),
     "genes": Case(genes, "outcome"),

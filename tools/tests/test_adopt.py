@@ -234,7 +234,7 @@ def test_a_key_that_repeats_is_said_and_mended(tmp_path: Path) -> None:
     assert found.repeats == "key"
     labels = frame["bought"].to_list()
     clash = int(labels[5] != labels[6])
-    assert any(f"1 rows repeat the id of another, {clash} of them" in r for r in found.remarks)
+    assert any(f"repeats of the id of another row: 1, {clash} of them" in r for r in found.remarks)
     found = adopted(tmp_path, GOOD, key=("shop",))
     assert found.repeats == "key"
 
@@ -250,7 +250,7 @@ def test_a_time_column_holds_out_the_newest_and_a_group_whole_ones(tmp_path: Pat
 
 
 NO_MODEL: dict[str, tuple[pd.DataFrame, dict[str, Any], str]] = {
-    "one row": (GOOD.head(1), {}, "1 rows with a 'bought' are too few"),
+    "one row": (GOOD.head(1), {}, "1 row with a 'bought': too few"),
     "one class": (GOOD.assign(bought="yes"), {}, "'bought' is 'yes' in all rows"),
     "no target": (GOOD, {"target": "bougth"}, "no column 'bougth'; did you mean 'bought'"),
     "no column": (GOOD, {"drop": ("prize",)}, "no column 'prize'"),
@@ -259,6 +259,11 @@ NO_MODEL: dict[str, tuple[pd.DataFrame, dict[str, Any], str]] = {
     "no class": (GOOD, {"positive": "maybe"}, "no 'bought' is 'maybe'; there are"),
     "no moment": (GOOD, {"time": "shop"}, "'shop' is text, and no moment"),
     "no number": (GOOD, {"task": "regression"}, "'bought' is text, no number"),
+    "one frequent class": (
+        GOOD.assign(bought=np.where(np.arange(ROWS) < 12, ["a", "b", "c"] * 133 + ["a"], "d")),
+        {},
+        "'bought' has 1 class of 10 rows or more, where two are needed",
+    ),
     "names": (GOOD.assign(bought=[f"n{n}" for n in range(ROWS)]), {}, "too many to be classes"),
 }
 

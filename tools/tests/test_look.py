@@ -59,7 +59,7 @@ TRAPS = {  # a column, and the remark on it
     "count": ([str(n) for n in RNG.integers(0, 99, ROWS)], "numbers as text"),
     "note": ([" ".join(RNG.choice(WORDS, 7)) for _ in range(ROWS)], "free text"),
     "e_mail": (RNG.choice(["a@b", "c@d"], ROWS), "perhaps personal data"),
-    "delivered": (GOOD["when"] + pd.Timedelta(days=36500), "moments in the future"),
+    "delivered": (GOOD["when"] + pd.Timedelta(days=36500), "in the future, up to"),
     "odd": (np.array([1, "a"] * (ROWS // 2), dtype=object), "text and other values mixed"),
 }
 
@@ -75,7 +75,7 @@ def test_a_trap_is_found(name: str) -> None:
 
 def test_a_good_table_has_no_remark() -> None:
     frame = GOOD.assign(bought=BOUGHT)
-    assert of_table(frame, "bought") == ["predicting bought is binary"]
+    assert of_table(frame, "bought") == ["task of predicting bought: binary"]
     assert of_table(frame, None) == []
 
 
@@ -85,11 +85,11 @@ def test_rows_and_the_target_are_looked_at_too() -> None:
     clash = frame.iloc[[10]].assign(kind="else")
     said = of_table(pd.concat([frame, frame.iloc[[20, 21]], clash]), "kind")
     assert said == [
-        "2 rows repeat another: they may fall on both sides of a split",
-        "predicting kind is multiclass",
-        "kind is missing in 1 rows: nothing to learn from them",
-        "rare classes: rare (3 rows), else (1 rows)",
-        "1 times rows alike in all else differ in kind",
+        "repeats of another row: 2; they may fall on both sides of a split",
+        "task of predicting kind: multiclass",
+        "kind is missing in 1 row: nothing to learn from them",
+        "rare classes: rare (3 rows), else (1 row)",
+        "1 group of rows that are alike in all else but kind",
     ]
     assert "has one class only" in of_table(GOOD.assign(kind="a"), "kind")[-1]
 
@@ -168,7 +168,7 @@ def test_what_it_says_of_a_target(project: Project, tmp_path: Path, strata: Stra
     said = strata(project, "look", str(path), "--target", "bought")
     assert "x\\x1b[31m" in said
     assert "alone predicts the target (balanced accuracy 1.00): is it known in time?" in said
-    assert "predicting bought is binary" in said
+    assert "task of predicting bought: binary" in said
     assert "\x1b" not in said
     assert "no column 'sold'; there are size, shop" in strata(
         project, "look", str(path), "--target", "sold", code=1

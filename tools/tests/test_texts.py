@@ -27,7 +27,7 @@ from strata.core.charts import Chart, mermaid, picture
 from strata.core.errors import Fault
 from strata.core.markdown import block, code, details, join, label, plain, quoted, table, term
 from strata.core.page import page
-from strata.core.texts import inert
+from strata.core.texts import counted, inert
 from strata.core.values import aligned, json_of
 from strata.dvc.revision import Stage, leaves
 from strata.monitor.drift import Drift
@@ -335,3 +335,8 @@ def test_a_path_that_misleads_is_refused_and_the_rest_is_told(
 def test_a_name_that_no_program_can_be_given_is_a_fault(name: str) -> None:
     with pytest.raises(Fault, match="not an argument for git"):
         git.run("cat-file", "blob", f"HEAD:{name}")
+
+
+def test_a_count_has_its_noun_in_the_right_number() -> None:
+    assert [counted(n, "class") for n in (0, 1, 2)] == ["0 classes", "1 class", "2 classes"]
+    assert counted(1_234, "row") == "1,234 rows"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from strata import git
 from strata.core.errors import Fault
-from strata.core.texts import inert
+from strata.core.texts import counted, inert
 from strata.core.values import aligned
 from strata.dvc.revision import Revision
 from strata.dvc.store import Store, opened
@@ -136,7 +136,8 @@ def summary(plan: Plan) -> str:
     task = f"{plan.task} of {plan.positive!r}" if plan.task == "binary" else plan.task
     test, validation, group = plan.test, plan.validation, plan.one("group")
     if plan.by == "time":
-        split = f"the newest {test} {plan.period}s test, {validation} before them validate"
+        split = f"test on the newest {counted(int(test), str(plan.period))}, "
+        split += f"validation on the {counted(int(validation), str(plan.period))} before"
     else:
         rows = {
             "group": f"in whole groups by {group.name if group else ''}",

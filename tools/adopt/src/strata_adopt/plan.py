@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from strata.core.errors import Fault
+from strata.core.texts import counted
 from strata_adopt import remarks
 from strata_adopt.facts import Column, Facts
 from strata_adopt.readings import left_over
@@ -220,8 +221,8 @@ def _set_task(plan: Plan) -> None:
     target, name = plan.target, repr(plan.target.name)
     if plan.rows < LEAST:
         raise Fault(
-            f"{plan.rows} rows with a {name} are too few to train, validate and test on: {LEAST} "
-            "are the least"
+            f"{counted(plan.rows, 'row')} with a {name}: too few to train, validate and test on, "
+            f"for which {LEAST} are the least"
         )
     plan.task = plan.options.task or remarks.task(plan.table.sample[target.column.name])
     if plan.task == "regression":
@@ -248,9 +249,14 @@ def _set_task(plan: Plan) -> None:
     if not plan.rare:
         return
     if plan.task == "binary":
-        raise Fault(f"{name} is {plan.rare[0]!r} in {counts[plan.rare[0]]} rows only")
+        only = counted(counts[plan.rare[0]], "row")
+        raise Fault(f"{name} is {plan.rare[0]!r} in {only} only: {FEW} are the least")
     if len(counts) - len(plan.rare) < 2:
-        raise Fault(f"the classes of {name} have fewer than {FEW} rows each")
+        frequent = len(counts) - len(plan.rare)
+        raise Fault(
+            f"{name} has {counted(frequent, 'class')} of {FEW} rows or more, where two are needed: "
+            "bring more rows, or make fewer classes of it"
+        )
     names = ", ".join(map(str, plan.rare[:5]))
     plan.remarks.append(f"classes of fewer than {FEW} rows are left out by prepare: {names}")
 
@@ -289,12 +295,12 @@ def _add_remarks(plan: Plan, notes: Notes) -> None:
         reasons = [
             *(["empty"] if facts.missing == facts.rows else []),
             *(text for text in field.remarks if text.startswith((*USELESS, *LATE))),
-            *(f"has {text}" for text in field.remarks if "moments in the future" in text),
+            *(f"has {text}" for text in field.remarks if " in the future, up to" in text),
             *(text for text in field.remarks if many and text.endswith("personal data")),
         ]
         if field.role == "feature" and reasons:
             field.leave_out(reasons[0])
-    not_said = ("columns of one name", "predicting")
+    not_said = ("columns of one name", "task of predicting")
     plan.remarks += [text for text in notes.rows if not text.startswith(not_said)]
     if plan.target.facts.missing:
         plan.remarks.append("rows without a target are left out by prepare")
@@ -321,8 +327,8 @@ def _set_key(plan: Plan, notes: Notes) -> None:
         if repeats:
             plan.repeats = "key"
             plan.remarks.append(
-                f"{repeats:,} rows repeat the {' and '.join(names)} of another, {clashes:,} of "
-                f"them with another {target}: prepare keeps the last of each"
+                f"repeats of the {' and '.join(names)} of another row: {repeats:,}, {clashes:,} of "
+                f"them with another {target}; prepare keeps the last of each"
             )
         return
     repeats = int(sample.duplicated().sum())
@@ -433,7 +439,8 @@ def _set_features(plan: Plan) -> None:
         elif field.kind == "text":
             values = plan.values(field)
             if values.nunique() > max(remarks.FEW, 0.5 * len(values)):
-                field.leave_out("almost each row has a value of its own")
+                distinct, rows = counted(values.nunique(), "text"), counted(len(values), "row")
+                field.leave_out(f"{distinct} in {rows}: too many for categories")
     if not plan.of("feature", "free text", "time"):
         why = "; ".join(f"{field.name}: {field.why or field.role}" for field in plan.fields)
         raise Fault(f"no column is left to predict from: {why}")

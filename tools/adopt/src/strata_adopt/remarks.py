@@ -16,6 +16,8 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from strata.core.texts import counted
+
 FEW = 20  # classes that a target of whole numbers has at most; rows that a class has at least
 SAMPLE = 10_000  # rows on which a column alone is tried
 ALIKE = 0.9999  # correlation from which on two columns are almost one
@@ -134,7 +136,9 @@ def of_values(name: str, values: pd.Series) -> list[str]:
         remarks.append("text and other values mixed")
     if type_ == "time":
         future = int((present > pd.Timestamp.now(tz=present.dt.tz)).sum())
-        remarks += [f"{future:,} moments in the future, up to {present.max()}"] if future else []
+        remarks += (
+            [f"{counted(future, 'moment')} in the future, up to {present.max()}"] if future else []
+        )
     if type_ == "text":
         remarks += of_texts(present)
     words = " ".join(WORDS.findall(name)).lower()
@@ -256,25 +260,29 @@ def of_table(frame: pd.DataFrame, target: str | None) -> list[str]:
         remarks.append(f"columns of one name: {', '.join(repeated)}")
     plain = frame.apply(codes) if len(frame.columns) else frame
     if again := int(plain.duplicated().sum()):
-        remarks.append(f"{again:,} rows repeat another: they may fall on both sides of a split")
+        repeats = f"repeats of another row: {again:,}"
+        remarks.append(f"{repeats}; they may fall on both sides of a split")
     if target is None:
         return remarks
     type_ = task(frame[target])
-    remarks.append(f"predicting {target} is {type_}")
+    remarks.append(f"task of predicting {target}: {type_}")
     if absent := int(frame[target].isna().sum()):
-        remarks.append(f"{target} is missing in {absent:,} rows: nothing to learn from them")
+        remarks.append(
+            f"{target} is missing in {counted(absent, 'row')}: nothing to learn from them"
+        )
     if type_ != "regression":
         counts = frame[target].value_counts()
         if len(counts) < 2:
             remarks.append(f"{target} has one class only: there is nothing to tell apart")
         rare = counts[(counts < FEW) | (counts < 0.01 * len(frame))]
         if len(rare):
-            classes = ", ".join(f"{name} ({count:,} rows)" for name, count in rare.head(5).items())
-            remarks.append(f"rare classes: {classes}")
+            classes = (f"{name} ({counted(n, 'row')})" for name, n in rare.head(5).items())
+            remarks.append(f"rare classes: {', '.join(classes)}")
     others = plain.drop(columns=target)
     if len(others.columns):
         alike = others.duplicated(keep=False)
         labels = plain[target][alike].groupby([others[name][alike] for name in others]).nunique()
         if clashing := int((labels > 1).sum()):
-            remarks.append(f"{clashing:,} times rows alike in all else differ in {target}")
+            alike = counted(clashing, "group")
+            remarks.append(f"{alike} of rows that are alike in all else but {target}")
     return remarks

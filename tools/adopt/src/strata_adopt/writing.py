@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from strata.core.errors import Fault
 from strata.core.markdown import code
-from strata.core.texts import inert
+from strata.core.texts import counted, inert
 from strata_adopt.code import checks, conversions, is_plain, literal, long_list, samples
 from strata_adopt.defaults import defaults
 from strata_adopt.plan import PARTITIONS, Field, Plan, periods
@@ -223,7 +223,7 @@ def _swept(model: str, settings: dict[str, Any]) -> str:
 
 def _held_out(plan: Plan) -> str:
     if plan.by == "time":
-        newest = f"the newest {plan.test} {plan.period}{'s' * (plan.test != 1)}"
+        newest = f"the newest {counted(int(plan.test), str(plan.period))}"
         return f"The test split is {newest}; nothing of it was trained on."
     if plan.by == "group":
         return f"No {plan.of('group')[0].name} of the test split was trained on."

@@ -1,4 +1,4 @@
-"""Text from outside: the characters in it that mislead, and what is shown in their place."""
+"""Text from outside: the characters in it that mislead; and names and counts in words."""
 
 import re
 from collections.abc import Sequence
@@ -26,3 +26,9 @@ def listed(names: Sequence[str], most: int = 5, between: str = ", ") -> str:
     """The first of some names, inert, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return between.join(map(inert, names[:most])) + more
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 row, 2,000 rows, 2 classes."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{plural if number != 1 else ''}"
