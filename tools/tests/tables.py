@@ -14,13 +14,20 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Case:
-    """A table: how it is written into a folder, what is asked of adopt, and what comes of it."""
+    """A table: how it is written into a folder, what is asked of adopt, and what comes of it.
+
+    ``roles`` are those of columns that are no plain feature, ``dropped`` how the reasons begin for
+    which others are left out, ``split`` what the rows are held out by.
+    """
 
     write: Callable[[Path, Random], str]  # returns the source
     target: str
     options: list[str] = field(default_factory=list)
     signal: bool = True
     says: tuple[str, ...] = ()  # what the proposal must say
+    roles: dict[str, str] = field(default_factory=dict)
+    dropped: dict[str, str] = field(default_factory=dict)
+    split: str = "stratified"
 
 
 def numbers(rng: Random, rows: int, count: int) -> pd.DataFrame:
@@ -173,26 +180,40 @@ def hostile(folder: Path, rng: Random) -> str:
     return "hostile.csv"
 
 
+LEAKS = "alone predicts the target"
+
 CASES = {
-    "passengers": Case(passengers, "survived", says=("boat", "alone predicts")),
+    "passengers": Case(
+        passengers, "survived", says=("boat", "alone predicts"), roles={"passenger id": "key"},
+        dropped={"boat": LEAKS},
+    ),
     "wine": Case(wine, "kind", says=("multiclass",)),
-    "diabetes": Case(diabetes, "target", says=("regression",)),
-    "demand": Case(demand, "load", says=("the newest",)),
+    "diabetes": Case(diabetes, "target", says=("regression",), split="random"),
+    "demand": Case(demand, "load", says=("the newest",), roles={"time": "time"}, split="time"),
     "visits": Case(
         visits,
         "ill",
         says=(
-            "in whole groups",
-            "repeats of the visit_id of another row: 2,",
+            *("in whole groups", "repeats of the visit_id of another row: 2,"),
             "one partition a source file",
         ),
+        roles={"patient_id": "group", "visit_id": "key"},
+        split="group",
     ),
-    "houses": Case(houses, "price", says=("%d.%m.%Y", "in m²", "? among numbers")),
+    "houses": Case(
+        houses, "price", says=("%d.%m.%Y", "in m²", "? among numbers"),
+        roles={"sold on": "time"}, split="time",
+    ),
     "genes": Case(genes, "outcome"),
-    "clicks": Case(clicks, "clicked", says=("one partition a month", "the newest 2 months")),
-    "frauds": Case(frauds, "fraud", ["--query", "SELECT * FROM payments"]),
-    "prices": Case(prices, "preis", says=("decimal comma",)),
-    "reviews": Case(reviews, "again", says=("free text",)),
+    "clicks": Case(
+        clicks, "clicked", says=("one partition a month", "the newest 2 months"),
+        roles={"day": "time"}, split="time",
+    ),
+    "frauds": Case(
+        frauds, "fraud", ["--query", "SELECT * FROM payments"], roles={"payment_id": "key"}
+    ),
+    "prices": Case(prices, "preis", says=("decimal comma",), split="random"),
+    "reviews": Case(reviews, "again", says=("free text",), roles={"review": "free text"}),
     "noise": Case(noise, "label", signal=False),
     "hostile": Case(hostile, "the 'target'?"),
-}
+}  # fmt: skip

@@ -1,6 +1,8 @@
 """What `strata adopt` shows of a table is what the code that it writes reads."""
 
+import shutil
 import tempfile
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,13 @@ from adoption import table
 from generated import check
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
+from strangers import STRANGERS
+from tables import CASES, Case
 
 from strata.core.errors import Fault
+from strata_adopt import commands, sources
 from strata_adopt.plan import Options, observe, propose
+from strata_adopt.scan import scan
 
 Random = np.random.Generator
 CLASSES = [f"class {letter}" for letter in "abcdefghijklmnopqrs"]
@@ -126,3 +132,37 @@ def test_whole_numbers_and_decimals_of_one_table_are_told_apart(tmp_path: Path) 
     frame.loc[::7, ["wind", "hPa"]] = np.nan
     frame["target"] = rng.choice(CLASSES[:9], rows)
     check_table(frame, ",")
+
+
+QUICK = {"hotel", "orders", "storms", "survey", "staff"}
+CORPUS = CASES | STRANGERS
+
+
+def source_of(case: Case, folder: Path) -> sources.Source:
+    """A case's source, written into a folder."""
+    place = case.write(folder, np.random.default_rng(3))
+    if "://" in place:
+        return sources.from_query(place, case.options[1], folder)
+    return sources.from_files(str(folder / place))
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.thorough) for n in CORPUS]
+)
+def test_a_table_of_the_corpus_gets_its_roles_and_split(name: str, tmp_path: Path) -> None:
+    case, parser = CORPUS[name], ArgumentParser()
+    commands.ADOPT.declare(parser)
+    args = parser.parse_args(["place", "--target", case.target, *case.options])
+    scanned = scan(source_of(case, tmp_path), args.dates)
+    options = Options(args.target, args.time, args.group, tuple(args.key), drop=tuple(args.drop))
+    plan = propose(scanned, options, observe(scanned, case.target))
+    roles = {field.column.name: field.role for field in plan.fields if field.role != "feature"}
+    assert roles == {case.target: "target", **case.roles, **dict.fromkeys(case.dropped, "left out")}
+    for field in plan.of("left out"):
+        assert field.why.startswith(case.dropped[field.column.name]), field.why
+    assert plan.by == case.split
+    if scanned.step == 1:
+        (tmp_path / "files").mkdir()
+        for file, path in scanned.source.files.items():
+            shutil.copyfile(path, tmp_path / "files" / file)
+        check(plan, tmp_path / "files", tmp_path / "scratch")
