@@ -215,7 +215,7 @@ def test_a_page_of_hostile_names_shows_them_and_does_nothing(evil: Project, stra
         f"against nothing {EVIL}",
         "The tag has no text of its own.",
         "Card of the tiny model",
-        "0.8000 ± 0.0196",
+        "0.8000 ± 0.0100",
         f"{EVIL} (tiny v0.2.0)",
         "test.<b>\\x00\\ud800",
         "<img>\"'&",

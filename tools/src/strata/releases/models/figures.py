@@ -1,4 +1,4 @@
-"""A metric with its 95% interval, and as a reader sees it."""
+"""A metric with its standard error, and as a reader sees it."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,15 @@ from strata.dvc.revision import Revision
 
 @dataclass(frozen=True)
 class Metric:
-    """A finite value, and half the width of its 95% interval, if the commit says it."""
+    """A finite value, and its standard error, if the commit says it."""
 
     value: float
-    half: float | None
+    error: float | None
+
+    @property
+    def half(self) -> float | None:
+        """Half the width of its 95% interval."""
+        return None if self.error is None else 1.96 * self.error
 
 
 def metric_of(metrics: Leaves, name: str) -> Metric | None:
@@ -21,7 +26,7 @@ def metric_of(metrics: Leaves, name: str) -> Metric | None:
     value, error = real(metrics.get(name)), real(metrics.get(error_of(name)))
     if value is None:
         return None
-    return Metric(value, None if error is None else 1.96 * abs(error))
+    return Metric(value, None if error is None else abs(error))
 
 
 def metrics_of(revision: Revision) -> Leaves | None:
@@ -39,6 +44,6 @@ def shown(metrics: Leaves | None, name: str) -> str:
     value, metric = metrics.get(name), metric_of(metrics, name)
     if not is_number(value):
         return "–"
-    if metric is None or metric.half is None:
+    if metric is None or metric.error is None:
         return figure(value)
-    return f"{figure(value)} ± {figure(metric.half, scale=metric.value)}"
+    return f"{figure(value)} ± {figure(metric.error, scale=metric.value)}"
