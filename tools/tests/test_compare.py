@@ -78,10 +78,27 @@ def test_each_answer_has_its_exit_code(branches: Project, strata: Strata) -> Non
     assert "paired by day, 20 blocks" in said
     said = strata(branches, "compare", "skill-3.0", "skill-0.2", code=3)
     assert said.startswith("skill-0.2 against skill-3.0: worse")
-    assert "strata seeds 10" in said
     said = strata(branches, "compare", "skill-1.0", "skill-0.99")
     assert said.splitlines()[0].endswith(": worse, by less than the margin")  # the gate's, 0.1
     assert strata(branches, "compare", "HEAD", "HEAD").startswith("HEAD against HEAD: no worse")
+
+
+@pytest.mark.slow
+def test_nothing_is_better_or_worse_while_the_seeds_are_not_measured(
+    branches: Project, strata: Strata
+) -> None:
+    for tag in ("skill-1.0", "skill-3.0"):
+        branches.run("git", "checkout", "--quiet", tag)
+        branches.run("git", "rm", "--quiet", "seeds.json")
+        branches.commit(f"Without seeds, of {tag}")
+        branches.run("git", "tag", f"unmeasured-{tag}")
+    text = strata(branches, "compare", "unmeasured-skill-1.0", "unmeasured-skill-3.0", code=4)
+    assert text.splitlines()[0].endswith(": cannot tell")
+    assert "95% interval +" in text
+    assert "is not measured: `strata seeds 10` does that" in text
+    assert "more blocks" not in text
+    same = strata(branches, "compare", "unmeasured-skill-1.0", "skill-1.0")
+    assert "no worse" in same.splitlines()[0]
 
 
 @pytest.mark.slow

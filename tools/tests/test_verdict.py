@@ -98,6 +98,31 @@ def test_the_fits_own_randomness_widens_the_interval() -> None:
     assert evidence({}, seeds=(seeds, None)).fit("test.loss") is None
 
 
+def test_a_loss_that_nobody_would_see_is_no_worse_without_a_gate() -> None:
+    groups = {"test": group(-0.004, 0.02)}
+    assert overall("test.auc", evidence(groups))[0] == "cannot tell"
+    base = BASE | {"test.dummy.auc": 0.6}
+    found = Evidence(base, THIS, groups, higher=frozenset({"auc"}))
+    assert found.margin("test.auc") == pytest.approx(0.005)
+    assert overall("test.auc", found)[0] == "no worse"
+    for other, margin in (({"test.auc_se": 0.001}, 0.001), ({"test.dummy.auc": 0.8}, 0.0)):
+        assert Evidence(base | other, THIS).margin("test.auc") == margin
+    assert Evidence(base, THIS, margins={"test.auc": 0.02}).margin("test.auc") == 0.02
+
+
+def test_no_word_is_said_of_fits_whose_seeds_part_is_not_measured() -> None:
+    groups = {"test": group(0.001, 0.02)}
+    word, found, why = overall("test.auc", evidence(groups, seeded=True))
+    assert (word, "strata seeds 10" in why) == ("cannot tell", True)
+    assert found is not None
+    assert found.interval == pytest.approx((0.001, 0.02))
+    other = Seeds("c" * 40, "train.seed", [0, 1, 2], {"test.loss": 0.0})
+    assert overall("test.auc", evidence(groups, seeded=True, seeds=(other, None)))[0] == word
+    same = Difference(0.7, 0.7, 0.0, 0.0)
+    groups = {"test": Group(100, 10, 0, {"auc": same}, "day")}
+    assert overall("test.auc", Evidence(BASE, BASE, groups, seeded=True))[0] == "no worse"
+
+
 @pytest.mark.parametrize("value", [None, math.nan, "0.7", True, math.inf])
 def test_what_is_no_number_is_not_compared(value: Any) -> None:
     found = Evidence(BASE, {"test.auc": value})

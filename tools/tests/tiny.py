@@ -1,5 +1,6 @@
 """A pipeline of three tiny stages, for tests of tools that must work on any dvc.yaml."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +44,7 @@ train:
   seed: 0
 """,
     "data.py": """
+import json
 import shutil
 from pathlib import Path
 import numpy as np
@@ -98,6 +100,14 @@ Path("metrics/metrics.json").write_text(json.dumps(metrics))
 lines = ["month,auc"] + [f"{month},{auc}" for month, auc in aucs.items()]
 Path("metrics/months.csv").write_text("\\n".join(lines) + "\\n")
 """,
+    "seeds.json": json.dumps(
+        {
+            "commit": "c" * 40,
+            "param": "train.seed",
+            "seeds": [0, 1, 2],
+            "sd": {"test.roc_auc": 0.0},
+        }
+    ),
     "requirements.lock": "numpy==2.0.0 \\\n    --hash=sha256:00\n",
     "README.md": "# Tiny\n",
     "models/README.md": "# Card of the tiny model\n",

@@ -7,6 +7,7 @@ all, and nothing is committed.
 import argparse
 import contextlib
 import difflib
+import json
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from strata import git
+from strata.compare.baselines import doubts
+from strata.compare.evidence import usual_headline
+from strata.compare.verdict import Evidence
 from strata.core.errors import Fault
 from strata.core.texts import counted, inert
-from strata.core.values import aligned
+from strata.core.values import aligned, flatten
 from strata.dvc.revision import Revision
 from strata.dvc.store import Store, opened
 from strata.git import refs
@@ -37,6 +41,7 @@ Nothing is committed yet. Next:
   git diff --cached --stat                 # what adopt wrote; REVIEW marks what you know better
   git commit -m "Put in our own data"
   make test                                # the tests of your pipeline
+  strata seeds 5                           # how much of a difference is the seed's alone
 Or back to what there was:
   {WAY_BACK}"""
 
@@ -75,8 +80,20 @@ def run(args: argparse.Namespace) -> int:
         with opened(root) as store:
             adopt(store, plan, texts, gone)
     print((root / "metrics/README.md").read_text(encoding="utf-8"))
-    print(NEXT)
+    print(simpler(plan, root / "metrics/metrics.json"), NEXT, sep="")
     return 0
+
+
+def simpler(plan: Plan, metrics: Path) -> str:
+    """A line on the linear model, if the one in place is not shown to be better; else nothing."""
+    values = flatten(json.loads(metrics.read_text(encoding="utf-8")))
+    found = doubts(usual_headline(values), Evidence({}, values))
+    doubt = next((doubt for doubt in found if doubt.other == "baseline"), None)
+    if doubt is None:
+        return ""
+    linear = "ridge" if plan.task == "regression" else "logistic_regression"
+    word = "better" if doubt.is_worse else "as good, for all one can tell"
+    return f"A linear model is {word}; to take it: dvc exp run -S train.model={linear}\n\n"
 
 
 def check_ready(root: Path) -> None:

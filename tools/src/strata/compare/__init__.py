@@ -75,15 +75,18 @@ def answer(
 def judge(metric: str, evidence: Evidence, notes: list[str]) -> Answer:
     """The answer that the evidence gives for a metric; ``notes`` are Markdown."""
     word, best, why = overall(metric, evidence)
-    direction, margin = evidence.direction(metric), evidence.margins.get(metric, 0.0)
+    direction, margin = evidence.direction(metric), evidence.margin(metric)
     fit = evidence.fit(metric)
-    if not evidence.measured:
+    unmeasured = best is not None and evidence.lacks_seeds(metric, best)
+    if not evidence.measured and not unmeasured:
         notes.append("The fit's own randomness is not in the interval: `strata seeds 10` measures.")
-    elif fit is None:
+    elif evidence.measured and fit is None:
         notes.append(f"The fit's own randomness was not measured for {code(metric)}.")
     if word not in CODES:
         word, why = "cannot tell", WHY.get(word, why)
-    more = best.more_blocks(direction, margin, fit) if best and word == "cannot tell" else None
+    more = None
+    if best and word == "cannot tell" and not unmeasured:
+        more = best.more_blocks(direction, margin, fit)
     texts = [plain(note) for note in notes]
     return Answer(word, evidence, metric, direction, margin, best, more, plain(why), texts)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from strata.compare.scoring import parts
-from strata.compare.verdict import DUMMIES, Evidence
+from strata.compare.verdict import Evidence, simple
 from strata.core.markdown import figure
 from strata.core.values import error_of, real
 
@@ -32,36 +32,30 @@ def doubts(name: str, evidence: Evidence) -> list[Doubt]:
     bare figures. Where no dummy has such a figure, by what the pipeline says under
     ``better_than_dummy``.
     """
-    this, (splits, metric) = evidence.this, parts(name)
-    mine, way, error = (
-        real(this.get(name)),
-        evidence.direction(name),
-        real(this.get(error_of(name))),
-    )
-    found, known = [], set[str]()
-    for key, value in this.items():
-        (around, bare), best = parts(key), real(value)
-        other = next((word for word in around if word in DUMMIES), None)
-        if bare != metric or [word for word in around if word not in DUMMIES] != splits:
+    this, (splits, _) = evidence.this, parts(name)
+    mine, error = real(this.get(name)), real(this.get(error_of(name)))
+    way, found = evidence.direction(name), list[Doubt]()
+    beside = {
+        other: key for other, key in simple(name, this).items() if real(this[key]) is not None
+    }
+    for other, key in beside.items():
+        best = real(this[key])
+        if mine is None or best is None or not way:
             continue
-        if other is None or mine is None or best is None or not way:
-            continue
-        known.add(other)
-        gain = (mine - best) * way
+        low: float | None
+        high: float | None
+        gain, half = (mine - best) * way, 1.96 * (error or 0.0)
+        low, high = gain - half, gain + half
         if f"{key}_gain_low" in this:
-            ends = [real(this.get(f"{key}_gain_{end}")) for end in ("low", "high")]
-        else:
-            half = 1.96 * (error or 0.0)
-            ends = [gain - half, gain + half]
-        low, high = ends
+            low, high = (real(this.get(f"{key}_gain_{end}")) for end in ("low", "high"))
         if low is None or high is None:
             found.append(Doubt(other, False, "too few blocks of rows"))
         elif low <= 0:
             size = max(abs(mine), abs(best))
             text = " to ".join(figure(end, True, size) for end in dict.fromkeys((low, high)))
             found.append(Doubt(other, high < 0, f"gain {text}"))
-    if "dummy" not in known:
-        says = {key: value for key, value in this.items() if parts(key)[1] == "better_than_dummy"}
-        if any(value is False and parts(key)[0] == splits for key, value in says.items()):
+    if "dummy" not in beside:
+        told = {key: value for key, value in this.items() if parts(key)[1] == "better_than_dummy"}
+        if any(value is False and parts(key)[0] == splits for key, value in told.items()):
             found.append(Doubt("dummy", True, "as its pipeline says"))
     return found

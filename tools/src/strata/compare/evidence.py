@@ -129,6 +129,7 @@ def gather(
         settings.higher,
         settings.lower,
         settings.margins,
+        bool(seeds.params_of(this)),
     )
     return evidence, notes + outdated_seeds(evidence, base, this)
 

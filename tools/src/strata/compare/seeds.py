@@ -12,6 +12,9 @@ from strata.core import trust
 from strata.core.errors import Fault
 from strata.core.settings import section
 from strata.core.values import real
+from strata.dvc.revision import Revision
+
+NAMES = ("seed", "random_state")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,16 @@ class Seeds:
     def dump(self) -> str:
         """The text of the file."""
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+
+def params_of(revision: Revision) -> list[str]:
+    """The params that may be the seed of the training: that of the settings, else those of the
+    model's stages that are called so."""
+    if named := section(revision.root, "seeds").get("param"):
+        return [str(named)]
+    models = set(revision.models)
+    stages = [s for s in revision.stages.values() if not models or models & set(s.outs)]
+    return sorted({n for stage in stages for n in stage.params if n.split(".")[-1] in NAMES})
 
 
 def place(root: Path) -> str:

@@ -12,11 +12,13 @@ from strata.compare.seeds import Seeds
 from strata.core.markdown import code, figure
 from strata.core.values import Leaves, error_of, real
 
+SHARE = 0.05
 REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
 KINDS = ("minimum", "maximum", REGRESSION)
 OTHER_ROWS = "other rows"
 WITHIN = "worse, by less than the margin"
 DUMMIES = {"dummy", "baseline"}
+UNMEASURED = "how far a fit moves by its seed alone is not measured: `strata seeds 10` does that"
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Evidence:
     shown to be of the same rows even without that. ``seeds`` is what each side, base first,
     measured of its fit's own randomness. ``higher`` and ``lower`` are the bare names of metrics of
     which more, or less, is better, beside those that scikit-learn knows. ``margins``: how much
-    worse a metric may get and still be no worse, by its name; 0 where none is set.
+    worse a metric may get and still be no worse by a gate, by its name. ``seeded``: the fits draw
+    on a seed.
     """
 
     base: Leaves
@@ -38,6 +41,7 @@ class Evidence:
     higher: frozenset[str] = frozenset()
     lower: frozenset[str] = frozenset()
     margins: Mapping[str, float] = field(default_factory=dict)
+    seeded: bool = False
 
     @property
     def measured(self) -> list[Seeds]:
@@ -50,9 +54,29 @@ class Evidence:
         bare = parts(metric)[1]
         return (bare in self.higher) - (bare in self.lower) or direction(bare)
 
+    def margin(self, metric: str) -> float:
+        """How much worse a metric may get and still be no worse.
+
+        Where no gate says it, a SHARE of what the base gains over its dummy, and no more than the
+        base's standard error: what nobody would see. 0 where these are not known.
+        """
+        if metric in self.margins:
+            return self.margins[metric]
+        value, error = real(self.base.get(metric)), real(self.base.get(error_of(metric)))
+        dummy = real(self.base.get(simple(metric, self.base).get("dummy", "")))
+        if value is None or error is None or dummy is None:
+            return 0.0
+        return min(SHARE * max(0.0, (value - dummy) * self.direction(metric)), abs(error))
+
     def judge(self, metric: str, best: "Estimate") -> str:
-        """The word for an estimate of a metric: see `Estimate.judge`."""
-        return best.judge(self.direction(metric), self.margins.get(metric, 0.0))
+        """The word for an estimate of a metric: see `Estimate.judge`; nobody can tell while a part
+        of the noise is not measured."""
+        word = best.judge(self.direction(metric), self.margin(metric))
+        return "cannot tell" if word and self.lacks_seeds(metric, best) else word
+
+    def lacks_seeds(self, metric: str, best: "Estimate") -> bool:
+        """Whether two fits differ, and how much of that is their seeds' is not measured."""
+        return self.seeded and bool(best.difference) and self.fit(metric) is None
 
     def fit(self, metric: str) -> float | None:
         """The half-width of the 95% interval that two fits' own randomness gives a difference.
@@ -153,6 +177,18 @@ class Gate:
     value: float | None
     passed: bool | None
     why: str = ""
+
+
+def simple(name: str, metrics: Leaves) -> dict[str, str]:
+    """The names of the same metric of a dummy and a baseline on the same rows, as far as known."""
+    splits, metric = parts(name)
+    names = dict[str, str]()
+    for key in metrics:
+        around, bare = parts(key)
+        other = next((word for word in around if word in DUMMIES), None)
+        if other and bare == metric and [w for w in around if w not in DUMMIES] == splits:
+            names[other] = key
+    return names
 
 
 def estimate(name: str, evidence: Evidence) -> Estimate | None:
@@ -256,7 +292,9 @@ def overall(name: str, evidence: Evidence) -> tuple[str, Estimate | None, str]:
         return "not comparable", best, best.refused
     if best.interval is None:
         return ("noise unknown" if best.difference else "same metric"), best, best.where
-    return evidence.judge(name, best) or "direction unknown", best, best.where
+    word = evidence.judge(name, best) or "direction unknown"
+    why = UNMEASURED if evidence.lacks_seeds(name, best) else ""
+    return word, best, "; ".join(filter(None, [best.where, why]))
 
 
 def check(gates: Leaves, evidence: Evidence) -> list[Gate]:

@@ -206,7 +206,8 @@ def heading(
     if best and all(name == "gate failed" for name, _ in problems):  # else of another state
         _, _, moved, interval = best.figures
         line += f": {code(headline)} {moved}"
-        line += f", 95% interval {interval}, {sections.way(best)}" if interval else ""
+        by = ", ".join(filter(None, [sections.way(best), best.counted]))
+        line += f", 95% interval {interval}, {by}" if interval else ""
         line += (f"; {where}" if where and not same else "") + "."
         line += f" By itself: {word}." if problems else ""
     else:

@@ -9,7 +9,7 @@ import statistics
 from pathlib import Path
 
 from strata import git
-from strata.compare.seeds import Seeds, place
+from strata.compare.seeds import Seeds, params_of, place
 from strata.core.errors import Fault
 from strata.core.settings import section
 from strata.core.values import Leaves, aligned, flatten, is_error, is_number
@@ -19,7 +19,6 @@ from strata.git import refs
 from strata.sweep import import_all, opened_sweep, plan
 from strata.sweep.plan import Plan
 
-NAMES = ("seed", "random_state")
 FEWEST = 3
 
 
@@ -75,14 +74,10 @@ def param_of(revision: Revision) -> str:
 
     Raises Fault with what to set if it cannot be told.
     """
-    if named := section(revision.root, "seeds").get("param"):
-        return str(named)
-    models = set(revision.models)
-    stages = [s for s in revision.stages.values() if not models or models & set(s.outs)]
-    names = {name for stage in stages for name in stage.params if name.split(".")[-1] in NAMES}
+    names = params_of(revision)
     if len(names) == 1:
-        return names.pop()
-    which = f"there are {', '.join(sorted(names))}" if names else "none is called seed"
+        return names[0]
+    which = f"there are {', '.join(names)}" if names else "none is called seed"
     raise Fault(
         f"which param is the seed of the training? Set param in [tool.strata.seeds]: {which}"
     )
