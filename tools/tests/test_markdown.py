@@ -1,11 +1,13 @@
 import re
+import sys
 
 import pytest
 from markdown_it import MarkdownIt
 
 from strata.core.charts import Chart, mermaid
-from strata.core.markdown import code, figure, join, label, number, plain, quoted, table
-from strata.core.page import page, show
+from strata.core.markdown import code, details, figure, join, label, number, plain, quoted, table
+from strata.core.page import page, show, show_rows
+from strata.core.values import aligned
 
 HOSTILE = [
     "a|b",
@@ -137,8 +139,12 @@ def test_a_terminal_shows_tables_in_columns_names_charts_and_is_not_steered(
     monkeypatch.setenv("COLUMNS", "60")
     chart = mermaid(Chart("ROC", "x", "y", (0, 1), [0.1, 0.2], [0.1, 0.3]))
     rows = table(["name", "value:"], [[code("a|b"), "1"], [code("longer"), "1,000"]])
-    show(join([("Metrics", rows), ("Plots", chart), ("Card", quoted("\x1b[2J&#27;[1m @you"))]))
+    card = quoted("\x1b[2J&#27;[1m @you")
+    folded = details("Open the card", quoted("license: mit\n</details>"))
+    show(join([("Metrics", rows), ("Plots", chart), ("Card", card), ("More", folded)]))
     said = capsys.readouterr().out
+    assert "Open the card: strata report --html FILE shows it" in said
+    assert "license" not in said
     assert [line.split() for line in said.splitlines() if "a|b" in line or "longer" in line] == [
         ["a|b", "1"],
         ["longer", "1,000"],
@@ -148,3 +154,33 @@ def test_a_terminal_shows_tables_in_columns_names_charts_and_is_not_steered(
     assert "\x1b[2J" not in said
     assert "\x1b[1m" not in said
     assert "&#27;[1m" in said
+
+
+def test_a_terminal_shows_a_long_name_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    name = "train.hist_gradient_boosting.max_leaf_nodes"
+    show(table(["param", "base:", "this:"], [[code(name), "1,000,000", "2,000,000"]]))
+    lines = capsys.readouterr().out.splitlines()
+    assert "".join(line.split()[0] for line in lines if line.strip()).endswith(name)
+
+
+ROWS = [
+    ["column", "type", "example", "remark"],
+    ["age", "whole number", "31", ""],
+    ["a_long_name", "text", "the first of the texts", "almost each row has a value of its own"],
+]
+
+
+@pytest.mark.parametrize("width", [36, 40, 60, 200])
+def test_rows_fit_the_terminal_and_no_word_of_a_remark_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show_rows(ROWS)
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= width
+    assert " ".join(said.split()).count(ROWS[2][-1]) == 1
+    assert (said == aligned(ROWS) + "\n") == (width == 200)

@@ -20,8 +20,9 @@ from strata.compare.baselines import doubts
 from strata.compare.evidence import usual_headline
 from strata.compare.verdict import Evidence
 from strata.core.errors import Fault
+from strata.core.page import show_rows
 from strata.core.texts import counted, inert
-from strata.core.values import aligned, flatten
+from strata.core.values import flatten
 from strata.dvc.revision import Revision
 from strata.dvc.store import Store, opened
 from strata.git import refs
@@ -138,7 +139,7 @@ def show(plan: Plan, place: str) -> None:
             values = plan.table.sample[field.column.name].dropna()
             *cells, remark = field.described
             rows.append([*cells, str(next(iter(values), ""))[:24], remark])
-    print(aligned(rows))
+    show_rows(rows)
     if more := len(plan.fields) + 1 - len(rows):
         print(f"and {more} more features")
     if plan.table.step > 1:

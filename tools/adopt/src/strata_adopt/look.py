@@ -8,8 +8,8 @@ from skrub import TableReport
 
 from strata import git
 from strata.core.errors import Fault
+from strata.core.page import show_rows
 from strata.core.texts import inert
-from strata.core.values import aligned
 from strata_adopt import remarks, tables
 
 MOST = 40  # columns without a remark that are listed
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     print(title)
     columns = remarks.describe(frame, args.target)
     plain = [column for column in columns if not column.remarks][MOST:]
-    print(aligned([remarks.HEADER, *(c.cells for c in columns if c not in plain)]))
+    show_rows([remarks.HEADER, *(c.cells for c in columns if c not in plain)])
     if plain:
         print(f"and {len(plain)} more columns without a remark")
     for remark in remarks.of_table(frame, args.target):
