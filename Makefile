@@ -19,7 +19,9 @@ setup: $(READY) ## make .venv, with every tool at its pinned version, and instal
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
+# The hooks format what is committed: after the pipeline has run, that makes dvc.lock stale.
 repro: setup ## bring data, model and metrics up to date, and show the metrics
+	@$(if $(CI),,ruff check --quiet --fix-only src && ruff format --quiet src)
 	@strata repro
 	@cat metrics/README.md
 
@@ -85,7 +87,7 @@ format: $(READY) ## rewrite the code in the one format
 	ruff format .
 	ruff check --fix .
 
-lock: $(READY) ## pin again what pyproject.toml asks for (UPGRADE=1: at its newest versions)
+lock: $(READY) ## pin again what pyproject.toml asks for, and install it (UPGRADE=1: at its newest versions)
 	$(COMPILE) pyproject.toml tools/pyproject.toml tools/adopt/pyproject.toml --all-extras \
 	  --group dev --no-emit-package dvc-strata --output-file requirements-dev.lock
 	$(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
@@ -93,6 +95,7 @@ lock: $(READY) ## pin again what pyproject.toml asks for (UPGRADE=1: at its newe
 	  --output-file service/requirements.lock
 	$(if $(wildcard benchmarks/peers.in),$(COMPILE) pyproject.toml benchmarks/peers.in \
 	  --constraint requirements.lock --output-file benchmarks/requirements.txt)
+	@$(MAKE) --no-print-directory setup
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 

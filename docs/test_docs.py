@@ -198,17 +198,51 @@ def test_own_data(desk: Project) -> None:
     """Its settings keep the contract of params.yaml, and its commands do what they say."""
     page = "docs/own-data.md"
     text = (ROOT / page).read_text("utf-8")
-    shown = re.findall(r"^```yaml\n(.*?)^```$", text, re.M | re.S)
-    assert [Data(**yaml.safe_load(each)["data"]).task for each in shown] == ["regression"]
+    described, _ = re.findall(r"^```yaml\n(.*?)^```$", text, re.M | re.S)
+    assert Data(**yaml.safe_load(described)["data"]).task == "regression"
     assert "strata adopt ../customers.csv --target churned\n" in (ROOT / "README.md").read_text()
     rng = np.random.default_rng(0)
     for name, rows in (("customers", 600), ("more", 700)):
         table = pd.DataFrame({"customer": np.arange(rows), "visits": rng.integers(0, 9, rows)})
         table["churned"] = np.where(table["visits"] + rng.normal(size=rows) > 4, "no", "yes")
         table.to_csv(desk.path.parent / f"{name}.csv", index=False)
-    for block in blocks(page):
+    *others, lightgbm = blocks(page)
+    for block in others:
         (desk.path / ".venv/.ready").touch()  # the environment is not this project's alone
         output = desk.run("bash", "-euxc", block)
     assert "ingest: 700 rows" in output
     assert "NO BETTER THAN A DUMMY" not in output
     assert "M  data/source.dvc" in desk.run("git", "status", "--porcelain")
+    type_in_lightgbm(desk.path, text)
+    (desk.path / ".venv/.ready").touch()
+    output = desk.run("bash", "-euxc", lightgbm, MAKEFLAGS="COMPILE=true")  # asks no registry
+    assert "train: lightgbm fitted" in output
+    assert desk.run("git", "status", "--porcelain") == ""
+    assert "up to date" in desk.run("dvc", "status")
+    for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
+        desk.run(*check)
+
+
+def type_in_lightgbm(project: Path, page: str) -> None:
+    """Put what the page shows where it says, and the pin that ``make lock`` would write."""
+    contract, imported, case = re.findall(r"^```py\n(.*?)^```$", page, re.M | re.S)
+    _, section = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
+    pin = re.search(
+        r"^lightgbm==.*\n( +--hash.*\n)+", (ROOT / "requirements-dev.lock").read_text(), re.M
+    )
+    assert pin
+    for name, old, new in (
+        ("src/params.py", 'class Params(params.Params):\n    """The whole file."""\n', contract),
+        ("src/models.py", "import pandas as pd\n", f"import pandas as pd\n{imported}"),
+        (
+            "src/models.py",
+            '        case "random_forest":\n',
+            f'{case}        case "random_forest":\n',
+        ),
+        ("params.yaml", "\ntrain:\n", f"\ntrain:\n{section}"),
+        ("pyproject.toml", '    "joblib",\n', '    "joblib",\n    "lightgbm",\n'),
+        ("requirements.lock", "narwhals==", f"{pin[0]}narwhals=="),
+    ):
+        text = (project / name).read_text(encoding="utf-8")
+        assert old in text, name
+        (project / name).write_text(text.replace(old, new, 1), encoding="utf-8")

@@ -444,6 +444,21 @@ def test_stages_of_before_the_kit_are_not_written_over(tmp_path: Path) -> None:
         check_ready(tmp_path)
 
 
+def test_the_owner_s_code_is_not_checked_strictly(tmp_path: Path) -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    plan = adopted(tmp_path, GOOD)
+    settings = tomllib.loads(edit_settings(edit_settings(text, plan, "one"), plan, "two"))
+    assert "strict" not in settings["tool"]["mypy"]
+    assert settings["tool"]["mypy"]["ignore_missing_imports"]
+
+
+def test_the_formatter_runs_before_the_pipeline() -> None:
+    """After it, what a hook formats makes dvc.lock stale."""
+    dry = ["make", "--dry-run", "--assume-old=.venv/.ready", "repro", "CI="]
+    recipe = subprocess.check_output(dry, cwd=ROOT, text=True)
+    assert recipe.index("ruff format") < recipe.index("strata repro")
+
+
 def test_every_door_of_a_project_leads_somewhere(tmp_path: Path) -> None:
     copy_tracked(ROOT, tmp_path)
     for name in demo_files(ROOT):
