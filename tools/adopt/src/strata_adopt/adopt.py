@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         args.target, args.time, args.group, tuple(args.key), args.weight, args.positive, args.task,
         tuple(args.drop),
     )  # fmt: skip
-    with source_of(args.source, args.query) as source:
+    with source_of(args.source, args.query, args.header) as source:
         table = scan(source, args.dates)
         ambiguous = unsettled(table, options)
         if ambiguous and not args.yes and not args.dry_run:
@@ -64,6 +64,9 @@ def run(args: argparse.Namespace) -> int:
         plan = propose(table, options, notes)
         show(plan, args.source)
         if not args.yes and not args.dry_run:
+            if not args.header:
+                asking.header(source)
+            options = asking.absent_columns(table, options)
             options = asking.late_columns(table, options)
             options = asking.split(propose(table, options, notes), options)
             plan = propose(table, options, notes)
@@ -119,12 +122,12 @@ def check_ready(root: Path) -> None:
 
 
 @contextlib.contextmanager
-def source_of(place: str, query: str | None) -> Iterator[Source]:
+def source_of(place: str, query: str | None, header: list[int]) -> Iterator[Source]:
     """The table's source. A database is asked once; its answer is kept for the time of a block."""
     if query is None:
         if "://" in place or place.startswith("env:"):
             raise Fault("a database needs --query, the SQL that gives the table")
-        yield sources.from_files(place)
+        yield sources.from_files(place, header)
         return
     with tempfile.TemporaryDirectory(prefix="strata-") as folder:
         yield sources.from_query(place, query, Path(folder))

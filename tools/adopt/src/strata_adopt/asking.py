@@ -6,6 +6,7 @@ from strata.core.errors import Fault
 from strata_adopt.facts import Column
 from strata_adopt.plan import Options, Plan, check_names
 from strata_adopt.scan import Table
+from strata_adopt.sources import Source
 
 
 def ask(question: str) -> str:
@@ -30,6 +31,12 @@ def order(column: Column, example: str) -> str:
     return orders[answer]
 
 
+def header(source: Source) -> None:
+    """Ask whether the names are where they were found, unless it is the first row."""
+    if source.header and not confirm(f"Are the columns named in {source.header}?"):
+        raise Fault("name the rows that name the columns: --header 2, or --header 1 2")
+
+
 def late_columns(table: Table, options: Options) -> Options:
     """The options, less the columns that are known too late."""
     while True:
@@ -44,6 +51,16 @@ def late_columns(table: Table, options: Options) -> Options:
             return changed
         except Fault as fault:
             print(fault)
+
+
+def absent_columns(table: Table, options: Options) -> Options:
+    """The options, less those columns that not all files have, and that the user leaves out."""
+    for name, files in table.absent.items():
+        if name not in options.drop and not confirm(
+            f"{files[0]} has no column {name!r}: is it missing there? (n leaves it out everywhere)"
+        ):
+            options = replace(options, drop=(*options.drop, name))
+    return options
 
 
 def split(plan: Plan, options: Options) -> Options:

@@ -176,8 +176,6 @@ def _conversion(field: Field, plan: Plan, name: str) -> str:
             return f"wholes({values})"
         case "truth":
             return call("truths", values, "missing=True" if field.facts.missing else "")
-        case "number" if native:
-            return f'{values}.astype("float64")'
         case "number":
             return call(
                 "numbers",
@@ -187,12 +185,9 @@ def _conversion(field: Field, plan: Plan, name: str) -> str:
                 f"after={literal(reading.after)}" if reading.after else "",
                 'decimal=","' if reading.decimal == "," else "",
             )
-        case "moment" if native and zoned(field, plan):
-            return f'{values}.dt.tz_convert("UTC").astype("datetime64[us, UTC]")'
-        case "moment" if native:
-            return f'{values}.astype("datetime64[us]")'
         case "moment":
-            return call("moments", values, literal(reading.format), "utc=True" * reading.zoned)
+            form = "ISO8601" if native else reading.format
+            return call("moments", values, literal(form), "utc=True" * zoned(field, plan))
     return ""
 
 

@@ -39,6 +39,10 @@ def _adopt(parser: ArgumentParser) -> None:
         help="how to read dates such as 03/04/2024",
     )  # fmt: skip
     parser.add_argument("--query", help="SQL that gives the table")
+    parser.add_argument(
+        "--header", metavar="ROW", nargs="+", type=int, default=[],
+        help="the rows with the names, from 1; looked for if not given",
+    )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="ask nothing: take what is proposed")
     parser.add_argument("--dry-run", action="store_true", help="show what would be written")
 

@@ -18,14 +18,15 @@ class Column:
     """A column as the source has it: its name, and how it is read.
 
     ``native`` is the kind of one that has a type already; else ``possible`` are the readings that
-    fit all that was seen, the strictest first. ``chosen`` says why of two orders of day and month
-    that fit it is read in this one.
+    fit all that was seen, the strictest first. ``mixed`` says that some of its values have a type,
+    and others are texts; ``chosen`` why of two orders of day and month that fit it is read in this.
     """
 
     name: str
     native: str = ""
     possible: list[Reading] = field(default_factory=list)
     chosen: str = ""
+    mixed: bool = False
 
     @property
     def reading(self) -> Reading:
@@ -55,12 +56,19 @@ class Column:
 
         Raises TypeError if they are nested, or of no type that a table has.
         """
+        if pa.types.is_null(values.type):
+            return values
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
         if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-            return self._native(values)
-        if self.native:
-            return values.cast(pa.string())
+            if not (self.mixed or self.possible):
+                return self._native(values)
+            self.mixed = True
+            texts = [None if value is None else str(value) for value in values.to_pylist()]
+            values = pa.array(texts, pa.string())
+        if self.native:  # of numbers or moments so far: what is mixed is read as a text
+            self.native, self.mixed = "", True
+            return None
         trimmed = pc.utf8_trim_whitespace(values.cast(pa.string()))
         marks = pa.array([*MISSING, *self.reading.marks, None], pa.string())
         present = pc.invert(pc.is_in(trimmed, marks))
@@ -83,8 +91,6 @@ class Column:
 
     def _native(self, values: Any) -> Any:
         kind = native_kind(values.type)
-        if pa.types.is_null(values.type):
-            return values
         if kind is None:
             raise TypeError(str(values.type))
         if {kind, self.native} == {"whole number", "number"}:

@@ -155,11 +155,13 @@ def observe(table: Table, target: str) -> Notes:
     """Look closely at the sample. Raises Fault if it has no such target."""
     check_names(table, Options(target))
     columns = remarks.describe(table.sample, target)
-    return Notes(
-        {column.name: column.own for column in columns},
-        {column.name: column.same for column in columns},
-        remarks.of_table(table.sample, target),
-    )
+    own = {column.name: column.own for column in columns}
+    for name, files in table.absent.items():
+        more = f" and {len(files) - 1} more files" if len(files) > 1 else ""
+        own[name].append(f"not in {files[0]}{more}: read as missing there")
+    named = f"the columns are named in {table.source.header}; what is above is left out"
+    rows = [*([named] if table.source.header else []), *remarks.of_table(table.sample, target)]
+    return Notes(own, {column.name: column.same for column in columns}, rows)
 
 
 def propose(table: Table, options: Options, notes: Notes) -> Plan:
@@ -183,6 +185,11 @@ def propose(table: Table, options: Options, notes: Notes) -> Plan:
             if fields[name].role not in ("feature", "key"):
                 raise Fault(f"{name!r} cannot be {fields[name].role} and {role}")
             fields[name].role = role
+    for field in plan.of("target", "time", "group", "weight", "key"):
+        if files := table.absent.get(field.column.name):
+            raise Fault(
+                f"{files[0]} has no column {field.column.name!r}, which is the {field.role}"
+            )
     for name in options.drop:
         fields[name].leave_out("not known when the prediction is due")
     _set_task(plan)

@@ -1,5 +1,6 @@
 """One look at all rows of a table: what its columns are, how many rows, a sample of them."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,8 @@ CELLS = 3_000_000  # that a sample has at most
 class Table:
     """A table: its columns and what was counted of each, by name; and a sample of its rows.
 
-    ``sample`` is a frame of every ``step``-th row; ``counts`` the rows of each file.
+    ``sample`` is a frame of every ``step``-th row; ``counts`` the rows of each file; ``absent`` the
+    files without a column, by the names of those columns that not all files have.
     """
 
     source: Source
@@ -29,6 +31,7 @@ class Table:
     facts: dict[str, Facts]
     sample: Any
     step: int
+    absent: dict[str, list[str]]
 
     @property
     def rows(self) -> int:
@@ -49,10 +52,11 @@ def scan(source: Source, dates: str = "") -> Table:
         if frame is None:
             raise Fault("there is a header, and no row below it")
         if not rows.changed:  # else what was counted before is of another reading
+            rows.check_one_table()
             typed = {name: _typed(frame[name], column.kind) for name, column in columns.items()}
             frame = frame.assign(**typed)
             if not order.settle(columns, frame, dates):
-                return Table(source, rows.counts, columns, rows.facts, frame, step)
+                return Table(source, rows.counts, columns, rows.facts, frame, step, rows.absent)
 
 
 class _Pass:
@@ -62,27 +66,50 @@ class _Pass:
         self.source, self.columns = source, columns
         self.facts: dict[str, Facts] = {}
         self.counts: dict[str, int] = {}
-        self.changed = False  # a column that was read in one way is now read in another
+        self.absent: dict[str, list[str]] = defaultdict(list)
+        self.changed = False  # a column is new, or is read in another way than the rows before
 
     def frames(self) -> Iterator[pd.DataFrame]:
         """The rows of all files, typed and counted."""
         for file in self.source.files:
             self.counts[file] = 0
             for batch in self.source.batches(file):
-                self._check_columns(file, batch.schema.names)
-                arrays = [self._typed(file, name, batch.column(name)) for name in self.columns]
+                names = batch.schema.names
+                self._add_columns(file, names)
+                nothing = pa.nulls(batch.num_rows)
+                arrays = [
+                    self._typed(file, name, batch.column(name) if name in names else nothing)
+                    for name in self.columns
+                ]
                 self.counts[file] += batch.num_rows
                 yield pa.RecordBatch.from_arrays(arrays, list(self.columns)).to_pandas()
 
-    def _check_columns(self, file: str, names: list[str]) -> None:
+    def _add_columns(self, file: str, names: list[str]) -> None:
         if again := {name for name in names if names.count(name) > 1}:
             raise Fault(f"{file} has more than one column {min(again)!r}")
-        if not self.columns:
-            self.columns.update((name, Column(name)) for name in names)
-        if new := [name for name in names if name not in self.columns]:
-            raise Fault(f"{file} has a column {new[0]!r}, which the first file has not")
-        if missing := [name for name in self.columns if name not in names]:
-            raise Fault(f"{file} has no column {missing[0]!r}, which the first file has")
+        new = [name for name in names if name not in self.columns]
+        self.changed |= bool(new and self.columns)
+        self.columns.update((name, Column(name)) for name in new)
+        for name in self.columns:
+            if name not in names and file not in self.absent[name]:
+                self.absent[name].append(file)
+
+    def check_one_table(self) -> None:
+        """Raise Fault if the files are hardly of one table, or write a name in two ways."""
+        self.absent = {name: files for name, files in self.absent.items() if files}
+        names: dict[str, str] = {}
+        for name in self.columns:
+            other = names.setdefault(name.strip().casefold(), name)
+            if other != name and {name, other} & {*self.absent}:
+                file = self.absent.get(other, self.absent.get(name, [""]))[0]
+                raise Fault(f"column {name!r} is {other!r} elsewhere, see {file}: give it one name")
+        shared = [name for name in self.columns if name not in self.absent]
+        if 2 * len(shared) < len(self.columns):
+            name, (file, *_) = next(iter(self.absent.items()))
+            raise Fault(
+                f"the files have {len(shared)} of {len(self.columns)} columns in common, and "
+                f"{file} has no {name!r}: are they one table? Adopt one of them, or join them"
+            )
 
     def _typed(self, file: str, name: str, values: Any) -> Any:
         facts, column = self.facts.setdefault(name, Facts()), self.columns[name]

@@ -8,11 +8,15 @@ import csv
 import glob
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from statistics import mode
 from typing import Any
+from zipfile import BadZipFile
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -21,6 +25,7 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from strata.core.errors import Fault, first_line
+from strata_adopt.header import ROWS, find_header
 
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "json", ".ndjson": "json",
@@ -35,7 +40,8 @@ SEPARATORS = ",;\t|"
 class Source:
     """The files of a table by the names that they have in ``data/source``, and how to read them.
 
-    ``options`` are pandas's for text files: sep and encoding. ``query`` made the one file of a
+    ``options`` are pandas's: sep and encoding of text files, and ``header`` where the names are not
+    in the first row: the number of their row, or of several. ``query`` made the one file of a
     database, whose address is in the environment variable ``variable``, or is ``url``.
     """
 
@@ -45,6 +51,14 @@ class Source:
     query: str = ""
     url: str = ""
     variable: str = ""
+
+    @property
+    def header(self) -> str:
+        """The rows with the names, in words; empty where it is the first."""
+        if "header" not in self.options:
+            return ""
+        rows = [int(row) + 1 for row in np.atleast_1d(self.options["header"])]
+        return f"row {rows[0]}" if len(rows) == 1 else f"rows {rows[0]} to {rows[-1]}"
 
     def batches(self, name: str) -> Iterator[Any]:
         """The rows of a file, as record batches. Raises Fault if it cannot be read."""
@@ -62,16 +76,18 @@ class Source:
                     ) as chunks:
                         yield from map(batch, chunks)
                 case "excel":
-                    yield batch(pd.read_excel(path))
+                    frame = pd.read_excel(path, **options)
+                    yield batch(frame.set_axis(_names(frame), axis="columns"))
         except (pa.ArrowException, OSError, ValueError) as error:
             why = _broken_line(path, options) if self.format == "csv" else ""
             raise Fault(f"{name}: {why or 'cannot be read: ' + first_line(error)}") from None
 
 
-def from_files(source: str) -> Source:
+def from_files(source: str, header: Sequence[int] = ()) -> Source:
     """The table in a file, a folder or a glob of files.
 
-    Raises Fault if there is none, or they are not of one known format.
+    ``header`` are the rows with the names, counted from 1; they are looked for if none is given.
+    Raises Fault if there is no table, or the files are not written in the same way.
     """
     files = _files(source)
     formats = {FORMATS.get(path.suffix.lower(), path.suffix) for path in files.values()}
@@ -83,9 +99,10 @@ def from_files(source: str) -> Source:
     if len(formats) > 1:
         raise Fault(f"{source} has files of more than one format: {', '.join(sorted(formats))}")
     (kind,) = formats
-    if kind != "csv":
+    if kind not in ("csv", "excel"):
         return Source(kind, files)
-    (first, options), *rest = [(name, dialect(path, name)) for name, path in files.items()]
+    read = dialect if kind == "csv" else sheet
+    (first, options), *rest = [(n, read(path, n, header)) for n, path in files.items()]
     for name, other in rest:
         if other != options:
             raise Fault(f"{name} is written otherwise than {first}: {other}, not {options}")
@@ -112,8 +129,28 @@ def _files(source: str) -> dict[str, Path]:
     return files
 
 
-def dialect(path: Path, name: str) -> dict[str, Any]:
-    """The encoding and the separator of a text file. Raises Fault if it is empty or not text."""
+def sheet(path: Path, name: str, header: Sequence[int] = ()) -> dict[str, Any]:
+    """Where the names are in the first sheet of a workbook. Raises Fault if it cannot be read."""
+    try:
+        rows = pd.read_excel(path, header=None, nrows=ROWS)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise Fault(f"{name}: cannot be read: {first_line(error)}") from None
+    return _header(rows.astype("object").where(rows.notna(), None).to_numpy().tolist(), header)
+
+
+def _header(rows: list[list[Any]], asked: Sequence[int]) -> dict[str, Any]:
+    """The option for the rows with the names: none where it is the first."""
+    numbers = [row - 1 for row in asked] or find_header(rows)
+    if numbers == [0]:
+        return {}
+    return {"header": numbers if len(numbers) > 1 else numbers[0]}
+
+
+def dialect(path: Path, name: str, header: Sequence[int] = ()) -> dict[str, Any]:
+    """How a text file is written: its encoding, its separator, where its names are.
+
+    Raises Fault if it is empty or not text.
+    """
     with path.open("rb") as file:
         head = file.read(HEAD)
     is_utf8, quotes = _read_through(path)
@@ -130,12 +167,18 @@ def dialect(path: Path, name: str) -> dict[str, Any]:
     sample = codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
     sample = sample[: sample.rfind("\n") + 1] or sample if len(head) == HEAD else sample
 
+    def rows(sep: str) -> list[list[Any]]:
+        reader = csv.reader(io.StringIO(sample), delimiter=sep)
+        return list(islice(filter(_is_line, reader), 200))
+
     def fit(sep: str) -> tuple[bool, float, int]:
         """How well a separator parts the rows: into columns, as many in each, many."""
-        widths = [len(row) for row in csv.reader(io.StringIO(sample), delimiter=sep) if row][:200]
-        return widths[0] > 1, widths.count(widths[0]) / len(widths), widths[0]
+        widths = [len(row) for row in rows(sep)]
+        width = mode(widths)
+        return width > 1, widths.count(width) / len(widths), width
 
-    options = {"sep": max(SEPARATORS, key=fit), "encoding": encoding}
+    sep = max(SEPARATORS, key=fit)
+    options = {"sep": sep, "encoding": encoding, **_header(rows(sep), header)}
     # pyarrow takes the rest of the file for a value whose quote is never closed.
     if encoding != "utf-16" and quotes % 2 and (why := _broken_line(path, options)):
         raise Fault(f"{name}: {why}")
@@ -160,12 +203,16 @@ def _csv(path: Path, options: dict[str, Any]) -> Iterator[Any]:
     """The rows of a text file, all of them texts, with the names that pandas gives the columns:
     blank and repeated ones are told apart."""
     head = pd.read_csv(path, **options, nrows=0, dtype="str", keep_default_na=False)
-    names = [str(name) for name in head.columns]
+    names = _names(head)
+    with path.open(encoding=options["encoding"], errors="replace", newline="") as file:
+        reader = csv.reader(file, delimiter=options["sep"])
+        _skip_header(reader, options)
+        lines = reader.line_num
     yield from pyarrow.csv.open_csv(
         path,
         pyarrow.csv.ReadOptions(
             column_names=names,
-            skip_rows_after_names=1,
+            skip_rows=lines,
             encoding=options["encoding"].removesuffix("-sig"),
             block_size=1 << 22,
         ),
@@ -176,13 +223,35 @@ def _csv(path: Path, options: dict[str, Any]) -> Iterator[Any]:
     )
 
 
+def _names(frame: pd.DataFrame) -> list[str]:
+    """The names of a frame's columns; those of several rows with a space between them."""
+    return [
+        " ".join(str(part) for part in name if "Unnamed: " not in str(part))
+        if isinstance(name, tuple)
+        else str(name)
+        for name in frame.columns
+    ]
+
+
+def _skip_header(reader: Any, options: dict[str, Any]) -> list[str]:
+    """Read the rows of a text file through the last one with names, and return that one."""
+    last = max(np.atleast_1d(options.get("header", 0)))
+    return next(islice(filter(_is_line, reader), last, None))
+
+
+def _is_line(row: list[str]) -> bool:
+    """Whether a line of a text file is none of the blank ones, which pandas passes over."""
+    return len(row) > 1 or bool("".join(row).strip())
+
+
 def _broken_line(path: Path, options: dict[str, Any]) -> str:
     """The first line of a text file that cannot be parsed, and why; empty if there is none."""
     with path.open(encoding=options["encoding"], errors="replace", newline="") as file:
         reader = csv.reader(file, delimiter=options["sep"], strict=True)
-        line = 1  # where the row begins
+        line = 0  # where the row before ends
         try:
-            width = len(next(reader))
+            width = len(_skip_header(reader, options))
+            line = reader.line_num
             for row in reader:
                 if row and len(row) != width:
                     why = f"has {len(row)} values, and the header {width} names"

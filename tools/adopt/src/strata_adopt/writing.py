@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 from ruamel.yaml import YAML
 
 from strata.core.errors import Fault
@@ -83,6 +84,8 @@ def _context(plan: Plan, root: Path) -> dict[str, Any]:
         "rows_of_test": _rows_of_test(plan),
         "one_file": next(iter(source.files)),
         "two_files": [f"{number}{FORMATS[source.format]}" for number in ("one", "two")],
+        "header": f" header={source.options['header']}," if "header" in source.options else "",
+        "many_headers": isinstance(source.options.get("header"), list),
         "write_call": _write_call(source.format, source.options),
     }
 
@@ -115,6 +118,7 @@ def _roles(plan: Plan) -> dict[str, Any]:
         "weight": next((field.name for field in plan.of("weight")), None),
         "not_features": list(dict.fromkeys(filter(None, others))),
         "free_texts": [field.name for field in plan.of("free text")],
+        "absent": [field.name for field in plan.fields if field.column.name in plan.table.absent],
         "left_out": plan.of("left out"),
         "not_known": [field.name for field in plan.of("target", "weight")] + [row] * bool(row),
         "parts": parts,
@@ -204,12 +208,18 @@ def _rows_of_test(plan: Plan) -> int:
 
 
 def _write_call(kind: str, options: dict[str, Any]) -> str:
+    above = max(np.atleast_1d(options.get("header", 0)))  # rows without a name
     if kind == "csv":
         sep, encoding = literal(options["sep"]), literal(options["encoding"])
-        return f"table.to_csv(path, sep={sep}, encoding={encoding}, index=False)"
+        if not above:
+            return f"table.to_csv(path, sep={sep}, encoding={encoding}, index=False)"
+        rows = f'({sep} * (len(table.columns) - 1) + "\\n") * {above}'
+        text = f"{rows} + table.to_csv(sep={sep}, index=False)"
+        return f"path.write_text({text}, encoding={encoding})"
     if kind == "json":
         return 'table.to_json(path, orient="records", lines=True)'
-    return f"table.to_{kind}(path, index=False)"
+    start = f"startrow={above}, " if above else ""
+    return f"table.to_{kind}(path, {start}index=False)"
 
 
 def _swept(model: str, settings: dict[str, Any]) -> str:
