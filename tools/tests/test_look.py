@@ -2,7 +2,10 @@
 
 import itertools
 import re
+import sqlite3
+from dataclasses import replace
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -11,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import Project, Strata
 
-from strata_adopt import tables
+from strata.core import limits
+from strata.core.errors import Fault
+from strata_adopt import sources, tables
 from strata_adopt.remarks import describe, of_table, task
+from strata_adopt.scan import scan
 
 
 @given(sizes=st.lists(st.integers(0, 60), max_size=20), most=st.integers(1, 50))
@@ -143,12 +149,24 @@ def test_files_of_each_format_and_a_folder(
     FRAME.to_csv(tables / "b.tsv", index=False, sep="\t")
     FRAME.to_json(tables / "c.jsonl", orient="records", lines=True)
     FRAME.to_parquet(tables / "d.parquet")
+    FRAME.to_excel(tables / "e.xlsx", index=False)
+    FRAME.to_csv(tables / "f.txt", index=False, sep=";", decimal=",", encoding="cp1252")
     for path in sorted(tables.iterdir()):
         assert f"{path}, 3 rows" in strata(project, "look", str(path))
         assert "Ä" in shown(project.path / ".dvc/tmp/look.html")
     page = tmp_path / "all.html"
-    assert ", 12 rows" in strata(project, "look", str(tables), "--output", str(page))
+    said = strata(project, "look", str(tables / "*.[ct][st]v"), "--output", str(page), code=1)
+    assert "b.tsv is written otherwise than a.csv" in said
+    (tables / "b.tsv").rename(tables / "b.csv").write_bytes((tables / "a.csv").read_bytes())
+    assert ", 6 rows" in strata(project, "look", str(tables / "*.csv"), "--output", str(page))
     shown(page)
+    with sqlite3.connect(tmp_path / "a.db") as bank:
+        FRAME.to_sql("people", bank)
+    bank.close()
+    address = f"sqlite:///{tmp_path / 'a.db'}"
+    asked = ("look", address, "--query", "SELECT name FROM people")
+    assert f"{address}, 3 rows" in strata(project, *asked)
+    assert "a database needs --query" in strata(project, "look", address, code=1)
     assert project.run("git", "status", "--porcelain") == ""
 
 
@@ -179,11 +197,12 @@ def test_what_it_says_of_a_target(project: Project, tmp_path: Path, strata: Stra
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", b"a,b\n1,2\n3\n", "a.csv: cannot be read: "),
+        ("a.csv", b"a,b\n1,2\n3\n", "a.csv: line 3 has 1 values, and the header 2 names"),
         ("a.parquet", b"PAR1", "a.parquet: cannot be read: "),
-        ("a.csv", b"a,b\n", "has no rows"),
-        ("a.png", b"", "is no table that can be shown"),
-        ("", b"", "nope: not found"),
+        ("a.xlsx", b"PK", "a.xlsx: cannot be read: it is no workbook"),
+        ("a.csv", b"a,b\n", "there is a header, and no row below it"),
+        ("a.png", b"", "is no table that can be read"),
+        ("", b"", "nope: no such file"),
     ],
 )
 def test_what_cannot_be_shown_is_one_line(
@@ -214,3 +233,26 @@ def test_a_path_of_a_revision_is_one_of_the_repository(
     path = "metrics/predictions.parquet"
     assert (versions.path / path).is_symlink()
     assert f"{path} of v1, 800 rows" in strata(versions, "look", path, "--rev", "v1")
+
+
+def test_nested_columns_and_those_of_odd_types_are_shown_as_texts(tmp_path: Path) -> None:
+    path = tmp_path / "odd.parquet"
+    frame = pd.DataFrame({"a": [[1], [2, 3]], "b": [b"x", b"y"], "c": [1.5, None]})
+    frame.to_parquet(path)
+    table = scan(sources.from_named("odd", {"odd.parquet": path}), strict=False)
+    assert {name: column.kind for name, column in table.columns.items()} == {
+        "a": "text", "b": "text", "c": "number"
+    }  # fmt: skip
+    assert len(describe(table.sample, None)) == 3
+
+
+def test_a_workbook_is_not_unpacked_beyond_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MEMORY", replace(limits.MEMORY, most=1_000_000))
+    path = tmp_path / "bomb.xlsx"
+    with ZipFile(path, "w", ZIP_DEFLATED) as parts:
+        parts.writestr("x.xml", bytes(2_000_000))
+    assert path.stat().st_size < 10_000
+    with pytest.raises(Fault, match=r"bomb\.xlsx: "):
+        sources.from_named("bomb", {"bomb.xlsx": path})

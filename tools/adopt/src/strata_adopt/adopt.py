@@ -125,12 +125,10 @@ def check_ready(root: Path) -> None:
 def source_of(place: str, query: str | None, header: list[int]) -> Iterator[Source]:
     """The table's source. A database is asked once; its answer is kept for the time of a block."""
     if query is None:
-        if "://" in place or place.startswith("env:"):
-            raise Fault("a database needs --query, the SQL that gives the table")
         yield sources.from_files(place, header)
         return
-    with tempfile.TemporaryDirectory(prefix="strata-") as folder:
-        yield sources.from_query(place, query, Path(folder))
+    with sources.answer(place, query) as source:
+        yield source
 
 
 def show(plan: Plan, place: str) -> None:

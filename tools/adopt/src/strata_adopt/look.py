@@ -2,6 +2,8 @@
 
 import argparse
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from skrub import TableReport
@@ -10,7 +12,9 @@ from strata import git
 from strata.core.errors import Fault
 from strata.core.page import show_rows
 from strata.core.texts import inert
-from strata_adopt import remarks, tables
+from strata_adopt import remarks, sources, tables
+from strata_adopt.scan import scan
+from strata_adopt.sources import Source
 
 MOST = 40  # columns without a remark that are listed
 
@@ -19,10 +23,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the columns with remarks, write the page, and print its address."""
     page = args.output or default_page()
     page.parent.mkdir(parents=True, exist_ok=True)
-    with tables.files(args.path, args.rev) as files:
-        frame, step, count = tables.sample(tables.read(files))
-    if frame is None:
-        raise Fault(f"{args.path} has no rows")
+    with source_of(args) as source:
+        table = scan(source, strict=False)
+    frame, step, count = table.sample, table.step, table.rows
     if args.target is not None and args.target not in frame:
         has = ", ".join(map(str, frame.columns[:12]))
         raise Fault(f"{args.path} has no column {args.target!r}; there are {has}")
@@ -43,6 +46,17 @@ def run(args: argparse.Namespace) -> int:
         part.replace(page)
     print(page.resolve().as_uri())
     return 0
+
+
+@contextmanager
+def source_of(args: argparse.Namespace) -> Iterator[Source]:
+    """The table's source, for the time of a block: files, those of a revision, or a query."""
+    if args.query is not None:
+        with sources.answer(args.path, args.query) as source:
+            yield source
+        return
+    with tables.files(args.path, args.rev) as files:
+        yield sources.from_named(args.path, files, args.header)
 
 
 def default_page() -> Path:

@@ -39,15 +39,18 @@ class Table:
         return sum(self.counts.values())
 
 
-def scan(source: Source, dates: str = "") -> Table:
-    """Read all rows of a source; ``dates`` is the order of day and month in those that fit more
-    than one. Raises Fault if they are not one table."""
+def scan(source: Source, dates: str = "", *, strict: bool = True) -> Table:
+    """Read all rows of a source. Raises Fault if they are not one table.
+
+    ``dates`` is the order of day and month in those that fit more than one. What is nested, or of
+    no type that features have, is text unless ``strict``; else a Fault too.
+    """
     first = source.batches(next(iter(source.files)))
     width = next((batch.num_columns for batch in first), 0)
     most = max(2_000, min(100_000, CELLS // max(width, 1)))
     columns: dict[str, Column] = {}
     while True:
-        rows = _Pass(source, columns)
+        rows = _Pass(source, columns, strict)
         frame, step, _ = sample(rows.frames(), most)
         if frame is None:
             raise Fault("there is a header, and no row below it")
@@ -62,8 +65,8 @@ def scan(source: Source, dates: str = "") -> Table:
 class _Pass:
     """One pass over all rows."""
 
-    def __init__(self, source: Source, columns: dict[str, Column]) -> None:
-        self.source, self.columns = source, columns
+    def __init__(self, source: Source, columns: dict[str, Column], strict: bool) -> None:
+        self.source, self.columns, self.strict = source, columns, strict
         self.facts: dict[str, Facts] = {}
         self.counts: dict[str, int] = {}
         self.absent: dict[str, list[str]] = defaultdict(list)
@@ -118,6 +121,9 @@ class _Pass:
             while (typed := column.typed(values)) is None:
                 pass
         except TypeError as error:
+            if not self.strict:
+                column.native, column.mixed = "", True
+                return self._typed(file, name, values)
             raise Fault(
                 f"{file}: column {name!r}, from row {self.counts[file]} on, is of {error}: give it "
                 "one plain type, or leave it out of the source"

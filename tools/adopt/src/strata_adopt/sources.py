@@ -8,13 +8,15 @@ import csv
 import glob
 import io
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from statistics import mode
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -24,12 +26,13 @@ from pyarrow import parquet
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from strata.core import frames, limits
 from strata.core.errors import Fault, first_line
 from strata_adopt.header import ROWS, find_header
 
 FORMATS = {
-    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "json", ".ndjson": "json",
-    ".parquet": "parquet", ".xlsx": "excel",
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".xlsx": "excel",
+    ".jsonl": "json", ".ndjson": "json", ".json": "json",
 }  # fmt: skip
 HEAD = 1 << 18  # bytes by which the dialect of a text file is told
 BATCH = 50_000  # rows of what is not read by bytes
@@ -68,17 +71,17 @@ class Source:
                 case "csv":
                     yield from _csv(path, options)
                 case "parquet":
-                    with parquet.ParquetFile(path) as file:
-                        yield from file.iter_batches(BATCH)
+                    yield from frames.batches(path, name)
                 case "json":
                     with pd.read_json(
                         path, lines=True, chunksize=BATCH, dtype=False, encoding="utf-8"
                     ) as chunks:
                         yield from map(batch, chunks)
                 case "excel":
+                    check_size(path, name)
                     frame = pd.read_excel(path, **options)
                     yield batch(frame.set_axis(_names(frame), axis="columns"))
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
             why = _broken_line(path, options) if self.format == "csv" else ""
             raise Fault(f"{name}: {why or 'cannot be read: ' + first_line(error)}") from None
 
@@ -86,11 +89,23 @@ class Source:
 def from_files(source: str, header: Sequence[int] = ()) -> Source:
     """The table in a file, a folder or a glob of files.
 
-    ``header`` are the rows with the names, counted from 1; they are looked for if none is given.
-    Raises Fault if there is no table, or the files are not written in the same way.
+    Raises Fault as ``from_named`` does, and for a link that leads out of the folder.
     """
-    files = _files(source)
-    formats = {FORMATS.get(path.suffix.lower(), path.suffix) for path in files.values()}
+    files, at = files_of(source), Path(source)
+    for path in files.values():
+        if at.is_dir() and not path.resolve().is_relative_to(at.resolve()):
+            raise Fault(f"{path} leads out of {source}: copy what it points to")
+    return from_named(source, files, header)
+
+
+def from_named(source: str, files: dict[str, Path], header: Sequence[int] = ()) -> Source:
+    """The table in files, whose names, and not their paths, tell how they are read.
+
+    ``header`` are the rows with the names, counted from 1; they are looked for if none is given.
+    Raises Fault if the files are not of one known format, or not written in the same way.
+    """
+    endings = {PurePosixPath(name).suffix.lower() for name in files}
+    formats = {FORMATS.get(ending, ending) for ending in endings}
     if unknown := formats - set(FORMATS.values()):
         raise Fault(
             f"{source}: {min(unknown) or 'a file without an ending'} is no table that can be read; "
@@ -109,15 +124,17 @@ def from_files(source: str, header: Sequence[int] = ()) -> Source:
     return Source(kind, files, options)
 
 
-def _files(source: str) -> dict[str, Path]:
-    """The files that a path, a folder or a glob names, each by a name of its own."""
+def files_of(source: str) -> dict[str, Path]:
+    """The files that a path, a folder or a glob names, each by a name of its own.
+
+    Raises Fault if there are none, or two would have the same name.
+    """
+    if "://" in source or source.startswith("env:"):
+        raise Fault("a database needs --query, the SQL that gives the table")
     at = Path(source)
     if at.is_dir():
         paths = sorted(path for path in at.rglob("*") if not path.name.startswith("."))
         names = [path.relative_to(at).as_posix().replace("/", "-") for path in paths]
-        for path in paths:
-            if not path.resolve().is_relative_to(at.resolve()):
-                raise Fault(f"{path} leads out of {source}: copy what it points to")
     else:
         paths = [at] if at.exists() else sorted(map(Path, glob.glob(source, recursive=True)))  # noqa: PTH207 - it may be absolute
         names = [path.name for path in paths]
@@ -125,15 +142,27 @@ def _files(source: str) -> dict[str, Path]:
         raise Fault(f"{source}: two files would have the same name; rename one")
     files = {name: path for name, path in zip(names, paths, strict=True) if path.is_file()}
     if not files:
-        raise Fault(f"{source}: no such file, and no file in it")
+        raise Fault(
+            f"{source}: no such file, and no file in it; `dvc checkout` brings what dvc.lock names"
+        )
     return files
+
+
+def check_size(path: Path, name: str) -> None:
+    """Raise Fault for a workbook that is none, or larger unpacked than memory may hold."""
+    try:
+        with ZipFile(path) as parts:
+            limits.MEMORY.check(sum(part.file_size for part in parts.infolist()), name)
+    except BadZipFile:
+        raise Fault(f"{name}: cannot be read: it is no workbook") from None
 
 
 def sheet(path: Path, name: str, header: Sequence[int] = ()) -> dict[str, Any]:
     """Where the names are in the first sheet of a workbook. Raises Fault if it cannot be read."""
+    check_size(path, name)
     try:
         rows = pd.read_excel(path, header=None, nrows=ROWS)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise Fault(f"{name}: cannot be read: {first_line(error)}") from None
     return _header(rows.astype("object").where(rows.notna(), None).to_numpy().tolist(), header)
 
@@ -278,6 +307,13 @@ def batch(frame: pd.DataFrame) -> Any:
         texts = values.map(str, na_action="ignore") if len(kinds) > 1 else values
         arrays.append(pa.array(texts, from_pandas=True))
     return pa.RecordBatch.from_arrays(arrays, [str(name) for name in frame.columns])
+
+
+@contextmanager
+def answer(address: str, query: str) -> Iterator[Source]:
+    """The rows of a query, which are asked for once, and kept for the time of a block."""
+    with tempfile.TemporaryDirectory(prefix="strata-") as folder:
+        yield from_query(address, query, Path(folder))
 
 
 def from_query(address: str, query: str, folder: Path) -> Source:

@@ -4,19 +4,17 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-from pyarrow import csv, dataset
 
 from strata import git
-from strata.core import frames, limits
-from strata.core.errors import Fault, first_line
+from strata.core import limits
+from strata.core.errors import Fault
 from strata.dvc.revision import Revision
 from strata.dvc.store import opened
 from strata.git import refs
+from strata_adopt import sources
 
 ROWS = 100_000  # that are kept at most: of more, every second, fourth, … row
 
@@ -28,11 +26,7 @@ def files(path: str, rev: str | None) -> Iterator[dict[str, Path]]:
     Raises Fault if there are none, or a revision's cannot be had.
     """
     if rev is None:
-        at = Path(path)
-        if not at.exists():
-            raise Fault(f"{path}: not found; `dvc checkout` brings what dvc.lock names")
-        inside = sorted(file for file in at.rglob("*") if file.is_file()) if at.is_dir() else [at]
-        yield {file.as_posix(): file for file in inside}
+        yield sources.files_of(path)
         return
     root = git.top()
     with opened(root) as store, tempfile.TemporaryDirectory(prefix="strata-") as folder:
@@ -60,24 +54,6 @@ def from_top(root: Path, path: str) -> str:
     if not place.is_relative_to(root.resolve()):
         raise Fault(f"{path} is outside of the repository, which is {root}: no revision has it")
     return place.relative_to(root.resolve()).as_posix()
-
-
-def read(files: dict[str, Path]) -> Iterator[pd.DataFrame]:
-    """The rows of the files, some thousands at a time. Raises Fault if one cannot be read."""
-    tabs = dataset.CsvFileFormat(csv.ParseOptions(delimiter="\t"))
-    formats: dict[str, Any] = {".csv": "csv", ".tsv": tabs, ".jsonl": "json", ".json": "json"}
-    for name, path in files.items():
-        ending = PurePosixPath(name).suffix.lower()
-        if ending == ".parquet":
-            yield from (batch.to_pandas() for batch in frames.batches(path, name))
-            continue
-        if ending not in formats:
-            raise Fault(f"{name} is no table that can be shown: .parquet, {', '.join(formats)}")
-        try:
-            for batch in dataset.dataset(path, format=formats[ending]).to_batches():
-                yield batch.to_pandas()
-        except (pa.ArrowException, OSError) as error:
-            raise Fault(f"{name}: cannot be read: {first_line(error)}") from None
 
 
 def sample(parts: Iterable[pd.DataFrame], most: int = ROWS) -> tuple[pd.DataFrame | None, int, int]:
