@@ -164,6 +164,13 @@ def test_a_project_lives_on_with_more_data_and_another_column(
     (template.path / "data/source/2025.csv").unlink()
     template.run("strata", "repro")
 
+    featurize, schema = (template.path / f"src/{name}.py" for name in ("featurize", "schema"))
+    own = 'return prepared.assign(twice=prepared["x0"] * 2)'
+    featurize.write_text(featurize.read_text().replace("return prepared\n", f"{own}\n"))
+    (template.path / "tests/test_own.py").write_text("def test_own() -> None: ...\n")
+    template.run("strata", "repro")
+    template.commit("A feature of our own")
+
     for path in Path(place).iterdir():
         pd.read_csv(path).assign(height=np.arange(1_000) % 50).to_csv(path, index=False)
     asked = ("strata", "adopt", place, "--target", "ill")
@@ -172,7 +179,23 @@ def test_a_project_lives_on_with_more_data_and_another_column(
     assert "src/train.py" not in said
     assert template.run("git", "status", "--porcelain") == ""
     adopt(template, "visits", place)
-    assert "height" in (template.path / "src/schema.py").read_text()
+    assert "height" in schema.read_text()
+    assert own in featurize.read_text()
+    assert (template.path / "tests/test_own.py").exists()
+    assert "up to date" in template.run("dvc", "status")
+    template.commit("A new column")
+
+    schema.write_text(schema.read_text().replace("whole(0, 100)", "whole(0, 60)"))
+    template.commit("Narrow it")
+    for path in Path(place).iterdir():
+        pd.read_csv(path).assign(height=np.arange(1_000)).to_csv(path, index=False)
+    said = template.run("strata", "adopt", place, "--target", "ill", "--yes", fails=True)
+    assert "You and adopt changed the same lines of src/schema.py; nothing was run." in said
+    assert "UU src/schema.py" in template.run("git", "status", "--porcelain")
+    assert "<<<<<<< yours" in schema.read_text()
+    template.run("git", "reset", "--quiet", "--hard")
+    template.run("dvc", "checkout")
+    assert "up to date" in template.run("dvc", "status")
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL, None])

@@ -28,7 +28,7 @@ from strata.dvc.store import Store, opened
 from strata.git import refs
 from strata.restore import checkout, workspace
 from strata.restore.obtain import ensure_cached
-from strata_adopt import asking, editing, sources, writing
+from strata_adopt import again, asking, editing, sources, writing
 from strata_adopt.plan import PARTITIONS, Options, Plan, observe, propose, unsettled
 from strata_adopt.scan import scan
 from strata_adopt.sources import Source
@@ -37,6 +37,12 @@ MOST = 60  # columns that are listed; of more, those with something to say
 WAY_BACK = (
     "rm -r data/source && git restore --staged --worktree . && dvc checkout --quiet --allow-missing"
 )
+CONFLICTS = """\
+You and adopt changed the same lines of {}; nothing was run. Next:
+  git diff                                 # choose between the marks <<<<<<< and >>>>>>>
+  git add --all && make repro test         # `git reset --hard && dvc checkout` undoes it all
+  git commit -m "Adopt the data again"
+"""
 NEXT = f"""\
 Nothing is committed yet. Next:
   git diff --cached --stat                 # what adopt wrote; REVIEW marks what you know better
@@ -57,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     with source_of(args.source, args.query, args.header) as source:
         table = scan(source, args.dates)
+        former = again.read(root)
+        if former:
+            options = again.recall(options, former.options, table)
         ambiguous = unsettled(table, options)
         if ambiguous and not args.yes and not args.dry_run:
             table = scan(source, asking.order(*ambiguous))
@@ -70,19 +79,22 @@ def run(args: argparse.Namespace) -> int:
             options = asking.late_columns(table, options)
             options = asking.split(propose(table, options, notes), options)
             plan = propose(table, options, notes)
-        texts = writing.render(plan, root) | editing.edit(plan, root)
-        gone = [name for name in editing.demo_files(root) if name not in texts]
+        merged = merge(plan, root, former)
         if (root / "data/source.dvc").exists():  # adopted before
-            print(difference(root, texts))
+            print(difference(root, merged))
         elif args.dry_run:
-            print(listing(root, texts, gone))
+            print(listing(root, merged))
         else:
-            print(f"writes {len(texts)} files, and removes {len(gone)} of the demo's")
+            print(f"writes {len(merged.texts)} files, and removes {len(merged.gone)} of the demo's")
         if args.dry_run or not (args.yes or asking.confirm("Write this, and run it?")):
             print("nothing was written")
             return int(not args.dry_run)
         with opened(root) as store:
-            adopt(store, plan, texts, gone)
+            adopt(store, plan, merged)
+    if merged.conflicts:
+        again.mark(root, merged)
+        print(CONFLICTS.format(", ".join(merged.conflicts)), end="")
+        return 1
     print((root / "metrics/README.md").read_text(encoding="utf-8"))
     print(simpler(plan, root / "metrics/metrics.json"), NEXT, sep="")
     return 0
@@ -167,45 +179,68 @@ def summary(plan: Plan) -> str:
     return f"task: {task}; {split}; one partition {PARTITIONS[plan.partition]}"
 
 
-def listing(root: Path, texts: dict[str, str], gone: list[str]) -> str:
+def merge(plan: Plan, root: Path, former: again.Record | None) -> again.Merge:
+    """What becomes of the files: the demo's go; of an adopted project, what its owner made stays.
+
+    Of one that was adopted without a record, all that differs is a conflict.
+    """
+    then = former.texts if former else {}
+    now = writing.render(plan, root, then.get("dvc.yaml"))
+    edited = editing.edit(plan, root, then.get("pyproject.toml"))
+    now = formatted(now, root) | {"pyproject.toml": edited.pop("pyproject.toml")}
+    if (root / "data/source.dvc").exists():
+        settings = (root / "pyproject.toml").read_text(encoding="utf-8")
+        merged = again.merge(root, {"pyproject.toml": settings} | then, now)
+    else:
+        gone = [name for name in editing.demo_files(root) if name not in now]
+        merged = again.Merge(dict(now), gone)
+    merged.texts |= edited | {again.RECORD: again.write(plan, now)}
+    return merged
+
+
+def listing(root: Path, merged: again.Merge) -> str:
     """The files that are written and removed, a line each."""
     lines = [
         f"{'edit ' if (root / name).exists() else 'write'}  {name}  {text.count(chr(10))} lines"
-        for name, text in sorted(texts.items())
+        for name, text in sorted(merged.texts.items())
     ]
-    return "\n".join([*lines, *(f"remove {name}" for name in gone)])
+    return "\n".join([*lines, *(f"remove {name}" for name in merged.gone)])
 
 
-def difference(root: Path, texts: dict[str, str]) -> str:
+def difference(root: Path, merged: again.Merge) -> str:
     """What changes in a project that was adopted before, as a diff."""
     lines: list[str] = []
-    for name, text in sorted(texts.items()):
+    for name in sorted(merged.texts.keys() - {again.RECORD}):
         old = (root / name).read_text(encoding="utf-8") if (root / name).exists() else ""
-        both = (old.splitlines(keepends=True), formatted(name, text).splitlines(keepends=True))
+        both = (old.splitlines(keepends=True), merged.texts[name].splitlines(keepends=True))
         lines += difflib.unified_diff(*both, f"a/{name}", f"b/{name}")
+    lines += [f"removes {name}\n" for name in merged.gone]
+    lines += [f"conflict in {name}: marked in it\n" for name in merged.conflicts]
     return "".join(lines) or "nothing of the code changes"
 
 
-def formatted(name: str, text: str) -> str:
-    """A file's text as the formatter has it."""
-    if not name.endswith(".py"):
-        return text
-    return ruff("format", "--stdin-filename", name, "-", stdin=text)
+def formatted(texts: dict[str, str], root: Path) -> dict[str, str]:
+    """The texts of files, as the project's formatter has them. Raises Fault if ruff fails."""
+    with tempfile.TemporaryDirectory(prefix="strata-") as folder:
+        code = {Path(folder, name): name for name in texts if name.endswith(".py")}
+        for path, name in code.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(texts[name], encoding="utf-8", newline="\n")
+        for step in (["check", "--fix-only", "--select", "I,F401"], ["format"]):
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "ruff", *step, "--quiet", "--no-cache", "--config",
+                 root / "pyproject.toml", *code],
+                capture_output=True, text=True, encoding="utf-8", check=False,
+            )  # fmt: skip
+            if done.returncode:
+                raise Fault(f"ruff {step[0]}: {(done.stderr or done.stdout).strip()}")
+        return texts | {name: path.read_text(encoding="utf-8") for path, name in code.items()}
 
 
-def ruff(*arguments: str, stdin: str = "", root: Path | None = None) -> str:
-    """Run ruff, and return what it prints. Raises Fault if it fails."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "ruff", *arguments],
-        cwd=root, input=stdin, capture_output=True, text=True, encoding="utf-8", check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise Fault(f"ruff {arguments[0]}: {(done.stderr or done.stdout).strip()}")
-    return done.stdout
-
-
-def adopt(store: Store, plan: Plan, texts: dict[str, str], gone: list[str]) -> None:
+def adopt(store: Store, plan: Plan, merged: again.Merge) -> None:
     """Make the project in a clone, run it there, and move the workspace to it.
+
+    With conflicts it is not run, and the files that have them stay as they are.
 
     Raises Fault, with the workspace as it was, if any of it fails.
     """
@@ -215,24 +250,14 @@ def adopt(store: Store, plan: Plan, texts: dict[str, str], gone: list[str]) -> N
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="adopt-", dir=place) as folder:
         clone = checkout.clone(store, refs.commit_of("HEAD", root), Path(folder) / root.name)
-        write(clone, texts, gone)
+        write(clone, merged)
         shutil.rmtree(clone / "data/source", ignore_errors=True)
         (clone / "data/source").mkdir(parents=True)
         for name, path in plan.table.source.files.items():
             shutil.copyfile(path, clone / "data/source" / name)
         checkout.dvc("add", "--quiet", "data/source", root=clone)
-        print("running the pipeline", file=sys.stderr, flush=True)
-        env = checkout.programs() | {"TMPDIR": folder}  # what is killed leaves nothing elsewhere
-        tests = "pytest -q -p no:cacheprovider tests"
-        for name, command in {
-            "strata repro": checkout.strata_command("repro"),
-            tests: [sys.executable, "-P", "-m", *tests.split()],
-        }.items():
-            if checkout.run(command, clone, env):
-                raise Fault(
-                    f"`{name}` fails on what was written; its own message is above. Your "
-                    "repository is as it was"
-                )
+        if not merged.conflicts:
+            run_all(clone, folder)
         who = ("-c", "user.name=strata", "-c", "user.email=strata@localhost")
         git.add(clone, "--all")
         git.git(*git.QUIET, *who, "commit", "--quiet", "--no-verify", "-m", "Adopt", root=clone)
@@ -240,17 +265,30 @@ def adopt(store: Store, plan: Plan, texts: dict[str, str], gone: list[str]) -> N
         move(store, refs.commit_of("HEAD", clone))
 
 
-def write(root: Path, texts: dict[str, str], gone: list[str]) -> None:
-    """Write and remove files, formatted as all code here is."""
-    for name in gone:
+def run_all(clone: Path, folder: str) -> None:
+    """Run the pipeline and its tests, with ``folder`` for their temporary files."""
+    print("running the pipeline", file=sys.stderr, flush=True)
+    env = checkout.programs() | {"TMPDIR": folder}  # what is killed leaves nothing elsewhere
+    tests = "pytest -q -p no:cacheprovider tests"
+    for name, command in {
+        "strata repro": checkout.strata_command("repro"),
+        tests: [sys.executable, "-P", "-m", *tests.split()],
+    }.items():
+        if checkout.run(command, clone, env):
+            raise Fault(
+                f"`{name}` fails on what was written; its own message is above. Your repository "
+                "is as it was"
+            )
+
+
+def write(root: Path, merged: again.Merge) -> None:
+    """Write and remove files, but for those with conflicts."""
+    for name in merged.gone:
         (root / name).unlink(missing_ok=True)
-    shutil.rmtree(root / "metrics/plots", ignore_errors=True)
-    for name, text in texts.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8", newline="\n")
-    code = [name for name in texts if name.endswith(".py")]
-    ruff("check", "--quiet", "--fix-only", "--select", "I,F401", *code, root=root)
-    ruff("format", "--quiet", *code, root=root)
+    for name, text in merged.texts.items():
+        if name not in merged.conflicts:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text, encoding="utf-8", newline="\n")
 
 
 def move(store: Store, commit: str) -> None:

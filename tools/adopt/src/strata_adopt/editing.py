@@ -28,22 +28,25 @@ def demo_files(root: Path) -> list[str]:
     """The demo's files, and the tests of the kit, as far as they are there."""
     patterns = (
         *("tests/**/*.py", "docs/*.py", "docs/pictures/*", "src/arrive.py", "metrics/seeds.json"),
-        *("benchmarks/**/*.*", "dvc.lock"),
+        *("benchmarks/**/*.*", "dvc.lock", "metrics/plots/*"),
     )
     found = {path.relative_to(root).as_posix() for name in patterns for path in root.glob(name)}
     kept = {*KEPT_TESTS, "benchmarks/README.md"}
     return sorted(n for n in found - kept if (root / n).is_file() and "__pycache__" not in n)
 
 
-def edit(plan: Plan, root: Path) -> dict[str, str]:
-    """The texts of the files that hold more than the demo, without it."""
+def edit(plan: Plan, root: Path, settings: str | None = None) -> dict[str, str]:
+    """The texts of the files that hold more than the demo, without it.
+
+    ``settings`` is the text of pyproject.toml to start from, by default the project's.
+    """
 
     def text(name: str) -> str:
         if not (root / name).is_file():
             raise Fault(f"{root} has no {name}: adopt works in one made from Strata's template")
         return (root / name).read_text(encoding="utf-8")
 
-    settings, pins = text("pyproject.toml"), text("requirements-dev.lock")
+    settings, pins = settings or text("pyproject.toml"), text("requirements-dev.lock")
     demo = DEMO.findall(settings.partition("[dependency-groups]")[0])
     own_pins = drop_pins(text("requirements.lock"), demo)
     return {

@@ -31,8 +31,12 @@ FORMATS = {"csv": ".csv", "json": ".jsonl", "parquet": ".parquet", "excel": ".xl
 KNOWS_DATA = re.compile(r"(.*?)  ingest:\n.*?(  train:\n.*?)plots:\n.*", re.DOTALL)
 
 
-def render(plan: Plan, root: Path) -> dict[str, str]:
-    """The texts of the files that know the data, by their paths in the project."""
+def render(plan: Plan, root: Path, pipeline: str | None = None) -> dict[str, str]:
+    """The texts of the files that know the data, by their paths in the project.
+
+    ``pipeline`` is the text of dvc.yaml whose other stages are kept, by default the project's.
+    """
+    pipeline = pipeline or (root / "dvc.yaml").read_text(encoding="utf-8")
     env = jinja2.Environment(
         loader=jinja2.PackageLoader("strata_adopt"),
         undefined=jinja2.StrictUndefined,
@@ -42,7 +46,7 @@ def render(plan: Plan, root: Path) -> dict[str, str]:
         autoescape=False,
     )
     env.filters |= {"py": literal, "yaml": _yaml, "md": _markdown, "code": code, "wrap": _wrap}
-    context, query = _context(plan, root), plan.table.source.query
+    context, query = _context(plan, root.name, pipeline), plan.table.source.query
     texts = {
         name.removesuffix(".jinja"): env.get_template(name).render(context)
         for name in env.list_templates()
@@ -52,12 +56,12 @@ def render(plan: Plan, root: Path) -> dict[str, str]:
     return texts | ({"src/query.sql": query.strip() + "\n"} if query else {})
 
 
-def _context(plan: Plan, root: Path) -> dict[str, Any]:
+def _context(plan: Plan, title: str, pipeline: str) -> dict[str, Any]:
     """What the templates speak of: the plan and its source, by their own names, and the rest."""
     source, roles = plan.table.source, _roles(plan)
     features = len(plan.of("feature", "free text")) + len(roles["parts"])
     metric, settings = METRICS[plan.task], defaults(plan, features)
-    stages = KNOWS_DATA.fullmatch((root / "dvc.yaml").read_text(encoding="utf-8"))
+    stages = KNOWS_DATA.fullmatch(pipeline)
     if not stages:
         raise Fault("dvc.yaml has no stages ingest and train with plots after them, as adopt needs")
     return {
@@ -67,7 +71,7 @@ def _context(plan: Plan, root: Path) -> dict[str, Any]:
         **_lines(plan, roles),
         "before_ingest": stages[1],
         "train_to_card": stages[2],
-        "title": root.name,
+        "title": title,
         "artifact": slug(plan.target.name),
         "target_shell": shlex.quote(plan.target.name),
         "rows": plan.rows,
