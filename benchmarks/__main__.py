@@ -22,8 +22,10 @@ from benchmarks.measure import HOME, Row, Section, run
 README = HOME / "benchmarks/README.md"
 MEASURED = ["src", "dvc.yaml", "params.yaml", "requirements.lock"]
 # And `flat`, only by name.
-ALL = ["pipeline", "arrival", "scale", "s3", "restore", "sweep", "serving", "starts"]
-ALL += ["intervals"]
+ALL = [
+    *("pipeline", "arrival", "scale", "s3", "restore", "sweep", "serving", "starts"),
+    "intervals",
+]
 
 
 def line(row: Row) -> str:

@@ -49,9 +49,9 @@ def rows(days: list[int]) -> Iterator[str]:
         for count in days:
             cells = []
             for task in METRICS:
-                found = coverage(World(shape, alike), task, count, TIMES, (own, percentiles))
+                shares = coverage(World(shape, alike), task, count, TIMES, (own, percentiles))
                 cells.append(
-                    " / ".join(f"{min(of):.1%}" for of in zip(*found.values(), strict=True))
+                    " / ".join(f"{min(of):.1%}" for of in zip(*shares.values(), strict=True))
                 )
             yield f"| {name} | {count} | {' | '.join(cells)} |\n"
 

@@ -4,7 +4,7 @@ In:  models/card.md (see kit/report/card.py), metrics/metrics.json, metrics/pred
      models/model.joblib, data/features/PARTITION.parquet.
 Out: models/README.md: the header with the metrics in it, as Hugging Face reads it; the text; then
      the metrics of each split, of each held-out partition, and of slices of the test split, with
-     standard errors by resampling blocks of rows.
+     standard errors by blocks of rows.
 """
 
 import json

@@ -34,7 +34,7 @@ def scores(label: Floats, prediction: Floats) -> Scores:
     A metric that does not exist, such as the AUC where all labels are equal, is NaN. The AUC and
     the average precision are means over the positives: of the share of negatives that are less
     probable, and of the precision where each is flagged. The rows are sorted once, so that a
-    resample is cheap.
+    change of weights is cheap.
     """
     order = np.argsort(-prediction, kind="stable")
     likely, hit = -prediction[order], np.flatnonzero(label[order])

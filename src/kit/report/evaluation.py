@@ -57,7 +57,7 @@ def evaluate(
     """
     task, weight, block = task_of(data), weights(frame, data), blocks(frame, settings.block)
     label, part = labels(frame, data, classes), parts(block, len(frame))
-    measures = {name: task.scores(label, found) for name, found in predictions.items()}
+    measures = {name: task.scores(label, own) for name, own in predictions.items()}
     figures = {name: measure(weight) for name, measure in measures.items()}
     values = {name: pseudo_values(of, weight, part) for name, of in measures.items()}
     errors = {metric: standard_error(own) for metric, own in values["model"].items()}

@@ -44,7 +44,7 @@ def pseudo_values(measure: Scores, weight: Floats, part: npt.NDArray[np.intp]) -
     count, whole = int(part.max()) + 1, measure(weight)
     left = [measure(np.where(part == at, 0.0, weight)) for at in range(count)]
     return {
-        name: count * value - (count - 1) * np.array([found[name] for found in left])
+        name: count * value - (count - 1) * np.array([figures[name] for figures in left])
         for name, value in whole.items()
     }
 

@@ -20,15 +20,15 @@ def doubts(split: dict[str, Any], metrics: dict[str, str]) -> list[str]:
     tell.
     """
     name, title = next(iter(metrics.items()))
-    found = []
+    lines = []
     for other in BASELINES:
         low, high = (split[other][f"{name}_gain_{end}"] for end in ("low", "high"))
         if low is None:
-            found.append(f"too few blocks to tell whether it is better than the {other}")
+            lines.append(f"too few blocks to tell whether it is better than the {other}")
         elif low <= 0:
             word = "worse than" if high < 0 else "not shown to be better than"
-            found.append(f"{word} the {other} by {title}: gain {figure(low)} to {figure(high)}")
-    return found
+            lines.append(f"{word} the {other} by {title}: gain {figure(low)} to {figure(high)}")
+    return lines
 
 
 def figures(report: dict[str, dict[str, Any]], metrics: dict[str, str]) -> str:

@@ -34,7 +34,7 @@ def doubts(name: str, evidence: Evidence) -> list[Doubt]:
     """
     this, (splits, _) = evidence.this, parts(name)
     mine, error = real(this.get(name)), real(this.get(error_of(name)))
-    way, found = evidence.direction(name), list[Doubt]()
+    way, doubtful = evidence.direction(name), list[Doubt]()
     beside = {
         other: key for other, key in simple(name, this).items() if real(this[key]) is not None
     }
@@ -49,13 +49,13 @@ def doubts(name: str, evidence: Evidence) -> list[Doubt]:
         if f"{key}_gain_low" in this:
             low, high = (real(this.get(f"{key}_gain_{end}")) for end in ("low", "high"))
         if low is None or high is None:
-            found.append(Doubt(other, False, "too few blocks of rows"))
+            doubtful.append(Doubt(other, False, "too few blocks of rows"))
         elif low <= 0:
             size = max(abs(mine), abs(best))
             text = " to ".join(figure(end, True, size) for end in dict.fromkeys((low, high)))
-            found.append(Doubt(other, high < 0, f"gain {text}"))
+            doubtful.append(Doubt(other, high < 0, f"gain {text}"))
     if "dummy" not in beside:
         told = {key: value for key, value in this.items() if parts(key)[1] == "better_than_dummy"}
         if any(value is False and parts(key)[0] == splits for key, value in told.items()):
-            found.append(Doubt("dummy", True, "as its pipeline says"))
-    return found
+            doubtful.append(Doubt("dummy", True, "as its pipeline says"))
+    return doubtful
