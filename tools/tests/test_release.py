@@ -100,16 +100,27 @@ def test_tags_of_a_remote_that_is_not_followed_do_not_matter(
     assert "git push origin 'tiny@v0.1.0' 'tiny#prod#1'" in said
 
 
-def test_no_better_than_a_dummy_speaks_against_it(published: Project, strata: Strata) -> None:
+@pytest.mark.parametrize(
+    ("dummy", "text"),
+    [
+        ('"roc_auc": 0.99', "against it: by test.roc_auc: worse than the dummy (gain -0.2"),
+        (
+            '"roc_auc": 0.99, "roc_auc_gain_low": -0.4, "roc_auc_gain_high": 0.1',
+            "\nby test.roc_auc: not shown to be better than the dummy (gain -0.4000 to +0.1000)",
+        ),
+    ],
+)
+def test_worse_than_a_dummy_speaks_against_it_and_what_nobody_can_tell_is_said(
+    published: Project, strata: Strata, dummy: str, text: str
+) -> None:
     evaluate = published.path / "evaluate.py"
-    add = 'metrics["test"]["dummy"] = {"roc_auc": 0.99}\nPath("metrics/metrics.json").write_text('
-    text = evaluate.read_text().replace('Path("metrics/metrics.json").write_text(', add, 1)
-    evaluate.write_text(text)
+    add = f'metrics["test"]["dummy"] = {{{dummy}}}\nPath("metrics/metrics.json").write_text('
+    code = evaluate.read_text().replace('Path("metrics/metrics.json").write_text(', add, 1)
+    evaluate.write_text(code)
     published.run("dvc", "repro", "--quiet")
     published.commit("A dummy")
     publish(published)
-    said = strata(published, "release", code=1)
-    assert "by test.roc_auc it is no better than a dummy" in said
+    assert text in strata(published, "release", code=int("against" in text))
 
 
 def test_a_lock_that_is_not_what_the_pipeline_makes_is_never_released(
