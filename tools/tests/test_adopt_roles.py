@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from adoption import GOOD, RNG, ROWS, adopted, fields
 
+from strata_adopt.likeness import likeness
+
 DAYS = pd.Series(pd.date_range("2023-01-01", periods=ROWS // 2)).repeat(2).reset_index(drop=True)
 OF_DAY = RNG.permutation(ROWS // 2).repeat(2) / 8  # a figure of its own for each day
 
@@ -116,3 +118,28 @@ def test_what_is_a_person_s_is_left_out_and_said_once(tmp_path: Path) -> None:
         assert (found[name].role, found[name].remarks) == ("feature", []), name
     assert found["Age"].role == "feature"
     assert found["Age"].remarks == ["about a person, by its name: may a model use it?"]
+
+
+def test_rows_that_are_alike_are_a_group_whatever_it_is_called(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    number = np.repeat(np.arange(60), 12)
+    of_shop, noise = rng.normal(size=60)[number], rng.normal(size=len(number))
+    frame = pd.DataFrame(
+        {
+            "outlet": [f"o{n}" for n in number],
+            "aisle": rng.permutation(number),  # as many values, by chance
+            "age": 20 + number,  # a scale: the neighbour is much the same
+            "size": rng.normal(size=len(number)),
+            "takings": of_shop + noise,
+        }
+    )
+    frame["sold"] = np.where(of_shop + noise > 0, "yes", "no")
+    assert likeness(frame["aisle"], frame["takings"]) == 0
+    for target, gone in (("takings", "sold"), ("sold", "takings")):
+        plan = adopted(tmp_path, frame.drop(columns=[gone, "age"]), target)
+        assert fields(plan)["outlet"].role == "group"
+        assert "their targets are alike" in "; ".join(fields(plan)["outlet"].remarks)
+        assert (plan.by, fields(plan)["aisle"].role) == ("group", "feature")
+        assert adopted(tmp_path, frame.drop(columns=gone), target, group="").by != "group"
+    scale = frame[["age", "size"]].assign(takings=number / 20 + noise)
+    assert fields(adopted(tmp_path, scale, "takings"))["age"].role == "feature"

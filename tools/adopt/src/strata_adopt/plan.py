@@ -16,10 +16,12 @@ from strata.core.errors import Fault
 from strata.core.texts import counted
 from strata_adopt import remarks
 from strata_adopt.facts import Column, Facts
+from strata_adopt.likeness import likeness
 from strata_adopt.readings import left_over
 from strata_adopt.scan import Table
 
 LEAST = 30  # rows of which something can be learnt, validated and tested
+ALIKE = 0.1  # the correlation of targets within a group, from which on a random split flatters
 FEW = 10  # rows that a class has at least; periods, and groups, that are split
 MOST_CLASSES = 100
 PERIODS = {"year": "Y", "quarter": "Q", "month": "M", "week": "W", "day": "D"}
@@ -378,12 +380,19 @@ def _set_time_or_group(plan: Plan) -> None:
     if plan.one("time") is None and plan.one("group") is None:
         features = plan.of("feature")
         times = [] if plan.options.time == "" else [f for f in features if _may_be_time(plan, f)]
-        groups = [] if plan.options.group == "" else [f for f in features if _may_be_group(plan, f)]
+        groups = [f for f in features if plan.options.group != "" and _may_be_group(plan, f)]
         if times:
             min(times, key=lambda field: not WHEN.search(field.name)).role = "time"
         elif groups:
-            groups[0].role = "group"
-            groups[0].remarks.append("rows of one go to the same side of the split")
+            named = [field for field in groups if WHOSE.search(field.name)]
+            group = (named or sorted(groups, key=lambda field: -_likeness(plan, field)))[0]
+            group.role = "group"
+            group.remarks.append("rows of one go to the same side of the split")
+            if not named:
+                group.remarks.append(
+                    f"their targets are alike (correlation {_likeness(plan, group):.2f}); "
+                    "--group '' if a model meets no new one"
+                )
     if time := plan.one("time"):
         if time.kind != "moment":
             raise Fault(f"{time.name!r} is {time.kind}, and no moment: it cannot be the time")
@@ -398,10 +407,17 @@ def _may_be_time(plan: Plan, field: Field) -> bool:
 
 
 def _may_be_group(plan: Plan, field: Field) -> bool:
-    if field.kind not in ("text", "whole number") or not WHOSE.search(field.name):
+    if field.kind not in ("text", "whole number") or field.facts.missing:
         return False
-    distinct = plan.values(field).nunique()
-    return not field.facts.missing and 2 * FEW < distinct <= len(plan.table.sample) / 2
+    distinct, rows = plan.values(field).nunique(), len(plan.table.sample)
+    if WHOSE.search(field.name):
+        return 2 * FEW < distinct <= rows / 2
+    return 5 * FEW < distinct <= rows / 5 and _likeness(plan, field) >= ALIKE
+
+
+def _likeness(plan: Plan, field: Field) -> float:
+    known = plan.values(plan.target)
+    return likeness(plan.table.sample.loc[known.index, field.column.name], known)
 
 
 def _leave_out_the_same(plan: Plan, notes: Notes) -> None:
