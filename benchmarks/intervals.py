@@ -56,4 +56,4 @@ def rows(days: list[int]) -> Iterator[str]:
             yield f"| {name} | {count} | {' | '.join(cells)} |\n"
 
 
-SECTION = Section("10. Intervals", __doc__, rows, [], (12, 31, 100), HEAD)
+SECTION = Section("10. Intervals", __doc__, rows, [], (12, 31), HEAD)

@@ -141,5 +141,8 @@ def test_rows_that_are_alike_are_a_group_whatever_it_is_called(tmp_path: Path) -
         assert "their targets are alike" in "; ".join(fields(plan)["outlet"].remarks)
         assert (plan.by, fields(plan)["aisle"].role) == ("group", "feature")
         assert adopted(tmp_path, frame.drop(columns=gone), target, group="").by != "group"
+    many = frame.groupby("outlet").head(2)[["outlet", "takings"]]
+    kind = pd.concat([many, *[frame[number < 3][["outlet", "takings"]]] * 9])  # a few are frequent
+    assert likeness(kind["outlet"], kind["takings"]) == 0
     scale = frame[["age", "size"]].assign(takings=number / 20 + noise)
     assert fields(adopted(tmp_path, scale, "takings"))["age"].role == "feature"
