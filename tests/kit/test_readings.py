@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from kit.base import Fault
-from kit.base.readings import choose, moments, numbers, texts, truths, wholes
+from kit.base.readings import choose, moments, names_of_rows, numbers, texts, truths, wholes
 
 
 def column(*values: Any) -> pd.Series:
@@ -90,3 +90,14 @@ def test_what_does_not_fit_is_named(
     with pytest.raises(Fault) as fault:
         reading(column(*values))
     assert str(fault.value).startswith(f"column c: {what}")
+
+
+def test_a_row_without_a_key_keeps_its_name_whatever_comes_before_it() -> None:
+    table = pd.DataFrame({"a": ["x", "y", None], "b": [1.5, np.nan, 2.0], "c": [1, 2, 3]})
+    names = names_of_rows(table)
+    more = pd.concat([table.tail(1).assign(c=9), table.head(1), table], ignore_index=True)
+    again = names_of_rows(more)
+    assert set(names) < set(again)
+    assert again.is_unique
+    assert again[[1, 2]].tolist() == [names[0], names[0].replace("-0", "-1")]  # which are alike
+    assert again[3:].tolist() == names[1:].tolist()

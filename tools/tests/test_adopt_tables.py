@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from adoption import table
-from generated import check
+from adoption import GOOD, adopted, table
+from generated import check, ingested, modules
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from strangers import STRANGERS
@@ -166,3 +166,31 @@ def test_a_table_of_the_corpus_gets_its_roles_and_split(name: str, tmp_path: Pat
         for file, path in scanned.source.files.items():
             shutil.copyfile(path, tmp_path / "files" / file)
         check(plan, tmp_path / "files", tmp_path / "scratch")
+
+
+def test_new_categories_are_taken_of_features_and_refused_of_the_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with modules(adopted(tmp_path, GOOD)) as code:
+        (tmp_path / "later").mkdir()
+        GOOD.assign(shop="west").to_csv(tmp_path / "later/table.csv", index=False)
+        later = ingested(code, tmp_path / "later")
+        assert "column shop: 1 new: 'west'" in capsys.readouterr().err
+        assert set(code.featurize.compute_features(code.prepare.clean(later))["shop"]) == {"west"}
+        GOOD.assign(bought="maybe").to_csv(tmp_path / "later/table.csv", index=False)
+        with pytest.raises(Exception, match="column bought: isin"):
+            ingested(code, tmp_path / "later")
+
+
+def test_a_row_that_is_inserted_moves_no_other_to_another_side(tmp_path: Path) -> None:
+    found = adopted(tmp_path, pd.concat([GOOD, GOOD.tail(3)]))
+    with modules(found) as code:
+        (tmp_path / "one").mkdir()
+        (tmp_path / "two").mkdir()
+        GOOD.to_csv(tmp_path / "one/table.csv", index=False)
+        more = pd.concat([GOOD.head(1).assign(size=7.7), GOOD.tail(1), GOOD])
+        more.to_csv(tmp_path / "two/table.csv", index=False)
+        before = ingested(code, tmp_path / "one").set_index("row")["size"]
+        after = ingested(code, tmp_path / "two").set_index("row")["size"]
+        pd.testing.assert_series_equal(after[before.index], before)
+        assert len(after) == len(before) + 2

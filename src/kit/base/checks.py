@@ -1,5 +1,6 @@
 """Holds a frame against a schema, and says in the words of params.yaml's contract what is wrong."""
 
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
+from kit.base.rules import KNOWN
 from kit.base.stage import Fault
 from kit.base.tables import read
 
@@ -48,13 +50,20 @@ def hold(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> tuple[pd.DataFrame,
 def validate(frame: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
     """Return the frame as it is, or raise Fault: a line for each check that failed.
 
-    A line names the file, the column, the check, how many rows failed it, and examples.
+    A line names the file, the column, the check, how many rows failed it, and examples. New texts
+    of a column that may grow are told on the standard error.
     """
     if frame.empty:
         raise Fault(f"{path}: no rows: leave it out until it has some")
     frame, found = hold(frame, schema)
     if found:
         raise Fault("\n".join(f"{path}: {line}" for line in _describe(found, frame, schema)))
+    for name, column in schema.columns.items():
+        if known := (column.metadata or {}).get(KNOWN):
+            new = sorted({*frame[name].dropna().unique()}.difference(known))
+            if new:
+                some = ", ".join(map(repr, new[:EXAMPLES]))
+                print(f"{path}: column {name}: {len(new)} new: {some}", file=sys.stderr)
     return frame
 
 

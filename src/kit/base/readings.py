@@ -21,6 +21,16 @@ def choose(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     return table[names]
 
 
+def names_of_rows(table: pd.DataFrame) -> pd.Series:
+    """A name for each row of a table without a key: a hash of its values, and a number, by which
+    rows that are alike differ.
+
+    So it keeps its name, and with it its side of a split, whatever rows come before it.
+    """
+    hashed = pd.util.hash_pandas_object(table, index=False)
+    return hashed.map("{:016x}-".format) + hashed.groupby(hashed).cumcount().astype("str")
+
+
 def texts(table: pd.DataFrame, missing: Collection[str] = ()) -> pd.DataFrame:
     """All columns as texts, without the space around them; what is in ``missing`` is missing."""
     bare: pd.DataFrame = table.astype("str").apply(lambda column: column.str.strip())

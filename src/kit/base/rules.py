@@ -2,6 +2,8 @@
 
 import pandera.pandas as pa
 
+KNOWN = "known"  # in a column's metadata: the texts of one that may grow
+
 
 def number(low: float, high: float, *, missing: bool = False) -> pa.Column:
     """A number from low to high, float64."""
@@ -18,8 +20,14 @@ def text(longest: int, *, shortest: int = 1, missing: bool = False) -> pa.Column
     return pa.Column("str", pa.Check.str_length(shortest, longest), nullable=missing)
 
 
-def one_of(*names: str, missing: bool = False) -> pa.Column:
-    """One of these texts."""
+def one_of(*names: str, missing: bool = False, grows: bool = False) -> pa.Column:
+    """One of these texts; where the column ``grows``, another of at most 200 characters too.
+
+    An encoder has a place for such a one. ``validate`` tells of it.
+    """
+    if grows:
+        rule = pa.Check.str_length(1, 200)
+        return pa.Column("str", rule, nullable=missing, metadata={KNOWN: names})
     return pa.Column("str", pa.Check.isin(names), nullable=missing)
 
 

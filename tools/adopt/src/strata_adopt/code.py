@@ -118,7 +118,8 @@ def check(field: Field, plan: Plan) -> str:
         case "moment":
             return call("moment", "utc=True" if zoned(field, plan) else "", missing)
     if names := categories(field):
-        return call("one_of", *map(literal, names), missing)
+        grows = "" if field.role == "target" else "grows=True"
+        return call("one_of", *map(literal, names), missing, grows)
     return call("text", f"{int(_round_up(2 * max(facts.longest, 5))):_}", missing)
 
 

@@ -147,6 +147,7 @@ def _lines(plan: Plan, roles: dict[str, Any]) -> dict[str, Any]:
     plain = [field for field in plan.of("feature") if field.kind == "number" and is_plain(field)]
     rules = {*_called(RULES, checked.lines), *(["text"] if roles["row"] else [])}
     readings = {*_called(READINGS, read.lines), "choose", *(["texts"] if texts else [])}
+    readings |= {"names_of_rows"} if roles["row"] else set()
     in_schema = {names: f"schema.{group}" for group, names in checked.groups.items()}
     return {
         "columns": checked.lines,
