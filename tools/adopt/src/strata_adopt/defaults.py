@@ -29,7 +29,7 @@ def defaults(plan: Plan, features: int) -> dict[str, Any]:
         "max_depth": 14 if large else "null",
         "forest_leaf": within(rows // 2_000, 1, 20),
         "bins": 10 if rows * held_out >= 500 else 4,
-        "importance_rows": 500 if many else 5_000,
+        "importance_rows": within(100_000 // max(features, 1), 500, 5_000),  # each is shuffled
         "importance_repeats": 1 if many else 3,
     }
 
