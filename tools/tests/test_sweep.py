@@ -248,6 +248,7 @@ TWO = """
 import os
 from pathlib import Path
 from strata.git import git
+from strata.dvc import experiment
 from strata.sweep import experiments
 
 home = Path.cwd()
@@ -257,7 +258,7 @@ os.chdir(root)
 found = []
 for name, said in (("a", "step.x=31"), ("b", "step.y=2")):
     experiments.clean(root, base)
-    found.append(experiments.run(root, base, name, [said], [])["score"])
+    found.append(experiment.run(root, base, name, [said], [])["score"])
 print(found)
 """
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from strata import git
 from strata.core.errors import Fault, first_line
+from strata.dvc import experiment
 from strata.restore.checkout import dvc
 from strata.sweep import experiments, plan, ranking, space, worker
 from strata.sweep.plan import Plan
@@ -270,7 +271,7 @@ class Sweep:
             (self.folder / "logs").mkdir(exist_ok=True)
             (self.folder / "logs" / f"{name}.log").write_text(result["log"], encoding="utf-8")
         if result["commit"] and cluster:
-            ref = experiments.ref(self.plan.base, name)
+            ref = experiment.ref(self.plan.base, name)
             git.git("fetch", "--quiet", REMOTE, f"+{ref}:{ref}", root=self.home)
         if not result["commit"] and not result["error"]:
             return  # the sweep is being stopped

@@ -30,6 +30,7 @@ import psutil
 from strata import git
 from strata.core.errors import Fault
 from strata.core.values import Leaves, error_of, is_number
+from strata.dvc import experiment
 from strata.sweep import experiments
 from strata.warm import Warm
 
@@ -173,7 +174,7 @@ class Workshop:
     def run(self, task: Task) -> Result:
         """Run a trial, unless an earlier attempt has already brought its experiment home."""
         base, name, remote = task["base"], task["name"], task["remote"]
-        ref = experiments.ref(base, name)
+        ref = experiment.ref(base, name)
         if remote and base != self._base:
             experiments.fetch_commit(self.home, remote, base)
         if remote and git.git("ls-remote", remote, ref, root=self.home):
@@ -195,12 +196,12 @@ class Workshop:
         """Run an experiment; once more if the warm Python died of it, or beside it."""
         self._prepare(base)
         try:
-            return experiments.run(self.root, base, name, overrides, stages)
+            return experiment.run(self.root, base, name, overrides, stages)
         except Fault:
             if self._warm.is_alive:
                 raise
         self._prepare(base)
-        return experiments.run(self.root, base, name, overrides, stages)
+        return experiment.run(self.root, base, name, overrides, stages)
 
     def _prepare(self, base: str) -> None:
         """Make the clone, unless there is one that can be used again."""
