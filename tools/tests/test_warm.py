@@ -51,18 +51,28 @@ def test_libraries_are_those_of_the_sources_that_stages_name(root: Path) -> None
     (root / "src/pack/other.py").write_text("import helper, colorsys\nfrom . import part\n")
     (root / "part/script.py").write_text("import beside, tabnanny\n")
     (root / "part/beside.py").write_text("import sched\n")
+    (root / "kit/base").mkdir(parents=True)
+    (root / "kit/base/deep.py").write_text("import sndhdr\n")
+    (root / "kit/other.py").write_text("import chunk\n")
     (root / "broken.py").write_text("import (")
     subprocess.run(["git", "add", "--all"], cwd=root, check=True)
     found = libraries(
         root,
         [
             stage("python -m pack.part --fast", "src/pack/part.py", "src/pack/other.py"),
-            stage("true && python part/script.py", "helper.py", "broken.py", "gone.py", "data"),
+            stage(
+                "true && python part/script.py",
+                "helper.py",
+                "broken.py",
+                "gone.py",
+                "data",
+                "kit/base",
+            ),
         ],
     )
     assert found == {
         "pack.part": ["colorsys"],
-        "part/script.py": ["json.tool", "tabnanny", "xml", "xml.dom"],
+        "part/script.py": ["json.tool", "sndhdr", "tabnanny", "xml", "xml.dom"],
     }
 
 

@@ -32,14 +32,17 @@ def libraries(root: Path, stages: Iterable[Stage]) -> dict[str, list[str]]:
     """The modules that each program of the stages imports from outside the repository, sorted.
 
     A program is the FILE.py or MODULE of a command. What it imports is found in the sources that
-    its stages run or depend on, at their top level: what a function imports it may not need.
+    its stages run or depend on, by itself or in a folder, at their top level: what a function
+    imports it may not need.
     """
     tracked = entries("ls-files", "-z", "--", "*.py", root=root)
     inside = {part for path in tracked for part in Path(path).with_suffix("").parts}
     imports = functools.cache(_imports)  # stages share sources
     programs: dict[str, set[str]] = {}
     for stage in stages:
+        folders = tuple(f"{dep}/" for dep in stage.deps)
         sources = {name for name in [*stage.cmd.split(), *stage.deps] if name.endswith(".py")}
+        sources.update(path for path in tracked if path.startswith(folders))
         modules = {module for name in sources for module in imports(root / name)}
         outside = {name for name in modules if name.partition(".")[0] not in inside}
         for program in re.findall(r"\bpython (?:-m )?(\S+)", stage.cmd):
