@@ -407,7 +407,8 @@ def test_columns_are_read_by_functions_of_the_kit(tmp_path: Path) -> None:
     code, rules = texts["src/ingest.py"], texts["src/schema.py"]
     assert '"number": wholes(table["number"]),' in code
     assert '"truth": truths(table["truth"]),' in code
-    assert "from kit.base.readings import choose, names_of_rows, numbers, texts, truths, wholes\n" in code
+    names = "choose, names_of_rows, numbers, texts, truths, wholes"
+    assert f"from kit.base.readings import {names}\n" in code
     assert "from kit.base.rules import number, one_of, text, truth, whole\n" in rules
 
 
