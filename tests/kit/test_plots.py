@@ -39,7 +39,7 @@ def marks(node: Any) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("template", ["line", "steps", "against_diagonal"])
-def test_a_line_follows_its_numbers_and_not_their_text(template: str) -> None:
+def test_each_revision_has_a_line_along_its_numbers(template: str) -> None:
     lines = drawn(template, ROWS)["line"]
     assert len(lines) == 2
     for line in lines:
@@ -55,9 +55,11 @@ def test_each_class_has_its_curves_and_a_diagonal() -> None:
 
 @pytest.mark.parametrize("template", ["against_diagonal", "by_class"])
 def test_a_diagonal_runs_from_the_least_to_the_greatest(template: str) -> None:
-    ((rule,),) = drawn(template, [row | {"class": "a"} for row in ROWS])["rule"]
+    groups = drawn(template, [row | {"class": "a"} for row in ROWS])
+    ((rule,),) = groups["rule"]
     assert rule["strokeDash"]
-    assert rule.get("x", 0) < rule["x2"]
+    places = [item.get("x", 0) for item in groups["line"][0]]
+    assert (rule.get("x", 0), rule["x2"]) == (min(places), max(places))
     assert rule["y"] > rule["y2"]
 
 
@@ -70,9 +72,11 @@ def test_bars_are_in_the_order_of_their_numbers() -> None:
 
 
 def test_the_figures_of_a_confusion_matrix_can_be_read_in_dark_cells() -> None:
-    rows = [{"x": x, "y": y, "rows": "900" if x == y else "1"} for x in "ab" for y in "ab"]
+    counts = iter(("1000", "90", "9", "600"))
+    rows = [{"x": x, "y": y, "rows": next(counts)} for x in "ab" for y in "ab"]
+    dark, light = dict.fromkeys(("1,000", "600"), "white"), dict.fromkeys(("90", "9"), "black")
     for cells in drawn("confusion_counts", rows)["text"]:
-        assert {item["text"]: item["fill"] for item in cells} == {"900": "white", "1": "black"}
+        assert {item["text"]: item["fill"] for item in cells} == dark | light
 
 
 def test_points_of_partitions_tell_their_split() -> None:
