@@ -24,7 +24,7 @@ MEASURED = ["src", "dvc.yaml", "params.yaml", "requirements.lock"]
 # And `flat`, only by name.
 ALL = [
     *("pipeline", "arrival", "scale", "s3", "restore", "sweep", "serving", "starts"),
-    "intervals",
+    *("intervals", "monitor"),
 ]
 
 

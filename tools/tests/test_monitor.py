@@ -31,7 +31,7 @@ def found(project: Project, strata: Strata, code: int, *options: str) -> dict[st
     return told
 
 
-def rows(told: dict[str, Any]) -> dict[str, dict[str, object]]:
+def rows(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {each["partition"]: each for each in told["partitions"]}
 
 
@@ -46,20 +46,24 @@ def test_a_champion_that_is_beaten_is_stale_and_one_that_is_not_is_not(
     # The first month was held out by the champion alone, the second by one challenger as well.
     assert list(partitions) == ["2013-01", "2013-02", "2013-03", "2013-04"]
     assert "no challenger held it out" in str(partitions["2013-01"]["why_not_judged"])
-    assert [each["alarm"] for each in partitions.values()] == [False, True, True, True]
+    assert [each["alarms"] for each in partitions.values()] == [[], [], ["beaten"], ["beaten"]]
+    assert [each["learned_through"] for each in partitions.values()] == [
+        *(None, "2013-01", "2013-02", "2013-02")
+    ]
+    assert [each["accepted"] for each in partitions.values()] == [True, True, False, False]
     page = ("--html", "monitor.html")
     text = strata(watched, "monitor", "--champion", "champion", *page, code=3)
     assert 'title "test.roc_auc, champion grey, challenger blue"' in text
     assert "<img alt=" in (watched.path / "monitor.html").read_text()
     (watched.path / "monitor.html").unlink()
-    assert "## Monitor: `champion` is stale in 2013-04, first in 2013-02" in text
+    assert "## Monitor: `champion` is stale in 2013-04, first in 2013-03" in text
     assert "Not judged: 2013-01 (no challenger held it out; --replay trains them)." in text
     assert "expected / observed" in text
 
     arrive(watched, 5, 0.3)  # the model of the newest month is as the champion
     told = found(watched, strata, 0)
     assert told["answer"] == "not stale"
-    assert rows(told)["2013-05"]["p_value"] == 1.0
+    assert rows(told)["2013-05"]["beaten"]["p_value"] == 1.0
 
 
 def test_the_release_in_use_is_what_is_watched(watched: Project, strata: Strata) -> None:
@@ -101,13 +105,15 @@ def test_the_past_is_replayed_by_training_as_of_each_partition(
 ) -> None:
     arrive(watched, 4, 3.0)
     live = rows(found(watched, strata, 3))
-    assert live["2013-02"]["p_value"] is None
+    assert live["2013-02"]["beaten"]["p_value"] is None
     before = watched.run("git", "status", "--porcelain")
     past = rows(found(watched, strata, 3, "--replay"))
     assert [past[f"2013-{month:02}"]["challenger"] for month in (1, 2, 3, 4)] == [
         *("through 2013-02", "through 2013-03", "through 2013-04", "through 2013-04")
     ]
-    assert [each["alarm"] for each in past.values()] == [True] * 4
+    # The model through February held out both months, so it knew nothing of what came since.
+    assert "has learned from anything newer" in past["2013-01"]["why_not_judged"]
+    assert [each["alarms"] for each in past.values()] == [[], [], ["beaten"], ["beaten"]]
     assert watched.run("git", "status", "--porcelain") == before
 
 
@@ -137,7 +143,7 @@ def test_labels_that_were_corrected_since_are_said(watched: Project, strata: Str
         champion = Revision(store, watched.run("git", "rev-parse", "champion").strip())
         champion.local("data/raw/2013-02.parquet").unlink()
     told = found(watched, strata, 4)  # the figures are there, and judge nothing
-    assert all(each["p_value"] is None for each in told["partitions"])
+    assert all(each["beaten"]["p_value"] is None for each in told["partitions"])
     newest = rows(told)["2013-03"]
     assert newest["challenger_metric"]
     why = "it is unknown whether a model learned from it: `data/raw of "
@@ -159,7 +165,7 @@ def test_rows_of_ones_own_are_judged_by_the_last_commit(watched: Project, strata
     one.to_csv(live / "d.csv", index=False, sep=";")
     told = found(watched, strata, 3, "--on", str(live))
     assert told["answer"] == "stale"
-    assert [each["alarm"] for each in rows(told).values()] == [True, True, False, False]
+    assert [each["alarms"] for each in rows(told).values()] == [[], ["beaten"], [], []]
     assert rows(told)["c"]["why_not_judged"] == "it has no labels yet"
     assert [each["rows"] for each in rows(told).values()] == [400, 400, 400, 30]
     assert [each["refused"] for each in rows(told).values()] == [0, 1, 1, 0]
@@ -189,7 +195,8 @@ def test_rows_that_a_model_may_have_learned_from_do_not_count(
     months = [pd.read_parquet(watched.path / f"data/raw/2013-0{month}.parquet") for month in (3, 4)]
     pd.concat([months[0], months[1][:30]]).to_parquet(live / "a.parquet", index=False)
     months[1].to_csv(live / "b.csv", index=False, sep=";")
-    told = found(watched, strata, 3, "--on", str(live))
+    told = found(watched, strata, 4, "--on", str(live))  # a single file that counts tells nothing
+    assert rows(told)["a"]["challenger_metric"]
     assert rows(told)["b"]["why_not_judged"] == "one of the two may have learned from it"
     assert [each["name"] for each in told["drift"]] == ["signal"]
     assert told["notes"] == [
@@ -198,7 +205,7 @@ def test_rows_that_a_model_may_have_learned_from_do_not_count(
     settings = watched.path / "pyproject.toml"
     settings.write_text(settings.read_text().replace('data = "data/raw"', ""))
     told = found(watched, strata, 4, "--on", str(live))
-    assert not any(each["alarm"] for each in rows(told).values())
+    assert not any(each["alarms"] for each in rows(told).values())
     why = "it is unknown whether a model learned from it: `set data in"
     assert str(rows(told)["b"]["why_not_judged"]).startswith(why)
     assert rows(told)["b"]["challenger_metric"]  # shown, and judging nothing

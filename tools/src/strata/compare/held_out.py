@@ -109,12 +109,13 @@ class Learned:
     """The rows that a model may have learned from, as hashes of their keys.
 
     ``dtypes`` are the types of the key's columns in its data. ``partitions`` are the files of which
-    it held nothing out.
+    it held nothing out, ``last`` names the newest of which it did not hold out all.
     """
 
     dtypes: dict[str, Any]
     hashes: npt.NDArray[np.uint64]
     partitions: dict[str, Path]
+    last: str = ""
 
     def has(self, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
         """Which rows of a frame are among them. Raises Fault if that cannot be told."""
@@ -130,14 +131,15 @@ def learned(revision: Revision, columns: Columns) -> Learned:
 
     dtypes = dict(plain(keys([*paths][-1])).dtypes)
     mine = hashed(held_out(revision, columns), dtypes)
-    hashes, whole = [], {}
+    hashes, whole, last = [], {}, ""
     for name, path in paths.items():
         every = hashed(keys(name), dtypes)
         known = ~np.isin(every, mine)
         hashes.append(every[known])
+        last = name if known.any() else last
         if known.all():
             whole[name] = path
-    return Learned(dtypes, np.concatenate(hashes), whole)
+    return Learned(dtypes, np.concatenate(hashes), whole, last)
 
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:

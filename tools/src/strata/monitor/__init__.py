@@ -1,7 +1,8 @@
-"""Tell whether the model in use is stale: beaten, beyond noise, by one that knows what came since.
+"""Tell whether the model in use is stale: beaten, beyond noise, by one that knows what came since,
+worse than where it was accepted, or worse than a dummy.
 
-Each partition of data since is judged on its own, as `strata compare` does, and an alarm is raised
-by rules under which looking every month for years raises no more false ones: see looks.py.
+An alarm is raised by rules under which looking every month for years raises few false ones: see
+looks.py.
 """
 
 import argparse
@@ -86,7 +87,8 @@ def monitor(
     seeds = (seeds_of(champion, notes), seeds_of(head, notes))
     known = learned_by(champion, columns)
     whole = known.partitions if isinstance(known, Learned) else {}
-    judge = Judge(columns, settings, seeds, [known])
+    last = known.last if isinstance(known, Learned) else ""
+    judge = Judge(columns, settings, seeds, [known], labels_known(champion, columns), last)
     if on:
         parts = judge_files(judge, files, champion, head, notes)
     else:
@@ -112,9 +114,10 @@ def judge_partitions(
         challengers, unread = since(champion, head, judge.columns)
         notes += unread
     notes += corrected(champion, head)
-    scores = predict(champion, [path for _, path in files])
+    scores, accepted = predict(champion, [path for _, path in files]), partitions_known(champion)
     parts = [
-        judge.judge(*file, mine, challengers) for file, mine in zip(files, scores, strict=True)
+        replace(judge.judge(*file, mine, challengers), accepted=file[0] in accepted)
+        for file, mine in zip(files, scores, strict=True)
     ]
     return [part for part in parts if part.why != LEARNED]
 
@@ -123,12 +126,13 @@ def judge_files(
     judge: Judge, files: Files, champion: Revision, head: Revision, notes: list[str]
 ) -> list[Partition]:
     """Each of some files, judged by the model of the last commit, which scores it now."""
-    paths, both = [path for _, path in files], [*judge.learned, learned_by(head, judge.columns)]
+    paths, theirs = [path for _, path in files], learned_by(head, judge.columns)
     absent = "none of its rows with labels fits both models"
-    judge = replace(judge, learned=both, key=[AT], absent=absent)
-    challengers = of_files(head, paths, judge.columns)
+    judge = replace(judge, learned=[*judge.learned, theirs], key=[AT], absent=absent)
+    last = theirs.last if isinstance(theirs, Learned) else ""
+    challengers = of_files(head, paths, judge.columns, last)
     sides = zip(files, predict(champion, paths), challengers, strict=True)
-    parts = [judge.judge(*file, mine, theirs) for file, mine, theirs in sides]
+    parts = [judge.judge(*file, mine, their) for file, mine, their in sides]
     notes += [
         f"{part.learned:,} rows of {term(part.name)} do not count: one of the two may have "
         "learned from them."
@@ -136,8 +140,18 @@ def judge_files(
         if part.learned and part.why != LEARNED
     ]
     if models_of(champion) == models_of(head):
-        parts = [replace(part, look=None, why=ITSELF) if part.look else part for part in parts]
+        parts = [replace(part, look=None, why=ITSELF) if part.estimate else part for part in parts]
     return parts
+
+
+def labels_known(champion: Revision, columns: Columns) -> pd.Series:
+    """The labels of the data that a champion was made with; none if they cannot be had."""
+    try:
+        paths = [champion.local(path) for path in partitions_known(champion).values()]
+        parts = [read(path, [columns.label])[columns.label].dropna() for path in paths]
+    except Fault:
+        return pd.Series(dtype=float)
+    return pd.concat(parts, ignore_index=True)
 
 
 def learned_by(side: Revision, columns: Columns) -> Learned | str:
@@ -180,7 +194,7 @@ def inputs(known: Sequence[Path], newest: Path, columns: Columns, notes: list[st
 
 def as_json(watch: Watch) -> dict[str, Any]:
     """What was found, with null for what is not known."""
-    rate, error = watch.false_alarms
+    rate, error = watch.false_alarms or (None, None)
     return {
         "champion": watch.champion,
         "answer": watch.word,
@@ -190,13 +204,18 @@ def as_json(watch: Watch) -> dict[str, Any]:
                 "rows": part.rows,
                 "refused": part.refused,
                 "labelled": part.labelled,
+                "accepted": part.accepted,
                 "challenger": part.challenger or None,
+                "learned_through": part.last or None,
                 "champion_metric": part.estimate.before if part.estimate else None,
                 "challenger_metric": part.estimate.after if part.estimate else None,
                 "interval": part.estimate.interval if part.estimate else None,
-                "p_value": watch.p_values[at],
-                "level": watch.levels[at],
-                "alarm": watch.alarms[at],
+                "over_dummy": part.skill,
+                **{
+                    sign: {"p_value": of.p_values[at], "level": of.levels[at]}
+                    for sign, of in watch.signs.items()
+                },
+                "alarms": watch.alarms(at),
                 "expected": part.expected,
                 "observed": part.observed,
                 "why_not_judged": plain(part.why) or None,

@@ -1,23 +1,30 @@
 """The challengers of a champion: the models that were made since, or could have been."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from strata import git
 from strata.compare.held_out import (
     PLACE,
+    hashed,
     held_out,
+    partitions,
+    partitions_known,
+    plain,
     predictions_path,
     read_predictions,
     settings_of,
     without_training,
 )
 from strata.compare.paired import Columns
-from strata.compare.rows import labelled, predict, with_labels
+from strata.compare.rows import labelled, predict, read, with_labels
 from strata.core import consent
 from strata.core.errors import Fault
 from strata.core.markdown import code
@@ -27,17 +34,44 @@ from strata.restore.checkout import clone, dvc, dvc_command, environment, run
 
 @dataclass(frozen=True)
 class Challenger:
-    """The predictions of a model on rows that it did not learn from, and what to call it."""
+    """The predictions of a model on rows that it did not learn from, and what to call it.
+
+    ``last`` is the newest partition that it has learned from; empty if that is unknown.
+    """
 
     name: str
     held_out: pd.DataFrame
+    last: str = ""
 
 
-def of_files(head: Revision, paths: Sequence[Path], columns: Columns) -> list[list[Challenger]]:
+@dataclass(frozen=True)
+class Keys:
+    """The hashed keys of each partition, by its name, and the types of the key's columns."""
+
+    dtypes: dict[str, Any]
+    hashes: Mapping[str, npt.NDArray[np.uint64]]
+
+    def learned_last(self, held_out: pd.DataFrame, names: Iterable[str]) -> str:
+        """The newest of some partitions of which a model did not hold out all."""
+        mine = hashed(held_out, self.dtypes)
+        known = (name for name in sorted(names, reverse=True) if name in self.hashes)
+        return next((name for name in known if not np.isin(self.hashes[name], mine).all()), "")
+
+
+def keys_of(head: Revision, columns: Columns) -> Keys:
+    """The keys of each partition of a revision. Raises Fault."""
+    frames = {name: read(head.local(path), columns.key) for name, path in partitions(head).items()}
+    dtypes = dict(plain(frames[max(frames)]).dtypes)
+    return Keys(dtypes, {name: hashed(frame, dtypes) for name, frame in frames.items()})
+
+
+def of_files(
+    head: Revision, paths: Sequence[Path], columns: Columns, last: str
+) -> list[list[Challenger]]:
     """The model of a revision as the only challenger on each of some files, which it scores now."""
     name = str(head.commit)[:9]
     return [
-        [Challenger(name, with_labels(scores, labelled(path, columns)))]
+        [Challenger(name, with_labels(scores, labelled(path, columns)), last)]
         for path, scores in zip(paths, predict(head, paths), strict=True)
     ]
 
@@ -56,14 +90,16 @@ def since(
     ).split()
     if head.commit != champion.commit:
         commits.append(str(head.commit))
-    challengers, notes = list[Challenger](), list[str]()
+    challengers, notes, keys = list[Challenger](), list[str](), keys_of(head, columns)
     for commit in dict.fromkeys(commits):
         try:
-            rows = held_out(Revision(head.store, commit), columns)
+            side = Revision(head.store, commit)
+            rows = held_out(side, columns)
+            last = keys.learned_last(rows, partitions_known(side))
         except (Fault, ValueError) as fault:
             notes.append(f"The predictions of {commit[:9]} cannot be read: {code(fault, 200)}")
             continue
-        challengers.append(Challenger(commit[:9], rows))
+        challengers.append(Challenger(commit[:9], rows, last))
     return challengers, notes
 
 
@@ -85,7 +121,7 @@ def replayed(head: Revision, names: Sequence[str], columns: Columns) -> list[Cha
         raise Fault(f"no stage makes {path}: have one write the predictions")
     if through not in head.params:
         raise Fault(f"{PLACE}: through is {through!r}, which is no param of params.yaml")
-    challengers = list[Challenger]()
+    challengers, keys = list[Challenger](), keys_of(head, columns)
     with TemporaryDirectory(prefix="strata-") as parent:
         root = clone(store, str(head.commit), Path(parent) / store.name)
         if here := [out.path for out in head.outputs if not store.missing(out)]:
@@ -100,5 +136,7 @@ def replayed(head: Revision, names: Sequence[str], columns: Columns) -> list[Cha
             if run(dvc_command("repro", "--quiet", stage), root, env):
                 raise Fault(f"the pipeline through {name} fails; its own message is above")
             rows, _ = read_predictions(root / path, path, root, columns)
-            challengers.append(Challenger(f"through {name}", without_training(rows, columns)))
+            rows = without_training(rows, columns)
+            last = keys.learned_last(rows, (part for part in keys.hashes if part <= name))
+            challengers.append(Challenger(f"through {name}", rows, last))
     return challengers

@@ -6,7 +6,13 @@ from functools import cached_property
 from strata.compare.verdict import Estimate
 from strata.monitor import looks
 from strata.monitor.drift import Drift
-from strata.monitor.looks import Look
+from strata.monitor.looks import YEAR, Look
+
+SIGNS = {  # of a champion that is stale, and what the partitions with it are called
+    "beaten": "Beaten by a newer model",
+    "fallen": "Worse than where it was accepted",
+    "useless": "Worse than a dummy",
+}
 
 
 @dataclass(frozen=True, eq=False)  # it holds arrays
@@ -14,9 +20,12 @@ class Partition:
     """What is known of one partition.
 
     Of its ``rows`` the champion ``refused`` those that do not fit, ``labelled`` have a label, and
-    ``learned`` do not count, as a side may have learned from them. ``why`` says, as Markdown, why
-    it is not judged. ``expected`` and ``observed`` are the means of the champion's predictions and
-    of the labels.
+    ``learned`` do not count, as a side may have learned from them. ``accepted``: the champion held
+    it out when it was made. ``challenger`` is the other side, ``last`` the newest partition that
+    this has learned from. ``why`` says, as Markdown, why it is not judged by one.
+    ``skill`` is by how much the champion's metric is better than a dummy's, ``own`` what of it
+    each block speaks for, with the other sign.
+    ``expected`` and ``observed`` are the means of the champion's predictions and of the labels.
     """
 
     name: str
@@ -30,6 +39,32 @@ class Partition:
     expected: float | None = None
     observed: float | None = None
     why: str = ""
+    accepted: bool = False
+    last: str = ""
+    skill: float | None = None
+    own: Look | None = None
+
+
+@dataclass(frozen=True)
+class Sign:
+    """How likely each partition's figures are if all is well, None where that cannot be judged."""
+
+    p_values: list[float | None]
+
+    @cached_property
+    def levels(self) -> list[float]:
+        """What each p-value must not exceed to raise an alarm."""
+        return looks.levels(self.p_values)
+
+    @cached_property
+    def alarms(self) -> list[bool]:
+        """Which partitions raise an alarm."""
+        return looks.alarms(self.p_values)
+
+    @property
+    def newest(self) -> int | None:
+        """The newest partition that could be judged."""
+        return next((at for at, p in reversed([*enumerate(self.p_values)]) if p is not None), None)
 
 
 @dataclass(frozen=True)
@@ -48,40 +83,49 @@ class Watch:
     notes: list[str]
 
     @cached_property
-    def p_values(self) -> list[float | None]:
-        """How likely each gain is if both are as good; None where that cannot be judged."""
-        return looks.p_values([part.look for part in self.partitions])
+    def signs(self) -> dict[str, Sign]:
+        """Each of SIGNS."""
+        own = [part.own for part in self.partitions]
+        accepted = sum(part.accepted for part in self.partitions)
+        past: list[float | None] = [None] * len(own)
+        if accepted:
+            past = looks.p_values(own, accepted)
+        return {
+            "beaten": Sign(looks.p_values([part.look for part in self.partitions])),
+            "fallen": Sign(past),
+            "useless": Sign(looks.p_values(own, alone=True)),
+        }
 
     @cached_property
-    def levels(self) -> list[float]:
-        """What each p-value must not exceed to raise an alarm."""
-        return looks.levels(self.p_values)
-
-    @cached_property
-    def alarms(self) -> list[bool]:
-        """Which partitions raise an alarm."""
-        return looks.alarms(self.p_values)
-
-    @cached_property
-    def false_alarms(self) -> tuple[float, float]:
-        """How often such a past raises an alarm without a reason, and the standard error."""
+    def false_alarms(self) -> tuple[float, float] | None:
+        """How often ten years of such a past call the champion beaten without a reason, and the
+        standard error; None if the past is shorter than a year."""
         return looks.false_alarms([part.look for part in self.partitions])
+
+    def alarms(self, at: int) -> list[str]:
+        """Which signs raise an alarm at a partition."""
+        return [name for name, sign in self.signs.items() if sign.alarms[at]]
+
+    def stale(self, sign: str) -> list[Partition]:
+        """The partitions at which a sign raises an alarm."""
+        alarms = self.signs[sign].alarms
+        return [part for part, alarm in zip(self.partitions, alarms, strict=True) if alarm]
 
     @property
     def judged(self) -> list[Partition]:
-        """The partitions that could be judged."""
-        return [
-            part for part, p in zip(self.partitions, self.p_values, strict=True) if p is not None
-        ]
+        """The partitions at which a challenger could be judged."""
+        values = self.signs["beaten"].p_values
+        return [part for part, p in zip(self.partitions, values, strict=True) if p is not None]
 
     @property
-    def stale(self) -> list[Partition]:
-        """The partitions that raise an alarm."""
-        return [part for part, alarm in zip(self.partitions, self.alarms, strict=True) if alarm]
+    def is_short(self) -> bool:
+        """Whether a season cannot be told from a change: less than a year could be judged."""
+        return 0 < len(self.judged) < YEAR
 
     @property
     def word(self) -> str:
-        """Stale or not, by the newest partition that could be judged; else cannot tell."""
-        if not self.judged:
-            return "cannot tell"
-        return "stale" if self.judged[-1] in self.stale else "not stale"
+        """Stale, if a sign says so at the newest partition that it could judge; not stale, if none
+        does and there was a challenger; else cannot tell."""
+        if any(sign.alarms[sign.newest] for sign in self.signs.values() if sign.newest is not None):
+            return "stale"
+        return "not stale" if self.judged else "cannot tell"

@@ -1,9 +1,9 @@
 """What the monitor found, in Markdown."""
 
 from strata.core.charts import Chart, mermaid, picture
-from strata.core.markdown import code, table, term
-from strata.monitor.looks import FIRST, WINDOW
-from strata.monitor.watch import Watch
+from strata.core.markdown import code, figure, table, term
+from strata.monitor.looks import FIRST, HORIZON, SWING, YEAR
+from strata.monitor.watch import SIGNS, Partition, Watch
 
 MOVED = 8  # inputs that are listed
 SIDES = ("champion", "challenger")
@@ -16,7 +16,7 @@ def document(watch: Watch, *, pictures: bool = False) -> list[tuple[str, str]]:
         summary(watch),
         chart(watch, pictures=pictures),
         rows(watch),
-        false_alarms(watch),
+        certainty(watch),
         drift(watch),
         *watch.notes,
     ]
@@ -28,29 +28,37 @@ def headline(watch: Watch) -> str:
     champion = code(watch.champion)
     if watch.word == "cannot tell":
         return f"not enough data to judge whether {champion} is stale"
-    stale = watch.word == "stale"
-    since = f", first in {term(watch.stale[0].name)}" if stale else ""
-    return f"{champion} is {watch.word} in {term(watch.judged[-1].name)}{since}"
+    if watch.word == "not stale":
+        return f"{champion} is not stale in {term(watch.judged[-1].name)}"
+    alarms = [part for at, part in enumerate(watch.partitions) if watch.alarms(at)]
+    return f"{champion} is stale in {term(alarms[-1].name)}, first in {term(alarms[0].name)}"
 
 
 def summary(watch: Watch) -> str:
-    """When it was beaten, and through when that could be judged."""
-    if not watch.judged:
-        return " ".join(unjudged(watch)) or "No data has come since."
-    stale = ", ".join(term(part.name) for part in watch.stale)
-    text = f"Beaten beyond noise in {stale}." if stale else "Never beaten beyond noise."
-    if watch.judged[-1] is not watch.partitions[-1]:
-        text += f" Judged through {term(watch.judged[-1].name)}."
-    return " ".join([text, *unjudged(watch)])
+    """Which signs there were, and through when a challenger could be judged."""
+    if not watch.partitions:
+        return "No data has come since."
+    said = [f"{text} in {_names(watch.stale(sign))}." for sign, text in SIGNS.items()
+            if watch.stale(sign)]  # fmt: skip
+    if watch.judged and not watch.stale("beaten"):
+        said.append("Never beaten beyond noise.")
+    if watch.judged and watch.judged[-1] is not watch.partitions[-1]:
+        said.append(f"Judged through {term(watch.judged[-1].name)}.")
+    return " ".join([*said, *unjudged(watch)])
+
+
+def _names(parts: list[Partition]) -> str:
+    return ", ".join(term(part.name) for part in parts)
 
 
 def unjudged(watch: Watch) -> list[str]:
-    """Which partitions could not be judged, and why."""
-    reasons: dict[str, list[str]] = {}
+    """Which partitions no challenger could be judged at, and why."""
+    reasons: dict[str, list[Partition]] = {}
     for part in watch.partitions:
         if part not in watch.judged:
-            reasons.setdefault(part.why or "too few blocks of rows", []).append(term(part.name))
-    return [f"Not judged: {', '.join(names)} ({why})." for why, names in reasons.items()]
+            few = "one partition, or few blocks of rows, cannot tell"
+            reasons.setdefault(part.why or few, []).append(part)
+    return [f"Not judged: {_names(parts)} ({why})." for why, parts in reasons.items()]
 
 
 def chart(watch: Watch, *, pictures: bool) -> str:
@@ -66,40 +74,50 @@ def chart(watch: Watch, *, pictures: bool) -> str:
 
 def rows(watch: Watch) -> str:
     """A line a partition."""
-    lines = []
-    for part, p, level, alarm in zip(
-        watch.partitions, watch.p_values, watch.levels, watch.alarms, strict=True
-    ):
-        if part.estimate is None:
+    lines, beaten = [], watch.signs["beaten"]
+    for at, part in enumerate(watch.partitions):
+        if part.estimate is None and part.skill is None:
             continue
-        before, after, gain, interval = part.estimate.figures
+        before, after, gain, interval = part.estimate.figures if part.estimate else [""] * 4
         means = "" if part.expected is None else f"{part.expected:.3g} / {part.observed:.3g}"
+        p, alarms = beaten.p_values[at], watch.alarms(at)
         lines.append(
             [
                 term(part.name),
                 f"{part.rows:,}",
                 f"{part.refused / part.rows:.1%}" if part.rows else "–",
-                f"{before} → {after}",
+                "" if part.skill is None else figure(part.skill, True),
+                f"{before} → {after}" if part.estimate else "",
+                term(part.last) if part.last else "–",
                 f"{gain} ({interval})" if interval else gain,
                 means,
-                "–" if p is None else f"{p:.2g} / {level:.2g}",
-                "**stale**" if alarm else "cannot tell" if p is None else "no",
+                "–" if p is None else f"{p:.2g} / {beaten.levels[at]:.2g}",
+                f"**{', '.join(alarms)}**" if alarms else "cannot tell" if p is None else "no",
             ]
         )
-    header = ["partition", "rows", "refused", "champion → challenger", "gain, 95% interval"]
-    header += ["expected / observed", f"p of {WINDOW} / its level", "stale"]
-    return table(header, lines, 1000)
+    header = ["partition", "rows", "refused", "over a dummy", "champion → challenger"]
+    header += ["that learned through", "gain, 95% interval", "expected / observed"]
+    return table([*header, "p / its level", "stale"], lines, 1000)
 
 
-def false_alarms(watch: Watch) -> str:
-    """How often such a past would raise a false alarm, as measured."""
+def certainty(watch: Watch) -> str:
+    """What the past is too short for, or how often such a one would raise a false alarm."""
     if not watch.judged:
         return ""
+    if watch.is_short:
+        return (
+            f"A change cannot be told from a season yet: {len(watch.judged)} partitions could be "
+            f"judged, and {YEAR} make a year. A swing of {SWING:g} standard deviations of a block "
+            "is allowed for, a larger one is called stale. An older champion has a longer past: "
+            "`strata monitor --champion REV --replay`."
+        )
+    if watch.false_alarms is None:
+        return f"How often such a past raises a false alarm takes {2 * YEAR} partitions to measure."
     rate, error = watch.false_alarms
     return (
-        f"If champion and challenger were as good, some partition of such a past would be called "
-        f"stale in {rate:.1%} ± {1.96 * error:.1%} of cases, as measured by exchanging them in "
-        f"half of the blocks at random. At most {FIRST:.1%} is meant, however often one looks."
+        f"{HORIZON} partitions like these, drawn by whole years of this past with its mean taken "
+        f"out, call a model beaten that is not in {rate:.1%} ± {error:.1%} of cases. At most "
+        f"{FIRST:.1%} is meant."
     )
 
 
