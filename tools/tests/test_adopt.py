@@ -243,6 +243,11 @@ def test_a_time_column_holds_out_the_newest_and_a_group_whole_ones(tmp_path: Pat
     days = pd.date_range("2022-01-01", periods=ROWS).strftime("%d.%m.%Y")
     found = adopted(tmp_path, GOOD.assign(sold=days, customer_id=np.arange(ROWS) % 50))
     assert (found.by, found.period, found.validation, found.test) == ("time", "month", 3, 4)
+    assert found.partition == "month"
+    full = pd.date_range(end="2022-12-31", periods=ROWS).strftime("%d.%m.%Y")
+    many = pd.concat([GOOD.assign(sold=full)] * 12, ignore_index=True)
+    found = adopted(tmp_path, many)  # with which one month tells enough, as monitoring needs it
+    assert (found.period, found.validation, found.test) == ("month", 1, 1)
     found = adopted(tmp_path, GOOD.assign(customer_id=np.arange(ROWS) % 50))
     assert (found.by, found.of("group")[0].name) == ("group", "customer_id")
     found = adopted(tmp_path, GOOD.assign(customer_id=np.arange(ROWS) % 50), group="")

@@ -23,6 +23,7 @@ from strata_adopt.scan import Table
 LEAST = 30  # rows of which something can be learnt, validated and tested
 ALIKE = 0.1  # the correlation of targets within a group, from which on a random split flatters
 FEW = 10  # rows that a class has at least; periods, and groups, that are split
+MONTHLY = 300  # rows of each of the newest months with which one of them can be held out
 MOST_CLASSES = 100
 PERIODS = {"year": "Y", "quarter": "Q", "month": "M", "week": "W", "day": "D"}
 RESERVED = {"partition", "split"}  # what the pipeline calls its own columns
@@ -489,6 +490,10 @@ def _set_split(plan: Plan) -> None:
         plan.period = _period_of(moments)
         if plan.period is None:
             raise Fault(f"{time.name!r} has too few days to hold out the newest ones")
+        months = periods(moments, "month").value_counts(normalize=True).sort_index()
+        if plan.period in ("year", "quarter", "month") and months[-2:].min() * plan.rows >= MONTHLY:
+            plan.period, plan.test, plan.validation = "month", 1, 1  # what monitoring can go by
+            return
         shares = periods(moments, plan.period).value_counts(normalize=True).sort_index()
         newest = list(shares)[::-1]
         plan.test = _newest(newest, share)
@@ -512,7 +517,7 @@ def _set_partition(plan: Plan) -> None:
         plan.partition = "file"
         if plan.repeats == "rows":
             plan.remarks.append("rows that repeat one of another file stay")
-    elif (time := plan.one("time")) and plan.table.rows >= 100_000 and not time.facts.missing:
+    elif (time := plan.one("time")) and not time.facts.missing:
         months = periods(plan.values(time), "month")
         if months.nunique() == len(pd.period_range(months.min(), months.max(), freq="M")) > 2:
             plan.partition = "month"
