@@ -17,6 +17,7 @@ Scores = Callable[[Floats], dict[str, float]]  # metrics of some rows, as a func
 DIGITS = 6  # more would differ between processors
 FEWEST = 10  # blocks; of fewer not even their likeness can be told
 MOST = 300  # parts; more are no surer
+CLOSEST = 0.95  # the correlation of neighbours that is reckoned with at most
 LESS_IS_BETTER = {"log_loss", "brier", "mean_absolute_error", "root_mean_squared_error"}
 
 
@@ -53,15 +54,27 @@ def effective(values: Floats) -> float:
     """How many independent values a series is worth whose neighbours may be alike; at least 2.
 
     By the correlation of neighbours (Zwiers and von Storch 1995, J. Climate 8:336), corrected for
-    its bias in a short series (Marriott and Pope 1954, doi:10.1093/biomet/41.3-4.390).
+    its bias in a short series (Marriott and Pope 1954, doi:10.1093/biomet/41.3-4.390); and where
+    there are enough by that of pairs of them, which sees what noise hides from single ones.
     """
+    count = len(values)
+    if not values.var() > 0:
+        return float(count)
+    worth = _worth(values)
+    if count >= 2 * FEWEST:
+        pairs = values[: count // 2 * 2].reshape(-1, 2).mean(axis=1)
+        alike = 2 * pairs.var(ddof=1) / values.var(ddof=1)  # 1 if the two of a pair are not
+        worth = min(worth, 2 * _worth(pairs) / alike) if alike > 0 else worth
+    return float(max(worth, min(count, 2.0)))
+
+
+def _worth(values: Floats) -> float:
+    """The same by the correlation of neighbours alone."""
     count, off = len(values), values - values.mean()
     spread = (off * off).sum()
-    if not spread > 0:
-        return float(count)
-    alike = (off[1:] * off[:-1]).sum() / spread
-    alike = min(max(alike + (1 + 4 * alike) / count, 0.0), 0.95)
-    return float(max(count * (1 - alike) / (1 + alike), min(count, 2.0)))
+    alike = (off[1:] * off[:-1]).sum() / spread if spread > 0 else 0.0
+    alike = min(max(alike + (1 + 4 * alike) / count, 0.0), CLOSEST)
+    return float(count * (1 - alike) / (1 + alike))
 
 
 def standard_error(values: Floats) -> float:

@@ -47,16 +47,28 @@ def effective(values: Floats) -> float:
     """How many independent values a series is worth whose neighbours may be alike; at least 2.
 
     By the correlation of neighbours (Zwiers and von Storch 1995, J. Climate 8:336), corrected for
-    its bias in a short series (Marriott and Pope 1954, doi:10.1093/biomet/41.3-4.390). What each
-    month has of its own, over many days, is not seen: then the month is the block.
+    its bias in a short series (Marriott and Pope 1954, doi:10.1093/biomet/41.3-4.390); and where
+    there are enough by that of pairs of them, which sees what noise hides from single ones. What
+    each month has of its own, over many days, is not seen: then the month is the block.
     """
+    count = len(values)
+    if not values.var() > 0:
+        return float(count)
+    worth = _worth(values)
+    if count >= 2 * FEWEST:
+        pairs = values[: count // 2 * 2].reshape(-1, 2).mean(axis=1)
+        alike = 2 * pairs.var(ddof=1) / values.var(ddof=1)  # 1 if the two of a pair are not
+        worth = min(worth, 2 * _worth(pairs) / alike) if alike > 0 else worth
+    return float(max(worth, min(count, 2.0)))
+
+
+def _worth(values: Floats) -> float:
+    """The same by the correlation of neighbours alone."""
     count, off = len(values), values - values.mean()
     spread = (off * off).sum()
-    if not spread > 0:
-        return float(count)
-    alike = (off[1:] * off[:-1]).sum() / spread
+    alike = (off[1:] * off[:-1]).sum() / spread if spread > 0 else 0.0
     alike = min(max(alike + (1 + 4 * alike) / count, 0.0), CLOSEST)
-    return float(max(count * (1 - alike) / (1 + alike), min(count, 2.0)))
+    return float(count * (1 - alike) / (1 + alike))
 
 
 def interval(values: Floats, figure: float, samples: int = SAMPLES) -> tuple[float, float]:
