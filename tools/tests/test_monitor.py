@@ -66,6 +66,22 @@ def test_a_champion_that_is_beaten_is_stale_and_one_that_is_not_is_not(
     assert rows(told)["2013-05"]["beaten"]["p_value"] == 1.0
 
 
+def test_a_champion_that_breaks_is_stale_though_its_challengers_are_as_broken(
+    watched: Project, strata: Strata
+) -> None:
+    file = watched.path / "data.py"
+    flipped = "    label = 1 - label if month > 3 else label\n    columns = {"
+    file.write_text(file.read_text().replace("    columns = {", flipped))
+    arrive(watched, 3, 3.0)
+    watched.run("git", "tag", "--force", "champion")
+    arrive(watched, 5, 3.0)
+    told = found(watched, strata, 3)
+    assert rows(told)["2013-04"]["alarms"] == ["useless"]  # at once
+    assert rows(told)["2013-05"]["alarms"] == ["fallen", "useless"]
+    said = strata(watched, "monitor", "--champion", "champion", code=3)
+    assert "Worse than where it was accepted in 2013-05. Worse than a dummy in 2013-04" in said
+
+
 def test_the_release_in_use_is_what_is_watched(watched: Project, strata: Strata) -> None:
     assert "no release of tiny is in the stage prod" in strata(watched, "monitor", code=1)
     for tag in ("tiny@v1.0.0", "tiny#prod#1"):
