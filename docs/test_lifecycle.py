@@ -130,7 +130,7 @@ def test_the_story_of_two_releases(tmp_path: Path) -> None:
         assert "v1.0.0" in lines[2]
 
         # On a bad day the first is taken back, and then the second again.
-        run("strata", "release", "--rollback", "--force", "calls every Monday flight late")
+        run("strata", "release", "--rollback", "--force", "is wrong on Mondays")
         run("git", "push", "--quiet", "--no-verify", "--tags", "origin")
         month = "data/prepared/2013-04.parquet"
         said = run(
