@@ -337,14 +337,40 @@ def test_what_was_fetched_bars_no_push_and_what_was_pushed_may(tmp_path: Path) -
     assert f"model.txt of {mine.run('git', 'rev-parse', 'HEAD')[:7]} (" in said
 
 
-def test_a_copy_of_the_template_has_its_first_commit_from_there(tmp_path: Path) -> None:
-    copy = zoo.create(tmp_path / "copy", sandbox(tmp_path / "home"), zoo.SHAPES["plain"]())
-    shutil.rmtree(copy.path / ".dvc/cache")
-    shutil.rmtree(copy.path / ".git")
+@pytest.mark.fault(
+    "the first push of a repository begun from another's files, whose data was never here",
+    "said; what was here and got lost is refused, though the first commit names it",
+)
+def test_a_first_commit_may_name_data_that_was_never_here(tmp_path: Path) -> None:
+    env = sandbox(tmp_path / "home")
+    template = zoo.create(tmp_path / "template", env, zoo.SHAPES["plain"]())
+    copy = Project(tmp_path / "copy", env)
+    kept = shutil.ignore_patterns(".git", "cache", "tmp")
+    shutil.copytree(template.path, copy.path, ignore=kept)
     copy.run("git", "init", "--quiet")
-    (copy.path / ".copier-answers.yml").write_text("_src_path: gh:some/template\n_commit: v1\n")
-    copy.commit("Use the template")
+    copy.commit("Begin")
     add(copy, 8)  # a stage that takes the place of the demo's
     begin(copy)
     copy.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
     assert "never here" in copy.run("git", "push", "origin", "main")
+
+
+@pytest.mark.parametrize("notes", ["state", "runs"])  # each is enough
+def test_lost_data_of_a_first_commit_is_refused(tmp_path: Path, notes: str) -> None:
+    mine = zoo.create(tmp_path / "mine", sandbox(tmp_path / "home"), zoo.SHAPES["plain"]())
+    shutil.rmtree(mine.path / ".git")
+    mine.run("git", "init", "--quiet")
+    if notes == "state":
+        shutil.rmtree(mine.path / ".dvc/cache")
+        mine.run("dvc", "commit", "--force", "--quiet")  # no run of a stage
+        shutil.rmtree(mine.path / ".dvc/cache/runs", ignore_errors=True)
+    first = mine.commit("Begin")
+    path = model(mine)
+    add(mine, 8)
+    if notes == "runs":
+        shutil.rmtree(mine.env["DVC_SITE_CACHE_DIR"])
+    lose(path)
+    begin(mine)
+    mine.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    said = mine.run("git", "push", "origin", "main", fails=True)
+    assert f"model.txt of {first[:7]} (" in said

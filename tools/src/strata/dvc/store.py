@@ -331,6 +331,18 @@ class Store:
             return {out.hash}
         return {oid for oid in self.listing(out).values() if not self.intact(oid, out.kind)}
 
+    def noted(self, outs: Iterable[Output]) -> set[str]:
+        """The hashes, without `.dir`, that DVC notes to have been in this cache, then or now.
+
+        Its state knows the paths of objects, until it is removed or the cache is moved; its run
+        cache knows what stages read and wrote.
+        """
+        runs = Path(self.repo.stage_cache.cache_dir).glob("*/*/*")
+        hashes = {oid for path in runs for oid in trust.hashes_in(path.read_bytes())}
+        state = self.repo.state.hashes
+        had = {out.hash for out in outs if str(self.path(out.hash, out.kind)) in state}
+        return hashes | {oid.removesuffix(".dir") for oid in had}
+
     def listing(self, out: Output) -> dict[str, str]:
         """The files of a folder, path to hash, as listed in the cache; none for a file.
 

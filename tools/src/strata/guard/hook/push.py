@@ -13,7 +13,6 @@ from strata.core.texts import listed
 from strata.dvc.revision import Revision, Unreadable
 from strata.dvc.store import Output, Store, opened
 
-COPY = ".copier-answers.yml"  # which the first commit of a copy of the template has
 NAMING = ("dvc.lock", "dvc.yaml", "*.dvc")  # a commit that changes none names what its parent does
 PATHS = [f":(glob)**/{name}" for name in NAMING]
 
@@ -98,12 +97,16 @@ def named(store: Store, tips: list[str], commits: list[str]) -> dict[Output, str
 def never_here(store: Store, tips: list[str], absent: list[Output]) -> list[Output]:
     """The absent outputs that the cache lacks and a commit from elsewhere names.
 
-    What was made here and got lost is not among them.
+    What was made here and got lost is not among them. A first commit is from elsewhere, as in a
+    copy of the template, so far as DVC has not noted its outputs here.
     """
     lacking = [out for out in absent if store.missing(out)]
     if not lacking:
         return []
-    theirs = hashes_of(store.root, received(store.root) | copied(store.root, tips))
+    last = "\n".join(tips).encode()
+    firsts = git.git("rev-list", "--max-parents=0", "--stdin", root=store.root, input=last)
+    begun = hashes_of(store.root, firsts.splitlines()) - store.noted(lacking)
+    theirs = begun | hashes_of(store.root, received(store.root))
     return [out for out in lacking if out.hash.removesuffix(".dir") in theirs]
 
 
@@ -126,13 +129,6 @@ def received(root: Path) -> set[str]:
         line.split(" ", 1) for line in git.lines("for-each-ref", form, "refs/remotes", root=root)
     ]
     return commits | {commit for commit, ref in branches if ref not in logged}
-
-
-def copied(root: Path, tips: list[str]) -> set[str]:
-    """The first commits that are copies of the template, which made what they name."""
-    last = "\n".join(tips).encode()
-    firsts = git.git("rev-list", "--max-parents=0", "--stdin", root=root, input=last).splitlines()
-    return {commit for commit in firsts if git.blob(root, commit, COPY) is not None}
 
 
 def hashes_of(root: Path, commits: Iterable[str]) -> set[str]:
