@@ -375,6 +375,27 @@ def test_hostile_names_come_out_as_good_python_and_yaml(tmp_path: Path, name: st
     assert "split_" in texts["src/schema.py"]
 
 
+LONG = "How satisfied are you, all in all, " * 4
+
+
+@pytest.mark.parametrize("more", [[], HOSTILE, [LONG]], ids=["plain", "hostile", "long"])
+def test_what_is_written_passes_the_hook_that_lints(tmp_path: Path, more: list[str]) -> None:
+    plan = adopted(tmp_path, GOOD.assign(**dict.fromkeys(more, GOOD["shop"]), same=1))
+    texts = formatted(render(plan, ROOT), ROOT)
+    code = [file for file in texts if file.endswith(".py")]
+    for file in code:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(texts[file], encoding="utf-8")
+    assert more or not any("noqa" in texts[file] for file in code)
+    config = str(ROOT / "pyproject.toml")
+    ruff = [sys.executable, "-m", "ruff", "check", "--no-cache", "--config", config]
+    # The order of imports depends on what else is there.
+    done = subprocess.run(
+        [*ruff, "--ignore=I001", "."], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize("name", ["the demo", "names", "hostile", "long"])
 def test_dvc_writes_params_as_they_are_and_changes_but_a_line(tmp_path: Path, name: str) -> None:
     path = tmp_path / "params.yaml"
