@@ -28,6 +28,7 @@ from strata.compare.rows import labelled, predict, read, with_labels
 from strata.core import consent
 from strata.core.errors import Fault
 from strata.core.markdown import code
+from strata.dvc.params import set_param
 from strata.dvc.revision import Revision
 from strata.restore.checkout import clone, dvc, dvc_command, environment, run
 
@@ -109,8 +110,6 @@ def replayed(head: Revision, names: Sequence[str], columns: Columns) -> list[Cha
     In a clone, by the pipeline of a revision and its param ``through``. Raises Fault if that is not
     set, or the pipeline fails.
     """
-    from dvc.utils.serialize import modify_yaml
-
     consent.check(consent.PIPELINE)
     store, (_, through) = head.store, settings_of(head.root)
     if not through:
@@ -128,11 +127,7 @@ def replayed(head: Revision, names: Sequence[str], columns: Columns) -> list[Cha
             dvc("checkout", "--quiet", "--force", *here, root=root)
         env = environment(store.root, head, root)
         for name in names:
-            *sections, key = through.split(".")
-            with modify_yaml(str(root / "params.yaml")) as params:
-                for section in sections:
-                    params = params[section]
-                params[key] = name
+            set_param(root, through, name)
             if run(dvc_command("repro", "--quiet", stage), root, env):
                 raise Fault(f"the pipeline through {name} fails; its own message is above")
             rows, _ = read_predictions(root / path, path, root, columns)
