@@ -21,7 +21,7 @@ def run(root: Path, base: str, name: str, overrides: list[str], stages: list[str
     All are run if none is named; without a dvc.yaml at the top, where DVC would run nothing, those
     of all pipelines below it. ``root`` is a clean clone that nobody else uses, and the current
     folder. So nothing is stashed, and no half-done run saved: a trial takes less than half of what
-    ``exp run`` adds to its stages. Unlike that it pushes nothing, and tells DVC Studio nothing.
+    ``exp run`` adds to its stages. Unlike that it pushes nothing.
 
     Returns the metrics. Raises Fault with DVC's reason if a stage fails.
     """
