@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tiny
 import yaml
-from project import S3, Project, ref_of, run_queue
+from project import S3, Project, ref_of, run_queue, sandbox
 
 from kit.params import Data
 from strata.compare.paired import Columns, columns_of
@@ -114,6 +115,27 @@ def test_restore(desk: Project) -> None:
     assert "next: " in output
     assert desk.read("old.joblib") != desk.read("models/model.joblib")
     assert desk.run("git", "show", "v1:dvc.lock") == old
+
+
+def test_a_release_is_read_without_strata(tmp_path: Path) -> None:
+    """By DVC alone, from storage, by a tag as Git writes it."""
+    project = tiny.create(tmp_path / "project", sandbox(tmp_path / "home"))
+    project.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "store"))
+    project.commit("Set the storage")
+    project.run("dvc", "push", "--quiet")
+    project.run("git", "tag", "--annotate", "--message", "Release", "tiny@v0.1.0")
+    model = project.read("models/model.txt")
+    project.run("rm", "-r", ".dvc/cache", "models")
+    text = (ROOT / "docs/lifecycle.md").read_text(encoding="utf-8")
+    section = text.partition("## From another project")[2].partition("\n## ")[0]
+    section = section.replace("delays", "tiny").replace("model.joblib", "model.txt")
+    section = section.replace("ADDRESS", str(project.path))
+    shell, code = re.findall(r"^```(?:sh|py)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    other = Project(tmp_path / "other", project.env)
+    other.path.mkdir()
+    other.run("bash", "-euxc", shell)
+    assert other.read("model.txt") == other.read("tiny.joblib") == model
+    other.run("python", "-c", f"{code}\nassert model == {model!r}")
 
 
 @pytest.mark.thorough
