@@ -53,7 +53,7 @@ JOBS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 TESTED = python -m pytest -n $(JOBS) --dist worksteal $(if $(THOROUGH),-m thorough)
 OR_NONE = $(if $(THOROUGH),|| test $$? = 5) # pytest's word for no test, as in a project of your own
 
-test: $(READY) ## run the tests; docs/contributing.md tells which for what
+test: $(READY) ## run the tests; CONTRIBUTING.md tells which for what
 	@$(TESTED) $(if $(TEMPLATE),docs) tests $(OR_NONE)
 	@$(if $(TEMPLATE),cd tools && $(TESTED))
 

@@ -28,7 +28,7 @@ def demo_files(root: Path) -> list[str]:
     """The demo's files, and the tests of the kit, as far as they are there."""
     patterns = (
         *("tests/**/*.py", "docs/*.py", "docs/pictures/*", "src/arrive.py", "metrics/seeds.json"),
-        *("benchmarks/**/*.*", "dvc.lock", "metrics/plots/*"),
+        *("benchmarks/**/*.*", "CHANGELOG.md", "dvc.lock", "metrics/plots/*"),
     )
     found = {path.relative_to(root).as_posix() for name in patterns for path in root.glob(name)}
     kept = {*KEPT_TESTS, "benchmarks/README.md"}
