@@ -133,6 +133,7 @@ def test_a_project_with_data_of_its_own_gets_newer_tools_and_kit_and_keeps_its_s
     for name in (".github/workflows/ci.yml", ".pre-commit-config.yaml"):
         assert project.read(name).decode().endswith("# newer\n"), name
     assert not (project.path / "docs/security.md").exists()
+    assert (project.path / "CHANGELOG.md").exists() == (made is cloned)
     assert {name: project.read(name) for name in before} == before
     if made is copied:  # whose pipeline has run
         assert set(stale) == {"train"}
@@ -197,6 +198,11 @@ def files(project: Project, *patterns: str) -> dict[str, bytes]:
     """The content of the files that patterns find."""
     found = (path for pattern in patterns for path in project.path.glob(pattern))
     return {str(path.relative_to(project.path)): path.read_bytes() for path in found}
+
+
+def test_no_project_gets_the_changes_of_the_template() -> None:
+    settings = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
+    assert "/CHANGELOG.md" in settings["_exclude"]
 
 
 def test_doctor_reads_what_an_update_leaves_to_the_project() -> None:

@@ -487,6 +487,12 @@ def test_the_formatter_runs_before_the_pipeline() -> None:
     assert recipe.index("ruff format") < recipe.index("strata repro")
 
 
+def test_the_changes_of_the_template_go_with_its_demo(tmp_path: Path) -> None:
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
+        (tmp_path / name).touch()
+    assert demo_files(tmp_path) == ["CHANGELOG.md"]
+
+
 def test_every_door_of_a_project_leads_somewhere(tmp_path: Path) -> None:
     copy_tracked(ROOT, tmp_path)
     for name in demo_files(ROOT):
