@@ -14,7 +14,7 @@ READY := .venv/.ready
 TOOLS := tools tools/adopt
 
 setup: $(READY) ## make .venv, with every tool at its pinned version, and install the Git hooks
-	@test -f "`git rev-parse --git-path hooks/post-rewrite`" || $(MAKE) --no-print-directory hooks || echo "Git hooks are not installed"
+	@git config merge.strata.driver >/dev/null || $(MAKE) --no-print-directory hooks || echo "Git hooks are not installed"
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16

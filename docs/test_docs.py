@@ -53,7 +53,7 @@ def test_every_block_of_commands_is_run() -> None:
     """The others show output, settings, trees, or are for Windows."""
     marks = {"README.md": ["", "bat"], "docs/sweeps.md": ["", "sh"], "docs/restore.md": [""]}
     marks["docs/template.md"] = marks["docs/scale.md"] = marks["docs/lifecycle.md"] = [""]
-    marks["docs/serving.md"] = [""]
+    marks["docs/serving.md"] = marks["docs/merging.md"] = [""]
     for path in ROOT.glob("docs/*.md"):
         marks.setdefault(f"docs/{path.name}", [])
     for page, others in marks.items():
@@ -136,6 +136,21 @@ def test_a_release_is_read_without_strata(tmp_path: Path) -> None:
     other.run("bash", "-euxc", shell)
     assert other.read("model.txt") == other.read("tiny.joblib") == model
     other.run("python", "-c", f"{code}\nassert model == {model!r}")
+
+
+@pytest.mark.thorough
+def test_merging(desk: Project) -> None:
+    desk.run("git", "switch", "--quiet", "--create", "other", "v1")
+    with (desk.path / "src/train.py").open("a", encoding="utf-8") as file:
+        file.write("# Of the other side\n")
+    desk.run("dvc", "repro")
+    desk.run("git", "commit", "--all", "--message", "A comment")
+    desk.run("git", "switch", "--quiet", "main")
+    desk.run("bash", "-euxc", commands("docs/merging.md"))
+    assert len(desk.run("git", "log", "-1", "--format=%P").split()) == 2
+    assert desk.run("git", "status", "--porcelain") == ""
+    assert "up to date" in desk.run("dvc", "status")
+    assert "reproduces" in desk.run("strata", "verify")
 
 
 @pytest.mark.thorough

@@ -20,6 +20,7 @@ def test_what_is_not_there_is_not_called_well(project: Project, strata: Strata) 
     assert found["environment"] == "no requirements-dev.lock: cannot tell"
     assert found["tools"] == "not part of this repository"
     assert found["hooks"].startswith("missing: pre-commit, post-checkout, ")
+    assert ", the merge driver" in found["hooks"]
     assert found["hooks"].endswith("make hooks")
     assert found["storage"].startswith("none")
     assert found["template"].startswith("cannot tell: no .copier-answers.yml")

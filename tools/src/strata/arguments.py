@@ -250,7 +250,7 @@ def _doctor(parser: ArgumentParser) -> None:
 
 def _hook(parser: ArgumentParser) -> None:
     """What the Git hooks run."""
-    names = ["install", "fresh-lock", "no-secrets", *HOOKS]
+    names = ["install", "fresh-lock", "no-secrets", "merge-lock", *HOOKS]
     parser.add_argument("name", choices=names, help="install writes the hooks; Git runs the rest")
     parser.add_argument("arguments", nargs="*", help="what Git hands to the hook")
 

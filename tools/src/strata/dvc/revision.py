@@ -434,6 +434,13 @@ def _values(text: str, path: str, place: str) -> Any:
     return values
 
 
+def as_yaml(values: Any) -> bytes:
+    """The bytes of a YAML file with these values, as DVC writes it."""
+    from dvc.utils.serialize import dumps_yaml
+
+    return str(dumps_yaml(values)).encode()
+
+
 def _is_yaml(path: str) -> bool:
     """Whether DVC reads a file of values as YAML: all that have no other known suffix."""
     return PurePosixPath(path).suffix.lower() not in OTHERS

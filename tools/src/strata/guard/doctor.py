@@ -82,13 +82,15 @@ def tools(root: Path) -> Iterator[Finding]:
 
 
 def hooks(root: Path) -> Iterator[Finding]:
-    """Whether Git runs the hooks."""
+    """Whether Git runs the hooks, and merges dvc.lock by stage."""
     absent = [
         name
         for name in ("pre-commit", *git.HOOKS)
         if not (file := git.own_path(root, f"hooks/{name}")).is_file()
         or not re.search("pre-commit|strata", file.read_text("utf-8", errors="replace"))
     ]
+    if not git.setting(root, "merge.strata.driver"):
+        absent.append("the merge driver")
     state = f"missing: {', '.join(absent)}" if absent else "installed"
     yield "hooks", state, "make hooks" if absent else ""
 

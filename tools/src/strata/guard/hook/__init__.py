@@ -13,6 +13,7 @@ from strata.core.trust import within
 from strata.dvc.revision import Revision
 from strata.dvc.staleness import stale
 from strata.dvc.store import opened, settings_in
+from strata.guard.hook import merge
 from strata.guard.hook.install import install
 from strata.guard.hook.push import push
 from strata.restore.checkout import dvc
@@ -31,6 +32,10 @@ def run(args: argparse.Namespace) -> int:
     given = args.arguments
     if args.name == "install":
         install(root)
+        merge.install(root)
+    elif args.name == merge.NAME:
+        base, ours, theirs, name = given
+        merge.merge_lock(Path(base), Path(ours), Path(theirs), name)
     elif args.name == "no-secrets":
         no_secrets((root / ".dvc/config").read_text(encoding="utf-8"))
     elif args.name == "pre-push":
