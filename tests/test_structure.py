@@ -94,7 +94,7 @@ def sections(source: str, classes: dict[str, str]) -> set[str]:
 
 
 def faults(pipeline: Any, known: Sources, params: Any, classes: dict[str, str]) -> list[str]:
-    """What stages run and read and do not declare, or declare and do not."""
+    """What stages run and read and do not declare, or declare and do not, and the deps to paste."""
     found: list[str] = []
     everywhere: set[str] = set()
     for name, stage in pipeline["stages"].items():
@@ -112,6 +112,9 @@ def faults(pipeline: Any, known: Sources, params: Any, classes: dict[str, str]) 
         code = {dep for dep in declared if dep.startswith("src/")}
         found += [f"{name}: {dep} is missing" for dep in sorted(used - declared)]
         found += [f"{name}: {dep} is not used" for dep in sorted(code - used)]
+        if used - declared or code - used:
+            lines = [f"      - {dep}" for dep in sorted(declared - code | used)]
+            found.append("\n".join([f"to paste:\n  {name}:\n    deps:", *lines]))
         if len(code) > MOST:
             found.append(f"{name}: depends on {len(code)} files and folders of code")
         loaded = {s for m in modules for s in sections(known[m], classes)}
@@ -162,7 +165,8 @@ def test_each_stage_declares_just_what_it_runs_and_reads() -> None:
         for kind in getattr(field.annotation, "__mro__", ())  # a stage may load it by its base
         if issubclass(kind, Section) and kind is not Section
     }
-    assert faults(parsed("dvc.yaml"), sources(), parsed("params.yaml"), classes) == []
+    found = faults(parsed("dvc.yaml"), sources(), parsed("params.yaml"), classes)
+    assert not found, "\n".join(found)
 
 
 def test_the_kit_is_made_of_parts_and_knows_nothing_of_the_project() -> None:
@@ -210,11 +214,17 @@ def test_wrong_declarations_are_found() -> None:
         "a: src/kit/lower is missing",
         "a: src/kit/high is not used",
         "a: src/old.py is not used",
+        "to paste:\n  a:\n    deps:\n      - data/raw\n      - requirements.lock\n"
+        "      - src/a.py\n      - src/b.py\n      - src/c.py\n"
+        "      - src/kit/low\n      - src/kit/lower",
         "a: param two is missing",
         "a: param three is not loaded",
         *(f"e: {file} is not used" for file in letters[1:]),
+        "to paste:\n  e:\n    deps:\n      - requirements.lock\n      - src/e.py",
         "e: depends on 7 files and folders of code",
         "params: src/kit/params.py is missing",
+        "to paste:\n  params:\n    deps:\n      - requirements.lock\n      - src/kit/params.py\n"
+        "      - src/params.py",
         "z: 'python src/z.py' runs no file of src/",
         "params.yaml: two is of no stage",
         "params.yaml: four is of no stage",
