@@ -51,6 +51,16 @@ def ingested(code: Any, folder: Path) -> pd.DataFrame:
     return checked
 
 
+def in_partitions(plan: Plan) -> pd.DataFrame:
+    """The rows of a whole table in the order of ingest, which goes partition by partition."""
+    sample = plan.table.sample
+    if plan.partition != "month":
+        return sample
+    (time,) = plan.of("time")
+    months = sample[time.column.name].dt.strftime("%Y-%m")
+    return sample.iloc[months.argsort(kind="stable")]
+
+
 def check(plan: Plan, source: Path, scratch: Path) -> None:
     """Assert that the code reads what the table of columns shows, and makes features of it.
 
@@ -60,9 +70,10 @@ def check(plan: Plan, source: Path, scratch: Path) -> None:
         raw = ingested(code, source)
         assert plan.table.step == 1
         assert len(raw) == plan.table.rows
+        sample = in_partitions(plan)
         for field in plan.fields:
             check_column(field.name, field.kind, raw[field.name], plan)
-            shown = plan.table.sample[field.column.name]
+            shown = sample[field.column.name]
             assert raw[field.name].isna().sum() == field.facts.missing == shown.isna().sum()
             same = raw[field.name].dropna().to_numpy() == shown.dropna().to_numpy()
             assert same.all(), f"{field.name}: {raw[field.name][~same]} is not {shown[~same]}"
