@@ -53,12 +53,13 @@ def ingested(code: Any, folder: Path) -> pd.DataFrame:
 
 def in_partitions(plan: Plan) -> pd.DataFrame:
     """The rows of a whole table in the order of ingest, which goes partition by partition."""
-    sample = plan.table.sample
+    sample: pd.DataFrame = plan.table.sample
     if plan.partition != "month":
         return sample
     (time,) = plan.of("time")
     months = sample[time.column.name].dt.strftime("%Y-%m")
-    return sample.iloc[months.argsort(kind="stable")]
+    ordered: pd.DataFrame = sample.iloc[months.argsort(kind="stable")]
+    return ordered
 
 
 def check(plan: Plan, source: Path, scratch: Path) -> None:
