@@ -499,11 +499,12 @@ def test_every_door_of_a_project_leads_somewhere(tmp_path: Path) -> None:
         (tmp_path / name).unlink(missing_ok=True)  # what was never added is in no copy
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv/.ready").touch()
-    said = subprocess.check_output(["make", "help"], cwd=tmp_path, text=True)
+    make = ["make", "--no-print-directory"]  # which `make test` has a make below it print
+    said = subprocess.check_output([*make, "help"], cwd=tmp_path, text=True)
     doors = {line.split()[0] for line in said.splitlines()}
     assert {"repro", "test", "lint", "storage"} <= doors
     for door in doors:
-        recipe = subprocess.check_output(["make", "--dry-run", door], cwd=tmp_path, text=True)
+        recipe = subprocess.check_output([*make, "--dry-run", door], cwd=tmp_path, text=True)
         for path in re.findall(r"python (?:-m )?([a-z][\w./]*)", recipe):
             assert (tmp_path / path).exists() or find_spec(path), f"make {door}: {path}"
 
