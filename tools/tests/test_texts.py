@@ -306,7 +306,8 @@ def test_a_terminal_gets_our_own_escapes_and_no_others(stranger: Project) -> Non
     assert stranger.run(sys.executable, "-c", title) == "\\x1b]0;x\\x07\n"
     ours, theirs = pytest.importorskip("pty").openpty()
     command = ["strata", "report", "--base", "champion"]
-    with subprocess.Popen(command, cwd=stranger.path, env=stranger.env, stdout=theirs) as process:
+    env = stranger.env | {"TERM": "xterm"}  # whatever runs the tests on
+    with subprocess.Popen(command, cwd=stranger.path, env=env, stdout=theirs) as process:
         os.close(theirs)
         said = b""
         with contextlib.suppress(OSError):  # the other end is closed
