@@ -5,7 +5,7 @@ commit is on the default branch, or one that ``branches`` in ``[tool.strata.rele
 ``signed`` is set there, only if its signature is one that ``git verify-tag`` accepts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -52,71 +52,86 @@ class Placement:
     out: bool
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What the tags of a model say: ``events`` of those that count, the oldest first.
+
+    ``uncounted`` are the others, each with the reason.
+    """
+
+    model: str
+    events: Events
+    uncounted: dict[str, str]
+
+    @property
+    def releases(self) -> list[Release]:
+        """The newest version first."""
+        return _releases(self.model, self.events)
+
+    @property
+    def placements(self) -> list[Placement]:
+        """What was put into the stages, and taken out, the oldest first."""
+        versions = [(e.version, tag) for tag, e in self.events if e.version and not e.back]
+        return [
+            Placement(event.stage, version, tag.commit, tag.at, tag.name, event.back)
+            for tag, event in self.events
+            if event.stage and (version := _version_at(versions, tag))
+        ]
+
+    def before(self, stage: str) -> Release | None:
+        """The release that is in a stage again once what is there is taken out, if any is."""
+        current = holder(self.releases, stage)
+        if not current:
+            return None
+        out = gto_tags.Event(self.model, None, stage, True, False, 0)
+        after = [*self.events, (git.Tag("", current.commit, ""), out)]
+        return holder(_releases(self.model, after), stage)
+
+    def rolled_back(self, stage: str) -> list[Release]:
+        """The releases that were taken out of a stage and are not in it again."""
+        last = {placed.commit: placed.out for placed in self.placements if placed.stage == stage}
+        return [release for release in self.releases if last.get(release.commit)]
+
+
 def names(root: Path) -> list[str]:
     """The models that have a release which counts."""
     models = _tags(root)
     without = _uncounted(root, [tag.name for tags in models.values() for tag, _ in tags])
-    return sorted(model for model, tags in models.items() if _releases(model, tags, without))
+    return sorted(
+        model for model, tags in models.items() if _releases(model, _counted(tags, without))
+    )
+
+
+def entry(root: Path, model: str) -> Entry:
+    """What the tags of a model say. Raises Fault."""
+    tags = _tags(root).get(model, [])
+    without = _uncounted(root, [tag.name for tag, _ in tags])
+    return Entry(model, _counted(tags, without), without)
 
 
 def releases(root: Path, model: str) -> list[Release]:
     """The releases of a model, the newest version first."""
-    return _releases(model, _counted(root, model), {})
+    return entry(root, model).releases
 
 
-def placements(root: Path, model: str) -> list[Placement]:
-    """What was put into the stages of a model, and taken out, the oldest first."""
-    count = _counted(root, model)
-    versions = [(event.version, tag) for tag, event in count if event.version and not event.back]
-    placed = []
-    for tag, event in count:
-        alike = [(version, made) for version, made in versions if made.commit == tag.commit]
-        then = [version for version, made in alike if made.at <= tag.at]
-        names = then or [version for version, _ in alike]
-        if event.stage and names:
-            version = max(names, key=gto_tags.order)
-            placed.append(Placement(event.stage, version, tag.commit, tag.at, tag.name, event.back))
-    return placed
+def _counted(tags: Events, without: Mapping[str, str]) -> Events:
+    """The tags that count, the oldest first."""
+    count = [(tag, event) for tag, event in tags if tag.name not in without]
+    return sorted(count, key=lambda pair: (pair[0].at, pair[1].counter))
 
 
-def before(root: Path, model: str, stage: str) -> Release | None:
-    """The release that is in a stage again once the one that is there is taken out, if any is."""
-    count = _counted(root, model)
-    current = holder(_releases(model, count, {}), stage)
-    if not current:
-        return None
-    last = max(tag.at for tag, _ in count).isoformat()
-    after = max(event.counter for _, event in count) + 1
-    tag = git.Tag("", current.commit, last)
-    out = gto_tags.Event(model, None, stage, True, False, after)
-    return holder(_releases(model, [*count, (tag, out)], {}), stage)
+def _version_at(versions: Iterable[tuple[str, git.Tag]], tag: git.Tag) -> str | None:
+    """The version that a tag puts into a stage: of several of its commit the newest one then."""
+    alike = [(version, its) for version, its in versions if its.commit == tag.commit]
+    then = [version for version, its in alike if its.at <= tag.at]
+    return max(then or [version for version, _ in alike], key=gto_tags.order, default=None)
 
 
-def rolled_back(root: Path, model: str, stage: str) -> list[Release]:
-    """The releases that were taken out of a stage and are not in it again."""
-    last = {
-        placed.commit: placed.out for placed in placements(root, model) if placed.stage == stage
-    }
-    return [release for release in releases(root, model) if last.get(release.commit)]
-
-
-def _counted(root: Path, model: str) -> Events:
-    """The tags of a model that count, with what each says, the oldest first."""
-    tags = _tags(root).get(model, [])
-    without = _uncounted(root, [tag.name for tag, _ in tags])
-    return _sorted([(tag, event) for tag, event in tags if tag.name not in without])
-
-
-def _sorted(tags: Events) -> Events:
-    return sorted(tags, key=lambda pair: (pair[0].at, pair[1].counter))
-
-
-def _releases(model: str, tags: Events, without: Mapping[str, str]) -> list[Release]:
-    """The releases that a model's tags stand for, without those that do not count."""
-    count = _sorted([(tag, event) for tag, event in tags if tag.name not in without])
+def _releases(model: str, events: Events) -> list[Release]:
+    """The releases that a model's tags stand for, by those that count, the oldest first."""
     versions: dict[str, git.Tag] = {}
     placed: dict[tuple[str, str], git.Tag] = {}  # by stage and commit
-    for tag, event in count:
+    for tag, event in events:
         if event.version:
             versions.pop(event.version, None)
             if not event.back:
@@ -125,14 +140,12 @@ def _releases(model: str, tags: Events, without: Mapping[str, str]) -> list[Rele
             placed.pop((event.stage, tag.commit), None)
             if not event.back:
                 placed[event.stage, tag.commit] = tag
-    if count and count[-1][1].is_deprecated:
+    if events and events[-1][1].is_deprecated:
         return []
     holders: dict[str, str] = {}  # the version in each stage: of its newest tag
-    for (stage, commit), tag in placed.items():
-        alike = [version for version, its in versions.items() if its.commit == commit]
-        then = [version for version in alike if versions[version].at <= tag.at]
-        if alike:  # of several the one that was the newest then
-            holders[stage] = max(then or alike, key=gto_tags.order)
+    for (stage, _), tag in placed.items():
+        if version := _version_at(versions.items(), tag):
+            holders[stage] = version
     return [
         Release(
             model,
@@ -153,11 +166,6 @@ def _tags(root: Path) -> dict[str, Events]:
         if event := gto_tags.parse(tag.name):
             models.setdefault(event.model, []).append((tag, event))
     return models
-
-
-def uncounted(root: Path, model: str) -> dict[str, str]:
-    """The tags of a model that do not count, each with the reason. Raises Fault."""
-    return _uncounted(root, [tag.name for tag, _ in _tags(root).get(model, [])])
 
 
 def _uncounted(root: Path, tags: Sequence[str]) -> dict[str, str]:
@@ -291,9 +299,10 @@ def model_of(revision: Revision, asked: str | None) -> str:
 def in_stage(here: Revision, stage: str) -> Release:
     """The release that is in a stage. Raises Fault if there is none."""
     model = model_of(here, None)
-    if current := holder(releases(here.root, model), stage):
+    known = entry(here.root, model)
+    if current := holder(known.releases, stage):
         return current
-    for tag, why in uncounted(here.root, model).items():
+    for tag, why in known.uncounted.items():
         if (event := gto_tags.parse(tag)) and event.stage == stage:
             raise Fault(
                 f"no release of {model} is in the stage {stage}; {tag} does not count: {why}"

@@ -39,9 +39,7 @@ def unproven(store: Store) -> None:
         raise Fault(f"dvc.lock is stale ({', '.join(stages)}): `dvc repro`, and commit dvc.lock")
 
 
-def judge(
-    this: Revision, base: Revision | None, current: registry.Release | None
-) -> tuple[list[str], list[str]]:
+def judge(this: Revision, current: registry.Release | None) -> tuple[list[str], list[str]]:
     """The figures of this revision against the one in use; and what speaks against a release."""
     settings = load_settings(this)
     metric = settings.headline
@@ -52,8 +50,8 @@ def judge(
             "[tool.strata.report], or have a stage write it"
         )
     figures, against = [f"{metric}: {value:.6g}"], list[str]()
-    if base and current:
-        verdict = answer(base, this, rescore=True)
+    if current:
+        verdict = answer(Revision(this.store, current.commit), this, rescore=True)
         evidence, gates = verdict.evidence, check(settings.gates, verdict.evidence)
         figures = [f"against {current.tag} ({current.commit[:9]}): {verdict.word}", *lines(verdict)]
         if verdict.word in ("worse", "cannot tell"):

@@ -39,8 +39,7 @@ def run(args: argparse.Namespace) -> int:
         unproven(store)
         against = elsewhere(store, model)
         current = registry.holder(releases, args.stage)
-        base = Revision(store, current.commit) if current else None
-        figures, objections = judge(this, base, current)
+        figures, objections = judge(this, current)
         against += [*objections, *unpushed(store, this)]
         against += [why] if (why := registry.missing_from(root, commit)) else []
         decision = decide(figures, against, args.force)

@@ -9,7 +9,7 @@ import argparse
 from strata import git
 from strata.core.errors import Fault
 from strata.dvc import registry
-from strata.dvc.registry import Release
+from strata.dvc.registry import Entry, Release
 from strata.dvc.revision import Revision
 from strata.dvc.store import Store, opened
 from strata.git import refs
@@ -23,15 +23,15 @@ def run(args: argparse.Namespace) -> int:
     with opened(root) as store:
         model = registry.model_of(Revision(store, refs.commit_of("HEAD", root)), args.model)
         against = elsewhere(store, model)
-        releases = registry.releases(root, model)
-        current = registry.holder(releases, stage)
+        entry = registry.entry(root, model)
+        current = registry.holder(entry.releases, stage)
         tag = registry.next_place(root, model, stage, out=args.rollback)
         git.git("var", "GIT_COMMITTER_IDENT", root=root)  # who tags, or what to set
         if args.rollback:
-            current, target = last_two(store, model, current, stage)
+            current, target = last_two(entry, current, stage)
             commit, title = current.commit, f"{stage} is {target.tag} again, not {current.tag}"
         else:
-            target = version_of(model, releases, args.promote, stage)
+            target = version_of(entry, args.promote, stage)
             commit, title = target.commit, f"{target.tag} is {stage}"
         figures, objections = compared(store, target, current)
         against += [*objections, *unpushed(store, Revision(store, target.commit))]
@@ -44,13 +44,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def last_two(
-    store: Store, model: str, current: Release | None, stage: str
-) -> tuple[Release, Release]:
+def last_two(entry: Entry, current: Release | None, stage: str) -> tuple[Release, Release]:
     """The release that is in a stage, and the one before it. Raises Fault if one is missing."""
     if current is None:
-        raise Fault(f"no release of {model} is in {stage}: there is nothing to roll back")
-    if target := registry.before(store.root, model, stage):
+        raise Fault(f"no release of {entry.model} is in {stage}: there is nothing to roll back")
+    if target := entry.before(stage):
         return current, target
     raise Fault(
         f"no release was in {stage} before {current.name}: `strata release --promote VERSION "
@@ -58,12 +56,13 @@ def last_two(
     )
 
 
-def version_of(model: str, releases: list[Release], asked: str, stage: str) -> Release:
+def version_of(entry: Entry, asked: str, stage: str) -> Release:
     """The release of a version, or of its tag. Raises Fault if there is none, or it is there."""
+    releases = entry.releases
     known = {name: release for release in releases for name in (release.version, release.tag)}
     if not (release := known.get(asked) or known.get(f"v{asked}")):
         versions = ", ".join(release.version for release in releases) or "none"
-        raise Fault(f"{model} has no version {asked}; it has {versions}")
+        raise Fault(f"{entry.model} has no version {asked}; it has {versions}")
     if stage in release.stages:
         raise Fault(f"{release.name} is in {stage} already")
     return release
@@ -74,8 +73,7 @@ def compared(store: Store, target: Release, current: Release | None) -> tuple[li
 
     That they cannot be compared is an objection, and no error: a bad day does not wait for it.
     """
-    base = Revision(store, current.commit) if current else None
     try:
-        return judge(Revision(store, target.commit), base, current)
+        return judge(Revision(store, target.commit), current)
     except Fault as fault:
         return [], [f"cannot be judged: {fault}"]

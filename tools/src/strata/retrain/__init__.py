@@ -156,8 +156,8 @@ def rolled_back(this: Revision, data: Data) -> str:
     """The release of the same data that was rolled back, as Markdown; empty if none was."""
     if len(this.models) != 1:
         return ""
-    model = registry.model_of(this, None)
-    for release in registry.rolled_back(this.root, model, STAGE):
+    entry = registry.entry(this.root, registry.model_of(this, None))
+    for release in entry.rolled_back(STAGE):
         if data_of(Revision(this.store, release.commit)) == data:
             return f"{code(release.tag)} has learned from the same data, and was rolled back"
     return ""

@@ -24,8 +24,9 @@ def run(args: argparse.Namespace) -> int:
         if args.model and args.model not in models:
             registry.model_of(workspace, args.model)  # raises Fault with those that there are
         names = [args.model] if args.model else sorted(models)
+        entries = [registry.entry(root, name) for name in names]
         rows = []
-        for release in (each for name in names for each in registry.releases(root, name)):
+        for release in (each for entry in entries for each in entry.releases):
             stages, day = ", ".join(release.stages), release.at.strftime("%Y-%m-%d")
             figure = shown(metrics_of(Revision(store, release.commit)), metric)
             commit = release.commit[:9]
@@ -34,23 +35,23 @@ def run(args: argparse.Namespace) -> int:
         print(aligned([["model", "version", "stage", "commit", "date", metric], *rows]))
     else:
         print("no model is released; `strata release` releases this commit's")
-    moves = [move for name in names for move in _moves(root, name)]
+    moves = [move for entry in entries for move in _moves(entry)]
     if moves:
         print("\n" + aligned([["model", "stage", "date", "version", "tag"], *moves]))
-    for name in names:
-        for tag, why in registry.uncounted(root, name).items():
+    for entry in entries:
+        for tag, why in entry.uncounted.items():
             print(f"{tag} does not count: {why}")
     return 0
 
 
-def _moves(root: Path, model: str) -> list[list[str]]:
+def _moves(entry: registry.Entry) -> list[list[str]]:
     """The rows of what was put into a model's stages or rolled back, the newest first."""
     return [
         [
-            *(model, move.stage, move.at.strftime("%Y-%m-%d")),
+            *(entry.model, move.stage, move.at.strftime("%Y-%m-%d")),
             *(f"{move.version} out" if move.out else move.version, move.tag),
         ]
-        for move in registry.placements(root, model)[::-1]
+        for move in entry.placements[::-1]
     ]
 
 

@@ -134,10 +134,10 @@ def _others(headline: str, points: list[Point]) -> list[str]:
 
 
 def _model(store: Store, name: str) -> Model:
-    releases = registry.releases(store.root, name)
-    texts = git.tag_texts(store.root, [release.tag for release in releases])
-    versions = [_version(store, release, texts) for release in releases]
-    return Model(name, versions, registry.uncounted(store.root, name))
+    entry = registry.entry(store.root, name)
+    texts = git.tag_texts(store.root, [release.tag for release in entry.releases])
+    versions = [_version(store, release, texts) for release in entry.releases]
+    return Model(name, versions, entry.uncounted)
 
 
 def _version(store: Store, release: Release, texts: Mapping[str, str]) -> Version:
