@@ -108,19 +108,16 @@ def merge_texts(own: str, before: str, after: str) -> tuple[str, bool]:
     if after in (own, before):
         return own, True
     with tempfile.TemporaryDirectory(prefix="strata-") as folder:
-        paths = [Path(folder, name) for name in SIDES]
-        for path, text in zip(paths, (own, before, after), strict=True):
+        paths = {name: Path(folder, name) for name in SIDES}
+        for path, text in zip(paths.values(), (own, before, after), strict=True):
             path.write_text(text, encoding="utf-8", newline="\n")
-        labels = [word for name in SIDES for word in ("-L", name)]
-        done = git.run("merge-file", "-p", *labels, *map(str, paths), root=Path(folder))
-    if done.returncode > 127:  # else the number of conflicts
-        raise Fault(f"git merge-file: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout.decode(), done.returncode == 0
+        merged, is_clean = git.merge_file(paths)
+    return merged.decode(), is_clean
 
 
 def mark(root: Path, merged: Merge) -> None:
     """Leave the conflicts as a merge of Git's does: marked in the files, unmerged in the index."""
-    entries, prefix = [], git.git("rev-parse", "--show-prefix", root=root)
+    entries, prefix = [], git.prefix(root)
     for name, sides in merged.conflicts.items():
         (root / name).write_text(merged.texts[name], encoding="utf-8", newline="\n")
         entries.append(f"0 {'0' * 40}\t{prefix}{name}\0")

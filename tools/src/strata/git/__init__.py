@@ -88,9 +88,8 @@ def git(*arguments: str, root: Path | None = None, **options: Any) -> str:
     done = run(*arguments, root=root, **options)
     if done.returncode:
         printed = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        lines = [line for line in printed if line.startswith(("fatal: ", "error: "))] or printed[
-            -1:
-        ]
+        reasons = [line for line in printed if line.startswith(("fatal: ", "error: "))]
+        lines = reasons or printed[-1:]
         name = next(a for a in arguments if not a.startswith("-") and "=" not in a)
         why = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "no message"
         if why.endswith(":"):  # a list of files follows
@@ -239,6 +238,19 @@ def contents(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes | No
                 errors.seek(0)
                 why = errors.read().decode(errors="replace").strip().split("\n")[-1]
                 raise Fault(f"git cat-file: {why.removeprefix('fatal: ')}")
+
+
+def merge_file(sides: Mapping[str, Path]) -> tuple[bytes, bool]:
+    """Three files merged by line, and whether that needs no mark of a conflict.
+
+    They are ours, the base and theirs, each by the name that marks call it. Raises Fault if git
+    fails.
+    """
+    labels = [word for name in sides for word in ("-L", name)]
+    done = run("merge-file", "-p", "--quiet", *labels, "--", *map(str, sides.values()))
+    if done.returncode > 127:  # else the number of conflicts
+        raise Fault(f"git merge-file: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout, done.returncode == 0
 
 
 def smudged(root: Path, name: str) -> bytes | None:

@@ -41,8 +41,8 @@ def merge_lock(base: Path, ours: Path, theirs: Path, name: str) -> None:
         if unclear:
             raise Fault(f"{name}: both sides have changed {', '.join(unclear)}")
     except Fault as fault:
-        labels = [word for label in ("ours", "base", "theirs") for word in ("-L", label)]
-        git.run("merge-file", "--quiet", *labels, "--", str(ours), str(base), str(theirs))
+        text, _ = git.merge_file({"ours": ours, "base": base, "theirs": theirs})
+        ours.write_bytes(text)
         raise Fault(f"{fault}. It is merged by line; see `git diff`") from None
     ours.write_bytes(as_yaml(lock))
     if differing:
