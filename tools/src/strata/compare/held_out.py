@@ -3,6 +3,7 @@
 Its data is a folder with a file a partition, named by its time.
 """
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -122,24 +123,39 @@ class Learned:
         return np.isin(hashed(frame, self.dtypes), self.hashes)
 
 
+@dataclass(frozen=True)
+class Keys:
+    """The hashed keys of each of some partitions, by its name, and the types of their columns."""
+
+    dtypes: dict[str, Any]
+    hashes: dict[str, npt.NDArray[np.uint64]]
+
+    def learned_last(self, held_out: pd.DataFrame, names: Iterable[str]) -> str:
+        """The newest of some partitions of which a model did not hold out all."""
+        mine = hashed(held_out, self.dtypes)
+        known = (name for name in sorted(names, reverse=True) if name in self.hashes)
+        return next((name for name in known if not np.isin(self.hashes[name], mine).all()), "")
+
+
+def keys_of(names: Collection[str], keys: Callable[[str], pd.DataFrame]) -> Keys:
+    """The keys of partitions, of which ``keys`` reads the columns, one by one. Raises Fault."""
+    dtypes = dict(plain(keys(max(names))).dtypes)
+    return Keys(dtypes, {name: hashed(keys(name), dtypes) for name in names})
+
+
 def learned(revision: Revision, columns: Columns) -> Learned:
     """The rows of a model's data that it did not hold out. Raises Fault if it cannot be had."""
     paths = {name: revision.local(path) for name, path in partitions_known(revision).items()}
 
-    def keys(name: str) -> pd.DataFrame:
+    def read(name: str) -> pd.DataFrame:
         return frames.read(paths[name], f"{name} of {revision.name}", columns.key)
 
-    dtypes = dict(plain(keys([*paths][-1])).dtypes)
-    mine = hashed(held_out(revision, columns), dtypes)
-    hashes, whole, last = [], {}, ""
-    for name, path in paths.items():
-        every = hashed(keys(name), dtypes)
-        known = ~np.isin(every, mine)
-        hashes.append(every[known])
-        last = name if known.any() else last
-        if known.all():
-            whole[name] = path
-    return Learned(dtypes, np.concatenate(hashes), whole, last)
+    keys = keys_of(paths, read)
+    mine = hashed(held_out(revision, columns), keys.dtypes)
+    known = {name: hashes[~np.isin(hashes, mine)] for name, hashes in keys.hashes.items()}
+    whole = {name: paths[name] for name in paths if len(known[name]) == len(keys.hashes[name])}
+    last = max((name for name, hashes in known.items() if len(hashes)), default="")
+    return Learned(keys.dtypes, np.concatenate([*known.values()]), whole, last)
 
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,23 +1,20 @@
 """The challengers of a champion: the models that were made since, or could have been."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from strata import git
 from strata.compare.held_out import (
     PLACE,
-    hashed,
+    Keys,
     held_out,
+    keys_of,
     partitions,
     partitions_known,
-    plain,
     predictions_path,
     read_predictions,
     settings_of,
@@ -45,25 +42,10 @@ class Challenger:
     last: str = ""
 
 
-@dataclass(frozen=True)
-class Keys:
-    """The hashed keys of each partition, by its name, and the types of the key's columns."""
-
-    dtypes: dict[str, Any]
-    hashes: Mapping[str, npt.NDArray[np.uint64]]
-
-    def learned_last(self, held_out: pd.DataFrame, names: Iterable[str]) -> str:
-        """The newest of some partitions of which a model did not hold out all."""
-        mine = hashed(held_out, self.dtypes)
-        known = (name for name in sorted(names, reverse=True) if name in self.hashes)
-        return next((name for name in known if not np.isin(self.hashes[name], mine).all()), "")
-
-
-def keys_of(head: Revision, columns: Columns) -> Keys:
+def keys_at(head: Revision, columns: Columns) -> Keys:
     """The keys of each partition of a revision. Raises Fault."""
-    frames = {name: read(head.local(path), columns.key) for name, path in partitions(head).items()}
-    dtypes = dict(plain(frames[max(frames)]).dtypes)
-    return Keys(dtypes, {name: hashed(frame, dtypes) for name, frame in frames.items()})
+    paths = partitions(head)
+    return keys_of(paths, lambda name: read(head.local(paths[name]), columns.key))
 
 
 def of_files(
@@ -91,7 +73,7 @@ def since(
     ).split()
     if head.commit != champion.commit:
         commits.append(str(head.commit))
-    challengers, notes, keys = list[Challenger](), list[str](), keys_of(head, columns)
+    challengers, notes, keys = list[Challenger](), list[str](), keys_at(head, columns)
     for commit in dict.fromkeys(commits):
         try:
             side = Revision(head.store, commit)
@@ -120,7 +102,7 @@ def replayed(head: Revision, names: Sequence[str], columns: Columns) -> list[Cha
         raise Fault(f"no stage makes {path}: have one write the predictions")
     if through not in head.params:
         raise Fault(f"{PLACE}: through is {through!r}, which is no param of params.yaml")
-    challengers, keys = list[Challenger](), keys_of(head, columns)
+    challengers, keys = list[Challenger](), keys_at(head, columns)
     with TemporaryDirectory(prefix="strata-") as parent:
         root = clone(store, str(head.commit), Path(parent) / store.name)
         if here := [out.path for out in head.outputs if not store.missing(out)]:
