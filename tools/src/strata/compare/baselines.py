@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from strata.compare.scoring import parts
 from strata.compare.verdict import Evidence, simple
 from strata.core.markdown import figure
-from strata.core.values import error_of, real
+from strata.core.values import NORMAL, error_of, real
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def doubts(name: str, evidence: Evidence) -> list[Doubt]:
             continue
         low: float | None
         high: float | None
-        gain, half = (mine - best) * way, 1.96 * (error or 0.0)
+        gain, half = (mine - best) * way, NORMAL * (error or 0.0)
         low, high = gain - half, gain + half
         if f"{key}_gain_low" in this:
             low, high = (real(this.get(f"{key}_gain_{end}")) for end in ("low", "high"))

@@ -10,7 +10,7 @@ from strata.compare.paired import COMMON, Difference, Group
 from strata.compare.scoring import direction, parts
 from strata.compare.seeds import Seeds
 from strata.core.markdown import code, figure
-from strata.core.values import Leaves, error_of, real
+from strata.core.values import NORMAL, Leaves, error_of, real
 
 SHARE = 0.05
 REGRESSION = "maximum_regression"  # the one kind of gate that needs a base
@@ -222,7 +222,7 @@ def estimate(name: str, evidence: Evidence) -> Estimate | None:
     errors = [real(side.get(error_of(name))) for side in (evidence.base, evidence.this)]
     if errors[0] is None or errors[1] is None:
         return Estimate(was, now, refused=relabelled(group))
-    half = 1.96 * math.hypot(errors[0], errors[1])
+    half = NORMAL * math.hypot(errors[0], errors[1])
     apart = Difference(was, now, now - was - half, now - was + half)
     return widened(apart, evidence.fit(name), "unpaired", relabelled(group))
 

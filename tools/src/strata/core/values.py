@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 from strata.core.texts import inert
 
 LARGE = 1e100  # nothing that was measured is as large
+NORMAL = 1.96  # standard errors from a figure to the end of its 95% interval
 ABSENT = object()  # None is a value that params and metrics may have
 
 Leaves = dict[str, Any]

@@ -17,6 +17,7 @@ from strata.compare.seeds import Seeds
 from strata.compare.verdict import judged
 from strata.core.errors import Fault
 from strata.core.markdown import code
+from strata.core.values import NORMAL
 from strata.monitor.looks import Look
 from strata.monitor.past import Challenger
 from strata.monitor.watch import Partition
@@ -125,7 +126,8 @@ class Judge:
             return replace(part, why=why or f"which way of {code(metric)} is better is not known")
         (group,) = evidence.groups.values()
         gains = np.array(group.differences[metric].parts) * direction
-        return replace(part, estimate=best, look=Look(gains, (evidence.fit(metric) or 0.0) / 1.96))
+        error = (evidence.fit(metric) or 0.0) / NORMAL
+        return replace(part, estimate=best, look=Look(gains, error))
 
 
 def constants(known: pd.Series, predicted: pd.DataFrame, columns: Columns) -> list[Any]:

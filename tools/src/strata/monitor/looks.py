@@ -23,10 +23,8 @@ ALPHA = 0.05
 FIRST = ALPHA / 2  # what is there to spend before the first alarm
 DECAY, DELAY = 1.6, 7  # how fast a level falls with the looks since an alarm, and how late
 YEAR = 12  # partitions
-NEW, LEAST = (
-    2,
-    4,
-)  # partitions of a short stretch; the fewest of a long one, which is a year at most
+NEW = 2  # partitions of a short stretch
+LEAST = 4  # the fewest of a long one, which is a year at most
 SHARES = (0.3, 0.7)  # of a level, for the short stretch and the long one
 SWING = 0.3  # of a block's standard deviation: how far a season may take a mean, either way
 PRIOR = 3.0  # degrees of freedom that the spread within partitions adds to that between them

@@ -99,7 +99,7 @@ class Watch:
     @cached_property
     def false_alarms(self) -> tuple[float, float] | None:
         """How often ten years of such a past call the champion beaten without a reason, and the
-        standard error; None if the past is shorter than a year."""
+        standard error; None if the past is shorter than two years."""
         return looks.false_alarms([part.look for part in self.partitions])
 
     def alarms(self, at: int) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from strata.core.errors import Fault
 from strata.core.markdown import figure
-from strata.core.values import Leaves, error_of, is_number, real
+from strata.core.values import NORMAL, Leaves, error_of, is_number, real
 from strata.dvc.revision import Revision
 
 
@@ -18,7 +18,7 @@ class Metric:
     @property
     def half(self) -> float | None:
         """Half the width of its 95% interval."""
-        return None if self.error is None else 1.96 * self.error
+        return None if self.error is None else NORMAL * self.error
 
 
 def metric_of(metrics: Leaves, name: str) -> Metric | None:
