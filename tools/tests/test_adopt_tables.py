@@ -194,3 +194,15 @@ def test_a_row_that_is_inserted_moves_no_other_to_another_side(tmp_path: Path) -
         after = ingested(code, tmp_path / "two").set_index("row")["size"]
         pd.testing.assert_series_equal(after[before.index], before)
         assert len(after) == len(before) + 2
+
+
+@pytest.mark.parametrize("key", [True, False])
+def test_a_wide_table_is_read_without_a_warning(tmp_path: Path, key: bool) -> None:
+    """Here a warning is an error, as in the tests of the project that is written."""
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(len(GOOD), 150)).round(3))
+    frame = GOOD.join(wide.add_prefix("gene_"))
+    if key:
+        frame.insert(0, "id", [f"r{at}" for at in range(len(frame))])
+    plan = adopted(tmp_path, frame)
+    with modules(plan) as code:
+        assert len(ingested(code, tmp_path)) == len(frame)
