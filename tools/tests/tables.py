@@ -206,7 +206,7 @@ CASES = {
     ),
     "genes": Case(genes, "outcome"),
     "clicks": Case(
-        clicks, "clicked", says=("one partition a month", "the newest 2 months"),
+        clicks, "clicked", says=("one partition a month", "the newest 1 month,"),
         roles={"day": "time"}, split="time",
     ),
     "frauds": Case(
